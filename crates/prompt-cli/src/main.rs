@@ -1,0 +1,2 @@
+//! The program `prompt`.
+fn main() {}

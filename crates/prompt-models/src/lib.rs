@@ -1,0 +1,1 @@
+//! Prompt classification and scoring: learners, pipelines, model selection, task presets.

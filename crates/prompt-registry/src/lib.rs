@@ -1,0 +1,1 @@
+//! Named, versioned, staged models with metadata in SQL and artifacts in a folder.
