@@ -46,7 +46,13 @@ impl fmt::Debug for FitContext {
 impl FitContext {
     /// A context with this seed, as many threads as the surrounding pool has, no limit and no observer.
     pub fn new(seed: u64) -> Self {
-        Self { seed: Seed::new(seed), threads: None, cancel: CancelToken::new(), deadline: None, observer: None }
+        Self {
+            seed: Seed::new(seed),
+            threads: None,
+            cancel: CancelToken::new(),
+            deadline: None,
+            observer: None,
+        }
     }
 
     /// The same with a thread budget; 1 runs everything on the calling thread.
@@ -150,11 +156,7 @@ impl FitContext {
     ///
     /// # Errors
     /// The first error in index order.
-    pub fn try_map<R: Send>(
-        &self,
-        n: usize,
-        f: impl Fn(usize) -> Result<R> + Sync + Send,
-    ) -> Result<Vec<R>> {
+    pub fn try_map<R: Send>(&self, n: usize, f: impl Fn(usize) -> Result<R> + Sync + Send) -> Result<Vec<R>> {
         self.map(n, f).into_iter().collect()
     }
 

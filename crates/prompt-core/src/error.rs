@@ -133,7 +133,11 @@ struct Known<'a>(&'a [String]);
 
 impl Display for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() { f.write_str("there are none") } else { write!(f, "known: {}", self.0.join(", ")) }
+        if self.0.is_empty() {
+            f.write_str("there are none")
+        } else {
+            write!(f, "known: {}", self.0.join(", "))
+        }
     }
 }
 

@@ -124,9 +124,7 @@ impl Legal {
                     Some(Value::Null)
                 }
             }
-            Self::Int { low, high } => {
-                low.checked_sub(1).or_else(|| high.checked_add(1)).map(Value::from)
-            }
+            Self::Int { low, high } => low.checked_sub(1).or_else(|| high.checked_add(1)).map(Value::from),
             Self::OneOf(_) => Some("no such choice".into()),
             Self::Bool => Some("neither".into()),
             Self::Span { low } => Some(vec![*low + 1, *low].into()),
@@ -175,7 +173,9 @@ pub struct ParamSpec {
 }
 
 /// A set of parameters: an estimator before it has seen data.
-pub trait Params: Clone + Default + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Params:
+    Clone + Default + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The name in configurations, reports and artifacts: the field's word in snake case.
     const NAME: &'static str;
 
@@ -231,7 +231,9 @@ fn to_map<P: Serialize>(owner: &str, params: &P) -> Result<serde_json::Map<Strin
     match serde_json::to_value(params) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::input(format!("{owner}: parameters are not a table"), "report this as a bug")),
-        Err(e) => Err(Error::input(format!("{owner}: parameters cannot be written as JSON: {e}"), "check them")),
+        Err(e) => {
+            Err(Error::input(format!("{owner}: parameters cannot be written as JSON: {e}"), "check them"))
+        }
     }
 }
 
@@ -278,7 +280,7 @@ macro_rules! params {
                 $(#[doc = $doc])*
                 #[doc = ""]
                 #[doc = concat!("Default: `", stringify!($default), "`; legal: `", stringify!($legal), "`.")]
-                pub $field: $type,
+                $vis $field: $type,
             )*
         }
 
@@ -292,7 +294,7 @@ macro_rules! params {
             $(
                 $(#[doc = $doc])*
                 #[must_use]
-                pub fn $field(mut self, $field: $type) -> Self {
+                $vis fn $field(mut self, $field: $type) -> Self {
                     self.$field = $field;
                     self
                 }
@@ -342,9 +344,12 @@ mod tests {
     impl Sample {
         fn agree(&self) -> Result<()> {
             match self.limit {
-                Some(limit) if limit < self.span.1 => {
-                    Err(Error::param("sample", "limit", format!("at least span's end {}", self.span.1), limit))
-                }
+                Some(limit) if limit < self.span.1 => Err(Error::param(
+                    "sample",
+                    "limit",
+                    format!("at least span's end {}", self.span.1),
+                    limit,
+                )),
                 _ => Ok(()),
             }
         }
@@ -363,7 +368,10 @@ mod tests {
     #[test]
     fn nan_is_not_a_number_in_any_range() {
         let error = Sample::default().share(f64::NAN).validate().unwrap_err();
-        assert_eq!(error.to_string(), "sample: parameter `share` must be a number in [0, 1], got NaN or infinite");
+        assert_eq!(
+            error.to_string(),
+            "sample: parameter `share` must be a number in [0, 1], got NaN or infinite"
+        );
     }
 
     #[test]

@@ -39,9 +39,9 @@ impl Seed {
     #[must_use]
     pub fn derive(self, name: &str, index: u64) -> Self {
         // FNV-1a of the name, then two SplitMix rounds over name, index and parent.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
         let mut state = self.0 ^ hash.rotate_left(32);
         let first = split_mix(&mut state);
         state = first ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -137,7 +137,10 @@ mod tests {
         // Written down once; a change here breaks every "same seed, same model" promise ever made.
         let mut rng = Seed::new(42).rng();
         let first: Vec<u64> = (0..3).map(|_| rng.next_u64()).collect();
-        assert_eq!(first, [15_021_278_609_987_233_951, 5_881_210_131_331_364_753, 18_149_643_915_985_481_100]);
+        assert_eq!(
+            first,
+            [15_021_278_609_987_233_951, 5_881_210_131_331_364_753, 18_149_643_915_985_481_100]
+        );
     }
 
     #[test]

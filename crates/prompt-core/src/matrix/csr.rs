@@ -20,11 +20,15 @@ impl Csr {
     /// [`Error::Input`] when the arrays do not describe sorted rows within `cols` columns.
     pub fn new(cols: usize, indptr: Vec<usize>, indices: Vec<u32>, values: Vec<f32>) -> Result<Self> {
         let bad = |what: String| Error::input(what, "check how the matrix was built");
-        if indptr.first() != Some(&0) || indptr.last() != Some(&indices.len()) || indices.len() != values.len() {
+        if indptr.first() != Some(&0)
+            || indptr.last() != Some(&indices.len())
+            || indices.len() != values.len()
+        {
             return Err(bad("sparse matrix: the row starts do not cover the stored numbers".into()));
         }
         for (i, w) in indptr.windows(2).enumerate() {
-            let row = indices.get(w[0]..w[1]).ok_or_else(|| bad(format!("sparse matrix: row {i} runs back")))?;
+            let row =
+                indices.get(w[0]..w[1]).ok_or_else(|| bad(format!("sparse matrix: row {i} runs back")))?;
             if row.windows(2).any(|p| p[0] >= p[1]) || row.last().is_some_and(|&j| j as usize >= cols) {
                 return Err(bad(format!("sparse matrix: row {i} is not sorted within {cols} columns")));
             }

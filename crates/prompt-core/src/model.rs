@@ -1,0 +1,303 @@
+//! Learners and models over a [`Matrix`], typed and chosen at run time.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::artifact::{Artifact, Persist};
+use crate::context::FitContext;
+use crate::error::{Error, Result};
+use crate::estimator::{Fit, Predict};
+use crate::matrix::{Dense, Matrix, RowView};
+use crate::param::{ParamSpec, Params};
+use crate::prediction::{Output, Prediction};
+use crate::scratch::Scratch;
+use crate::target::{Target, Values};
+
+/// What a learner is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Classes.
+    Classification,
+    /// Numbers.
+    Regression,
+}
+
+/// What a learner takes. Anything it does not take is refused with an error before it sees the data, and
+/// [`checks`](crate::checks) hold every learner to its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tags {
+    /// Classes or numbers.
+    pub task: Task,
+    /// NaN in dense columns means "missing" to it.
+    pub missing: bool,
+    /// Learns from a target with a single class.
+    pub one_class: bool,
+    /// Fewest rows it learns from.
+    pub min_rows: usize,
+    /// Honours sample weights; refused otherwise.
+    pub weights: bool,
+    /// Takes numbers below zero.
+    pub negative: bool,
+    /// Takes dense matrices.
+    pub dense: bool,
+    /// Takes sparse matrices.
+    pub sparse: bool,
+}
+
+impl Tags {
+    /// A classifier of dense and sparse rows with weights, that needs two classes and no missing numbers.
+    pub const CLASSIFIER: Self = Self {
+        task: Task::Classification,
+        missing: false,
+        one_class: false,
+        min_rows: 2,
+        weights: true,
+        negative: true,
+        dense: true,
+        sparse: true,
+    };
+
+    /// The same for numbers.
+    pub const REGRESSOR: Self = Self { task: Task::Regression, ..Self::CLASSIFIER };
+}
+
+/// A fitted model over rows of a matrix. Object-safe.
+pub trait Model: Persist + Send + Sync {
+    /// What its scores mean: class probabilities or values.
+    fn output(&self) -> &Output;
+
+    /// The number of columns it was fitted on.
+    fn n_features(&self) -> usize;
+
+    /// Scores one row of [`n_features`](Self::n_features) columns into `out`, of [`Output::width`] numbers:
+    /// probabilities that sum to one, or values. Allocates nothing once `scratch` is warm.
+    fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]);
+
+    /// The contribution of column `j` to each output's margin per unit of its value, for linear models.
+    fn coefficient(&self, _column: usize, _out: &mut [f64]) -> bool {
+        false
+    }
+}
+
+impl<M: Model + ?Sized> Model for Arc<M> {
+    fn output(&self) -> &Output {
+        (**self).output()
+    }
+    fn n_features(&self) -> usize {
+        (**self).n_features()
+    }
+    fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
+        (**self).score_row(row, scratch, out);
+    }
+    fn coefficient(&self, column: usize, out: &mut [f64]) -> bool {
+        (**self).coefficient(column, out)
+    }
+}
+
+impl<M: Model> Predict<Matrix> for M {
+    fn predict(&self, x: &Matrix) -> Result<Prediction> {
+        predict(self, x)
+    }
+}
+
+/// The scores of every row: rows in fixed blocks, blocks in parallel.
+///
+/// # Errors
+/// [`Error::Shape`] when the columns are not those of the fit.
+pub fn predict(model: &dyn Model, x: &Matrix) -> Result<Prediction> {
+    use rayon::prelude::*;
+    if x.cols() != model.n_features() {
+        return Err(Error::shape("columns of x (features)", model.n_features(), x.cols()));
+    }
+    let width = model.output().width();
+    let mut scores = Dense::zeros(x.rows(), width);
+    if width > 0 {
+        const BLOCK: usize = 256;
+        scores.data_mut().par_chunks_mut(BLOCK * width).enumerate().for_each_init(
+            Scratch::new,
+            |scratch, (block, out)| {
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    model.score_row(x.row(block * BLOCK + i), scratch, out);
+                }
+            },
+        );
+    }
+    Prediction::new(model.output().clone(), scores)
+}
+
+/// What a typed supervised learner implements; [`Fit`] and [`Estimator`] follow, with parameters and data
+/// checked first, so that no learner repeats those checks and none forgets them.
+pub trait Learner: Params {
+    /// The fitted model.
+    type Fitted: Model + Artifact + 'static;
+
+    /// What it takes.
+    const TAGS: Tags;
+
+    /// Learns from checked data: legal parameters, as many targets as rows, at least
+    /// [`Tags::min_rows`] rows and one column, nothing that the tags exclude.
+    ///
+    /// # Errors
+    /// What only the learner can find, or a stop asked for through `ctx`.
+    fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Self::Fitted>;
+}
+
+impl<L: Learner> Fit<Matrix, Target> for L {
+    type Fitted = L::Fitted;
+
+    fn fit(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<L::Fitted> {
+        self.validate()?;
+        check_data(L::NAME, L::TAGS, x, y)?;
+        ctx.check()?;
+        self.learn(x, y, ctx)
+    }
+}
+
+fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
+    if x.rows() != y.len() {
+        return Err(Error::shape(format!("{who}: targets for the rows of x"), x.rows(), y.len()));
+    }
+    if x.rows() < tags.min_rows.max(1) {
+        return Err(Error::input(
+            format!("{who}: {} row(s) to learn from", x.rows()),
+            format!("give it at least {}", tags.min_rows.max(1)),
+        ));
+    }
+    if x.cols() == 0 {
+        return Err(Error::input(format!("{who}: x has no columns"), "give it at least one feature"));
+    }
+    match x {
+        Matrix::Dense(_) if !tags.dense => {
+            return Err(Error::unsupported(who, "dense matrices", "give it a sparse one"));
+        }
+        Matrix::Sparse(_) if !tags.sparse => {
+            return Err(Error::unsupported(who, "sparse matrices", "convert with Matrix::to_dense"));
+        }
+        _ => {}
+    }
+    check_numbers(who, tags, x)?;
+    if y.weights().is_some() && !tags.weights {
+        return Err(Error::unsupported(who, "sample weights", "leave them out, or take another learner"));
+    }
+    match (tags.task, y.values()) {
+        (Task::Classification, Values::Classes { codes, .. } | Values::Ordinal { codes, .. }) => {
+            // A class counts as present only where its rows weigh something.
+            let mut present = codes
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| y.weights().is_none_or(|w| w[*i] > 0.0))
+                .map(|(_, c)| c);
+            let first = present.next();
+            if !tags.one_class && present.all(|c| Some(c) == first) {
+                return Err(Error::input(
+                    format!("{who}: the target has a single class"),
+                    "give it rows of at least two classes",
+                ));
+            }
+            Ok(())
+        }
+        (Task::Classification, _) => y.as_classes().map(|_| ()),
+        (Task::Regression, _) => y.as_regression().map(|_| ()),
+    }
+}
+
+fn check_numbers(who: &str, tags: Tags, x: &Matrix) -> Result<()> {
+    let bad = |row: usize, column: usize, what: &str, help: &str| {
+        Err(Error::input(
+            format!("{who}: x holds {what} at row {row}, column {column} (`{}`)", x.names().get(column)),
+            help,
+        ))
+    };
+    if let Matrix::Dense(d) = x {
+        let infinite = |v: &f64| v.is_infinite() || (v.is_nan() && !tags.missing);
+        if let Some(at) = d.data().iter().position(infinite) {
+            let what = if d.data()[at].is_nan() { "NaN" } else { "an infinite number" };
+            return bad(at / d.cols(), at % d.cols(), what, "impute or remove it");
+        }
+    } else if let Some((row, column)) = x.first_not_finite() {
+        return bad(row, column, "a number that is not finite", "remove it");
+    }
+    if !tags.negative {
+        for row in 0..x.rows() {
+            let mut found = None;
+            x.row(row).for_each(|j, v| {
+                if v < 0.0 && found.is_none() {
+                    found = Some(j);
+                }
+            });
+            if let Some(column) = found {
+                return bad(row, column, "a negative number", "this learner takes counts: use numbers ≥ 0");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A learner chosen at run time. Object-safe; every [`Learner`] is one.
+pub trait Estimator: Send + Sync {
+    /// Its name in configurations, reports and `--model`.
+    fn name(&self) -> &'static str;
+    /// What it takes.
+    fn tags(&self) -> Tags;
+    /// Its parameters as a table.
+    fn params(&self) -> Value;
+    /// Every parameter with its range and default.
+    fn specs(&self) -> Vec<ParamSpec>;
+    /// A copy with one parameter set by name.
+    ///
+    /// # Errors
+    /// As [`Params::with_param`].
+    fn with_param(&self, name: &str, value: &Value) -> Result<Box<dyn Estimator>>;
+    /// Learns, after checking parameters and data.
+    ///
+    /// # Errors
+    /// As [`Fit::fit`].
+    fn fit_model(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Arc<dyn Model>>;
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Estimator>;
+}
+
+impl<L: Learner> Estimator for L {
+    fn name(&self) -> &'static str {
+        L::NAME
+    }
+    fn tags(&self) -> Tags {
+        L::TAGS
+    }
+    fn params(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+    fn specs(&self) -> Vec<ParamSpec> {
+        L::specs()
+    }
+    fn with_param(&self, name: &str, value: &Value) -> Result<Box<dyn Estimator>> {
+        Ok(Box::new(Params::with_param(self, name, value)?))
+    }
+    fn fit_model(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Arc<dyn Model>> {
+        Ok(Arc::new(self.fit(x, y, ctx)?))
+    }
+    fn boxed(&self) -> Box<dyn Estimator> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Estimator> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}
+
+impl std::fmt::Debug for dyn Estimator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name(), self.params())
+    }
+}
+
+impl Fit<Matrix, Target> for Box<dyn Estimator> {
+    type Fitted = Arc<dyn Model>;
+
+    fn fit(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Arc<dyn Model>> {
+        self.fit_model(x, y, ctx)
+    }
+}
