@@ -1,15 +1,18 @@
 //! `a.then(b)`: one estimator out of two. A fitted chain is itself a fitted stage or model.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::artifact::{Artifact, Catalog, Node, Persist};
 use crate::context::FitContext;
 use crate::error::Result;
 use crate::estimator::{Fit, FitTransform, Predict, Transform};
 use crate::matrix::{Names, SparseRow};
+use crate::param::Params;
 use crate::prediction::Prediction;
 use crate::scratch::Scratch;
-use crate::text::{Featurizer, TextMap};
+use crate::text::{Featurizer, TextEstimator, TextMap};
+use crate::union::Union;
 
 /// Two stages, unfitted.
 ///
@@ -37,6 +40,20 @@ impl<A, B> Chain<A, B> {
         &self.second
     }
 }
+
+/// `a.then(b)` for everything that can stand at the start of a chain.
+pub trait Then: Sized {
+    /// This, then `next` on what this makes of the data.
+    fn then<B>(self, next: B) -> Chain<Self, B> {
+        Chain::new(self, next)
+    }
+}
+
+impl<P: Params> Then for P {}
+impl<A, B> Then for Chain<A, B> {}
+impl<E> Then for Union<E> {}
+impl Then for Box<dyn TextEstimator> {}
+impl Then for Arc<dyn TextMap> {}
 
 impl<X, Y, A, B> Fit<X, Y> for Chain<A, B>
 where

@@ -8,7 +8,6 @@
 //! What is known before the data is in the estimator; what was learned is in another type, so that an unfitted
 //! estimator cannot predict and a fitted one never changes.
 
-use crate::chain::Chain;
 use crate::context::FitContext;
 use crate::error::Result;
 use crate::prediction::Prediction;
@@ -23,14 +22,6 @@ pub trait Fit<X: ?Sized, Y: ?Sized> {
     /// # Errors
     /// Parameters out of range, data that cannot be learned from, or a stop asked for through `ctx`.
     fn fit(&self, x: &X, y: &Y, ctx: &FitContext) -> Result<Self::Fitted>;
-
-    /// This, then `next` on what this makes of the data.
-    fn then<B>(self, next: B) -> Chain<Self, B>
-    where
-        Self: Sized,
-    {
-        Chain::new(self, next)
-    }
 }
 
 /// Learns and transforms the same data in one pass.

@@ -23,7 +23,7 @@ mod union;
 
 pub use accumulate::{Accumulate, accumulate};
 pub use artifact::{Artifact, Persist};
-pub use chain::{Chain, FittedChain};
+pub use chain::{Chain, FittedChain, Then};
 pub use context::{CancelToken, Control, Event, FitContext, Observer};
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitTransform, Predict, Transform};

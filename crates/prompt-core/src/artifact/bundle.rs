@@ -127,7 +127,7 @@ impl Manifest {
     fn sum(&self) -> Result<String> {
         // Through `Value`, whose maps are sorted: the digest must not depend on the order of fields in a file.
         let plain = Self { checksum: String::new(), ..self.clone() };
-        let value = serde_json::to_value(plain).map_err(unwritable)?;
+        let value = serde_json::to_value(plain).map_err(|e| unwritable(&e))?;
         Ok(hex_digest(value.to_string().as_bytes()))
     }
 }
@@ -286,12 +286,12 @@ fn sync_folder(dir: &Path) {
     }
 }
 
-fn unwritable(e: serde_json::Error) -> Error {
+fn unwritable(e: &serde_json::Error) -> Error {
     Error::input(format!("facts cannot be written as JSON: {e}"), "check names and numbers")
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(unwritable)?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| unwritable(&e))?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -1,1 +1,0 @@
-//! The examination that every estimator sits.
