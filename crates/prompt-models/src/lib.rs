@@ -1,1 +1,3 @@
-//! Prompt classification and scoring: learners, pipelines, model selection, task presets.
+#![doc = include_str!("../README.md")]
+
+pub mod config;
