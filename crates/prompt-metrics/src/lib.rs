@@ -1,1 +1,22 @@
-//! From predictions to numbers with intervals: classification, calibration, security score, curves, plots.
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod stats;
+
+pub mod classify;
+pub mod interval;
+pub mod probability;
+pub mod regress;
+pub mod report;
+pub mod security;
+pub mod threshold;
+
+pub use classify::{Average, Averages, ClassScores, Confusion};
+pub use interval::{
+    Bootstrap, BootstrapInterval, Interval, McNemar, PairedDifference, clopper_pearson,
+    clopper_pearson_upper, mcnemar_exact, wilson,
+};
+pub use probability::{Bins, CalibrationBin, PrPoint, RocPoint};
+pub use report::{ClassificationReport, RegressionReport};
+pub use security::{SecurityClasses, SecurityScore};
+pub use threshold::{OperatingPoint, TprAtFpr};

@@ -1,0 +1,19 @@
+//! Metrics of scores and probabilities: how rows are ranked, how costly the probabilities are, how honest they are.
+//!
+//! Binary metrics take `is_positive: &[bool]` and one score a row (higher means positive); the others take class
+//! indices and a matrix of probabilities, rows × classes, whose rows sum to one. All take sample weights.
+
+mod calibration;
+mod curve;
+mod loss;
+mod rank;
+
+pub use calibration::{Bins, CalibrationBin, ECE_BINS, calibration_curve, ece, reliability};
+pub use curve::{PrPoint, RocPoint, precision_recall_curve, roc_curve};
+pub use loss::{brier, brier_binary, log_loss, top_k_accuracy};
+pub use rank::{
+    average_precision, average_precision_macro, average_precision_per_class, roc_auc, roc_auc_ovr,
+    roc_auc_per_class,
+};
+
+pub(crate) use curve::cuts;
