@@ -5,6 +5,7 @@ mod stats;
 
 pub mod classify;
 pub mod interval;
+pub mod plot;
 pub mod probability;
 pub mod regress;
 pub mod report;
