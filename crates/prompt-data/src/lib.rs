@@ -1,1 +1,16 @@
-//! From files to a clean, split dataset of prompts: readers, validation, cleaning, sanitising, splits, synthetic prompts.
+#![doc = include_str!("../README.md")]
+
+pub mod blind;
+pub mod read;
+pub mod synth;
+pub mod write;
+
+mod dataset;
+mod example;
+mod fields;
+mod format;
+
+pub use dataset::{Dataset, Origin};
+pub use example::{Example, Extra, Split};
+pub use fields::{FieldNames, Fields};
+pub use format::Format;

@@ -1,0 +1,181 @@
+//! A file that appears whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prompt_core::{Error, Result};
+
+/// Writes beside the target and renames at the end; dropped before [`commit`](Self::commit), it leaves nothing.
+///
+/// A target that is there and is no ordinary file (a device, a pipe) is written directly, since renaming would
+/// replace it. A link is followed.
+///
+/// ```
+/// use std::io::Write;
+/// use prompt_data::write::AtomicFile;
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("report.txt");
+/// let mut file = AtomicFile::create(&path).unwrap();
+/// file.write_all(b"all of it").unwrap();
+/// assert!(!path.exists());
+/// file.commit().unwrap();
+/// assert_eq!(std::fs::read(&path).unwrap(), b"all of it");
+/// ```
+#[derive(Debug)]
+pub struct AtomicFile {
+    // `None` once it is committed.
+    out: Option<BufWriter<File>>,
+    /// What is being written: a temporary file, or the target itself when it is a device.
+    writing: PathBuf,
+    target: PathBuf,
+    in_place: bool,
+}
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+impl AtomicFile {
+    /// Starts to write `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder is missing or cannot be written to; [`Error::Input`] when `path` is a folder.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let there = fs::metadata(path).ok();
+        if there.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(Error::input(format!("{} is a folder", path.display()), "name a file inside it"));
+        }
+        if there.is_some_and(|m| !m.is_file()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(|e| Error::io("write", path, e))?;
+            return Ok(Self {
+                out: Some(BufWriter::new(file)),
+                writing: path.to_path_buf(),
+                target: path.to_path_buf(),
+                in_place: true,
+            });
+        }
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let writing = target.with_file_name(format!(".{name}.{}-{n}.tmp", std::process::id()));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&writing)
+            .map_err(|e| Error::io("create", path, e))?;
+        Ok(Self { out: Some(BufWriter::new(file)), writing, target, in_place: false })
+    }
+
+    /// The file that will appear.
+    pub fn path(&self) -> &Path {
+        &self.target
+    }
+
+    /// Puts the file in its place: flush, fsync, rename.
+    ///
+    /// # Errors
+    /// [`Error::Io`], for instance on a full disk; then nothing is left behind.
+    pub fn commit(mut self) -> Result<()> {
+        let failed = |e: io::Error| Error::io("write", &self.target, e);
+        let Some(out) = self.out.take() else {
+            return Ok(());
+        };
+        let outcome = (|| {
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            if self.in_place {
+                return Ok(());
+            }
+            file.sync_all()?;
+            fs::rename(&self.writing, &self.target)?;
+            // The new name is on disk once its folder is; where folders cannot be synced, the rename still holds.
+            if let Some(folder) = self.target.parent().and_then(|f| File::open(f).ok()) {
+                let _ = folder.sync_all();
+            }
+            Ok(())
+        })();
+        if outcome.is_err() && !self.in_place {
+            let _ = fs::remove_file(&self.writing);
+        }
+        outcome.map_err(failed)
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Some(out) => out.write(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if let Some(out) = self.out.take()
+            && !self.in_place
+        {
+            // Bytes still in the buffer are not wanted any more.
+            drop(out.into_parts());
+            let _ = fs::remove_file(&self.writing);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
+        names.map(|n| n.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn dropped_before_commit_it_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"half of the new").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(entries(folder.path()), ["a.txt"]);
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(entries(folder.path()), ["a.txt"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_an_error_and_the_device_stays() {
+        let mut file = AtomicFile::create("/dev/full").unwrap();
+        file.write_all(b"x").unwrap();
+        let error = file.commit().unwrap_err().to_string();
+        assert!(error.starts_with("cannot write /dev/full: No space left"), "{error}");
+        assert!(!fs::metadata("/dev/full").unwrap().is_file());
+    }
+
+    #[test]
+    fn a_missing_folder_and_a_folder_as_target_are_refused() {
+        let error = AtomicFile::create("/no/such/folder/a.txt").unwrap_err().to_string();
+        assert!(error.starts_with("cannot create /no/such/folder/a.txt: No such file"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let error = AtomicFile::create(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("is a folder; name a file inside it"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_read_only_folder_is_refused() {
+        // Not even root may create files there.
+        let error = AtomicFile::create("/proc/self/fdinfo/a.txt").unwrap_err().to_string();
+        assert!(error.starts_with("cannot create /proc/self/fdinfo/a.txt: "), "{error}");
+    }
+}
