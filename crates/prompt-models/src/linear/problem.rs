@@ -1,0 +1,88 @@
+//! A classification problem as the solvers see it: the classes that are really there, and what each row weighs.
+
+use prompt_core::{ClassWeight, Classes, Error, Result, Target};
+
+/// Codes among the present classes, and row weights (sample weight times class weight).
+///
+/// A class whose rows weigh nothing is absent: it gets no weights and probability zero, so that a fold that lacks
+/// a class still trains.
+pub(crate) struct Problem {
+    /// For each row the position of its class in `present`; rows of absent classes weigh nothing and hold 0.
+    pub(crate) codes: Vec<u32>,
+    /// The classes with rows that count, as positions in `classes`, rising.
+    pub(crate) present: Vec<u32>,
+    /// The weight of each row; `None` when every row counts 1.
+    pub(crate) weights: Option<Vec<f64>>,
+    /// All classes of the target.
+    pub(crate) classes: Classes,
+}
+
+impl Problem {
+    /// # Errors
+    /// What [`ClassWeight::row_weights`] finds, or fewer than `min_classes` classes with rows that count.
+    pub(crate) fn new(who: &str, y: &Target, class_weight: &ClassWeight, min_classes: usize) -> Result<Self> {
+        let (codes, classes) = y.as_classes()?;
+        let weights = class_weight.row_weights(y)?;
+        let mut seen = vec![false; classes.len()];
+        for (row, &c) in codes.iter().enumerate() {
+            seen[c as usize] |= weights.as_ref().is_none_or(|w| w[row] > 0.0);
+        }
+        let present: Vec<u32> = (0..classes.len() as u32).filter(|&c| seen[c as usize]).collect();
+        if present.len() < min_classes {
+            return Err(Error::input(
+                format!("{who}: {} class(es) have rows of positive weight", present.len()),
+                format!("give at least {min_classes} classes rows that count"),
+            ));
+        }
+        let mut position = vec![0u32; classes.len()];
+        for (at, &c) in present.iter().enumerate() {
+            position[c as usize] = at as u32;
+        }
+        let codes = codes.iter().map(|&c| position[c as usize]).collect();
+        Ok(Self { codes, present, weights, classes: classes.clone() })
+    }
+
+    /// The weight of a row.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |w| w[row])
+    }
+
+    /// The sum of all row weights.
+    pub(crate) fn total_weight(&self) -> f64 {
+        self.weights.as_ref().map_or(self.codes.len() as f64, |w| w.iter().sum())
+    }
+
+    /// The summed weight of each present class.
+    pub(crate) fn class_mass(&self) -> Vec<f64> {
+        let mut mass = vec![0.0; self.present.len()];
+        for (row, &c) in self.codes.iter().enumerate() {
+            mass[c as usize] += self.weight(row);
+        }
+        mass
+    }
+
+    /// Whether one margin decides: exactly two classes, both present.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.classes.len() == 2 && self.present.len() == 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_without_weight_is_absent() {
+        let y = Target::labels(["a", "b", "c", "b"]).with_weights(vec![1.0, 0.0, 2.0, 0.0]).unwrap();
+        let problem = Problem::new("test", &y, &ClassWeight::None, 2).unwrap();
+        assert_eq!((&problem.present[..], &problem.codes[..]), (&[0, 2][..], &[0, 0, 1, 0][..]));
+        assert_eq!((problem.class_mass(), problem.total_weight()), (vec![1.0, 2.0], 3.0));
+        assert!(!problem.is_binary());
+        let heavy = ClassWeight::Explicit([("c".to_owned(), 0.0)].into());
+        let error = Problem::new("test", &y, &heavy, 2).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "test: 1 class(es) have rows of positive weight; give at least 2 classes rows that count"
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! Linear support vector machine.
+
+use prompt_core::{
+    ClassWeight, Control, Event, FitContext, Learner, Legal, Matrix, Params, Result, Tags, Target, params,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use super::classifier::{LinearClassifier, Link, Summary};
+use super::dual::{Rows, Solution, Stopping};
+use crate::calibrate::{Margins, fit_platt, fit_temperature};
+
+/// What a row costs that is on the wrong side of its margin, by h = max(0, 1 − y·z).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Loss {
+    /// h²
+    SquaredHinge,
+    /// h
+    Hinge,
+}
+
+/// How margins become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Calibration {
+    /// softmax(s·z), with s fitted on held-out margins: the predicted class stays that of the largest margin.
+    Temperature,
+    /// σ(a_c·z_c + b_c) for each class, fitted on held-out margins, divided by their sum: the predicted class may
+    /// differ from that of the largest margin.
+    Platt,
+    /// softmax(z) as it is: the order of the margins, not calibrated.
+    None,
+}
+
+params! {
+    /// Linear support vector machine, one class against the rest, as scikit-learn's `LinearSVC`, with
+    /// probabilities.
+    ///
+    /// For each class (the second of two) it minimises, by dual coordinate descent,
+    ///
+    /// ```text
+    /// ½·(‖w‖² + b²) + Σ_i C·v_i·max(0, 1 − y_i·(w·x_i + b·s))²       y_i = ±1, v_i: row × class weight
+    /// ```
+    ///
+    /// where s is `intercept_scaling`. Probabilities come from margins of rows that were held out: the rows of
+    /// each class are dealt into folds, and each fold is scored by a machine that goes on from the full solution
+    /// without that fold's rows. A class with fewer rows than folds lowers their number, to two at least.
+    ///
+    /// ```
+    /// use prompt_core::{Dense, Fit, FitContext, Matrix, Predict, Target};
+    /// use prompt_models::linear::LinearSvm;
+    ///
+    /// let x = Matrix::from(Dense::from_rows(&[[0.0], [1.0], [3.0], [4.0]]));
+    /// let y = Target::labels(["low", "low", "high", "high"]);
+    /// let model = LinearSvm::default().c(10.0).fit(&x, &y, &FitContext::new(0)).unwrap();
+    /// assert_eq!(model.predict(&x).unwrap().labels().unwrap(), ["low", "low", "high", "high"]);
+    /// ```
+    pub struct LinearSvm named "linear_svm" {
+        /// Cost of rows on the wrong side; larger fits the rows more closely.
+        c: f64 = 1.0, Legal::positive();
+        /// What such a row costs: `squared_hinge` or `hinge`.
+        loss: Loss = Loss::SquaredHinge, Legal::OneOf(&["squared_hinge", "hinge"]);
+        /// Stop when the dual variables' gradients differ by less.
+        tol: f64 = 1e-4, Legal::positive();
+        /// Rounds at most for each class; a fit that needs more says so in its summary.
+        max_iter: usize = 1000, Legal::at_least(1);
+        /// How much each class counts.
+        class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
+        /// Value of the constant feature whose weight is the intercept; 0 for none.
+        intercept_scaling: f64 = 1.0, Legal::not_negative();
+        /// How margins become probabilities: `temperature`, `platt` or `none`.
+        calibration: Calibration = Calibration::Temperature, Legal::OneOf(&["temperature", "platt", "none"]);
+        /// Folds that margins are held out in.
+        calibration_folds: usize = 5, Legal::int(2, 100);
+    }
+}
+
+impl Learner for LinearSvm {
+    type Fitted = LinearClassifier;
+
+    const TAGS: Tags = Tags::CLASSIFIER;
+
+    fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<LinearClassifier> {
+        let problem = Problem::new(Self::NAME, y, &self.class_weight, 2)?;
+        let costs = (0..x.rows()).map(|i| self.c * problem.weight(i)).collect();
+        let rows = Rows::new(x, self.loss, self.intercept_scaling, costs);
+        let used: Vec<u32> = (0..x.rows() as u32).filter(|&i| problem.weight(i as usize) > 0.0).collect();
+        let folds = match self.calibration {
+            Calibration::None => Vec::new(),
+            _ => deal(&problem, &used, self.calibration_folds, ctx),
+        };
+        let machines = if problem.present.len() == 2 { 1 } else { problem.present.len() };
+        let fits = ctx.try_map(machines, |m| {
+            // One machine tells the second class from the first, several tell each class from the rest.
+            let class = if machines == 1 { 1 } else { m as u32 };
+            self.machine(&rows, &problem, &used, &folds, class, ctx)
+        })?;
+        let mut weights = vec![0.0; x.cols() * machines];
+        let mut intercept = vec![0.0; machines];
+        let mut summary = Summary { objective: 0.0, iterations: 0, converged: true };
+        for (m, fit) in fits.iter().enumerate() {
+            let solution = &fit.solution;
+            for (j, w) in solution.weights.iter().enumerate() {
+                match weights.get_mut(j * machines + m) {
+                    Some(slot) => *slot = *w,
+                    None => intercept[m] = w * self.intercept_scaling,
+                }
+            }
+            summary.objective += fit.objective;
+            summary.iterations = summary.iterations.max(solution.epochs);
+            summary.converged &= solution.converged;
+        }
+        let settings = serde_json::to_value(self).unwrap_or_default();
+        let fitted = LinearClassifier::from_solution(Self::NAME, settings, &problem, (weights, intercept))
+            .with_summary(summary);
+        if folds.is_empty() {
+            return Ok(fitted);
+        }
+        let link = self.link(&problem, &used, &fits);
+        Ok(fitted.with_link(link))
+    }
+}
+
+/// One class against the rest, with the margins of the rows when they were held out.
+struct Machine {
+    solution: Solution,
+    objective: f64,
+    held_out: Vec<f64>,
+}
+
+impl LinearSvm {
+    fn machine(
+        &self,
+        rows: &Rows<'_>,
+        problem: &Problem,
+        used: &[u32],
+        folds: &[Vec<u32>],
+        class: u32,
+        ctx: &FitContext,
+    ) -> Result<Machine> {
+        let positive = |row: usize| problem.codes[row] == class;
+        let seed = ctx.seed().derive("class", u64::from(class));
+        let stopping = Stopping { tol: self.tol, max_iter: self.max_iter };
+        let solution = rows.solve(used, positive, rows.origin(), stopping, seed, |epoch, violation| {
+            let values = [("class", f64::from(class)), ("violation", violation)];
+            let event = Event { stage: "dual", step: epoch, total: Some(self.max_iter), values: &values };
+            Ok(ctx.report(&event)? == Control::Continue)
+        })?;
+        let objective = rows.primal(&solution.weights, used, positive);
+        let mut held_out = vec![0.0; if folds.is_empty() { 0 } else { problem.codes.len() }];
+        // Margins for a calibration need no more than three digits.
+        let stopping = Stopping { tol: self.tol.max(CALIBRATION_TOL), ..stopping };
+        for (at, fold) in folds.iter().enumerate() {
+            let start = rows.without(solution.clone(), fold, positive);
+            let rest: Vec<u32> =
+                folds.iter().enumerate().filter(|(f, _)| *f != at).flat_map(|(_, f)| f).copied().collect();
+            let seed = seed.derive("fold", at as u64);
+            let part =
+                rows.solve(&rest, positive, start, stopping, seed, |_, _| ctx.check().map(|()| true))?;
+            for &row in fold {
+                held_out[row as usize] = rows.margin(&part.weights, row as usize);
+            }
+        }
+        Ok(Machine { solution, objective, held_out })
+    }
+
+    fn link(&self, problem: &Problem, used: &[u32], fits: &[Machine]) -> Link {
+        let k = fits.len();
+        let mut z = Vec::with_capacity(used.len() * k);
+        for &row in used {
+            z.extend(fits.iter().map(|fit| fit.held_out[row as usize]));
+        }
+        let codes: Vec<u32> = used.iter().map(|&row| problem.codes[row as usize]).collect();
+        let weights: Option<Vec<f64>> =
+            problem.weights.as_ref().map(|w| used.iter().map(|&row| w[row as usize]).collect());
+        let margins = Margins { z: &z, k, codes: &codes, weights: weights.as_deref() };
+        if self.calibration != Calibration::Platt {
+            return Link::Softmax { scale: fit_temperature(&margins) };
+        }
+        let lines = fit_platt(&margins);
+        if problem.is_binary() || k == problem.classes.len() {
+            let (slope, offset) = lines.into_iter().unzip();
+            return Link::Platt { slope, offset };
+        }
+        // Classes that were not there keep a line that is never read; a single margin z stands as ±z/2.
+        let mut slope = vec![1.0; problem.classes.len()];
+        let mut offset = vec![0.0; problem.classes.len()];
+        for (at, &class) in problem.present.iter().enumerate() {
+            let class = class as usize;
+            (slope[class], offset[class]) = match (k, lines.get(at), lines.first()) {
+                (1, _, Some((a, b))) => (2.0 * a, if at == 0 { -b } else { *b }),
+                (_, Some((a, b)), _) => (*a, *b),
+                _ => (1.0, 0.0),
+            };
+        }
+        Link::Platt { slope, offset }
+    }
+}
+
+const CALIBRATION_TOL: f64 = 1e-2;
+
+/// Deals the rows of each class, in random order, into folds.
+fn deal(problem: &Problem, used: &[u32], folds: usize, ctx: &FitContext) -> Vec<Vec<u32>> {
+    let mut by_class = vec![Vec::new(); problem.present.len()];
+    for &row in used {
+        by_class[problem.codes[row as usize] as usize].push(row);
+    }
+    let smallest = by_class.iter().map(Vec::len).min().unwrap_or(0);
+    let folds = folds.min(smallest.max(2));
+    let mut rng = ctx.seed().derive("calibration", 0).rng();
+    let mut out = vec![Vec::new(); folds];
+    let mut next = 0;
+    for rows in &mut by_class {
+        rng.shuffle(rows);
+        for &row in rows.iter() {
+            out[next % folds].push(row);
+            next += 1;
+        }
+    }
+    out.iter_mut().for_each(|fold| fold.sort_unstable());
+    out
+}
