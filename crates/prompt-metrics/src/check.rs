@@ -84,7 +84,7 @@ pub(crate) fn probabilities(y_true: &[u32], proba: &Dense) -> Result<()> {
         let sum: f64 = row.iter().sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(Error::input(
-                format!("probabilities of row {i} sum to {sum}"),
+                format!("probabilities of row {i} sum to {sum:.6}"),
                 "each row must sum to 1: normalise scores (e.g. with softmax) before measuring them",
             ));
         }

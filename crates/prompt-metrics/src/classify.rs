@@ -142,9 +142,11 @@ impl Confusion {
         self.n_classes
     }
 
-    /// Weight of the rows of class `truth` that were called `predicted`. Panics beyond the last class, as slices do.
+    /// Weight of the rows of class `truth` that were called `predicted`. A class beyond the last has no rows, here
+    /// and in every method that takes a class.
     pub fn count(&self, truth: usize, predicted: usize) -> f64 {
-        self.counts[truth * self.n_classes..][..self.n_classes][predicted]
+        let inside = truth < self.n_classes && predicted < self.n_classes;
+        if inside { self.counts[truth * self.n_classes + predicted] } else { 0.0 }
     }
 
     /// Weight of all rows.
@@ -154,7 +156,7 @@ impl Confusion {
 
     /// Weight of the rows that are of `class`.
     pub fn support(&self, class: usize) -> f64 {
-        self.counts[class * self.n_classes..][..self.n_classes].iter().sum()
+        (0..self.n_classes).map(|p| self.count(class, p)).sum()
     }
 
     /// Weight of the rows that were called `class`.
@@ -329,5 +331,6 @@ mod tests {
         assert!(!third.f1_defined && third.support == 0.0);
         assert_eq!(c.f1_macro(), 0.4, "the class that never occurs is left out");
         assert_eq!(c.rate(2, 0), None);
+        assert_eq!((c.count(9, 0), c.support(9), c.precision(9), c.rate(0, 9)), (0.0, 0.0, None, Some(0.0)));
     }
 }

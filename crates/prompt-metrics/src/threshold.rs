@@ -35,8 +35,8 @@ pub struct TprAtFpr {
     /// The lowest threshold that keeps it on these rows.
     pub point: OperatingPoint,
     /// Negatives without a single false alarm that it takes to claim `alpha` with 95% confidence:
-    /// ⌈ln 0.05 / ln(1 − α)⌉, about 3/α.
-    pub negatives_needed: u64,
+    /// ⌈ln 0.05 / ln(1 − α)⌉, about 3/α. `None` for α = 0, which no number of rows supports.
+    pub negatives_needed: Option<u64>,
     /// Whether there are that many negatives. If not, these rows cannot support a promise of `alpha`, whatever the
     /// scores.
     pub enough_data: bool,
@@ -60,7 +60,7 @@ pub struct TprAtFpr {
 /// let found = tpr_at_fpr(&truth, &[0.1, 0.2, 0.3, 0.9, 0.4, 0.8, 0.95], 0.25, 0.95)?;
 /// assert_eq!((found.point.threshold, found.point.tpr.estimate, found.point.fpr.estimate), (0.4, 1.0, 0.25));
 /// assert!(!found.enough_data); // 4 negatives cannot promise 25%: it takes 11
-/// assert_eq!(found.negatives_needed, 11);
+/// assert_eq!(found.negatives_needed, Some(11));
 /// # Ok::<(), prompt_core::Error>(())
 /// ```
 ///
@@ -87,7 +87,7 @@ pub fn tpr_at_fpr(is_positive: &[bool], scores: &[f64], alpha: f64, level: f64) 
         alpha,
         point,
         negatives_needed,
-        enough_data: point.negatives >= negatives_needed,
+        enough_data: negatives_needed.is_some_and(|needed| point.negatives >= needed),
         supported: bound <= alpha,
     })
 }
@@ -133,9 +133,9 @@ pub fn operating_point(
 }
 
 /// The fewest negatives of which none may be a false alarm to claim `alpha` with 95% confidence.
-fn negatives_needed(alpha: f64) -> u64 {
-    // (1 − α)ⁿ ≤ 0.05. At α = 0 no number suffices, and the cast saturates.
-    ((1.0 - PROMISE_LEVEL).ln() / (-alpha).ln_1p()).ceil() as u64
+fn negatives_needed(alpha: f64) -> Option<u64> {
+    // (1 − α)ⁿ ≤ 0.05.
+    (alpha > 0.0).then(|| ((1.0 - PROMISE_LEVEL).ln() / (-alpha).ln_1p()).ceil() as u64)
 }
 
 impl fmt::Display for TprAtFpr {
@@ -153,13 +153,14 @@ impl fmt::Display for TprAtFpr {
             percent(fpr.high),
         )?;
         let alpha = percent(self.alpha);
-        if self.alpha == 0.0 {
-            write!(f, "; no number of rows supports a promise of no false alarms at all")
-        } else if !self.enough_data {
+        let Some(needed) = self.negatives_needed else {
+            return write!(f, "; no number of rows supports a promise of no false alarms at all");
+        };
+        if !self.enough_data {
             write!(
                 f,
-                "; too little data to promise {alpha}: it takes {} negative rows without a false alarm, there are {negatives}",
-                self.negatives_needed
+                "; too little data to promise {alpha}: it takes {needed} negative rows without a false alarm, there \
+                 are {negatives}"
             )
         } else if !self.supported {
             write!(f, "; {alpha} holds on these rows, but not with 95% confidence beyond them")
@@ -181,7 +182,7 @@ mod tests {
         let found = tpr_at_fpr(&truth, &scores, 0.0, 0.95).unwrap();
         assert_eq!((found.point.threshold, found.point.tpr.estimate, found.supported), (3000.0, 1.0, false));
         let found = tpr_at_fpr(&truth, &scores, 0.001, 0.95).unwrap();
-        assert_eq!((found.negatives_needed, found.enough_data, found.supported), (2995, true, false));
+        assert_eq!((found.negatives_needed, found.enough_data, found.supported), (Some(2995), true, false));
         assert_eq!(found.point.fpr.estimate, 0.001);
         let few = tpr_at_fpr(&truth[1000..], &scores[1000..], 0.001, 0.95).unwrap();
         assert!(few.to_string().contains("too little data to promise 0.10%: it takes 2995"), "{few}");

@@ -9,6 +9,9 @@ use prompt_metrics::probability::{
 };
 use prompt_metrics::{Average, ClassificationReport};
 
+/// Labels, probabilities, weights, and how the message starts.
+type Case = (&'static [u32], Dense, Option<&'static [f64]>, &'static str);
+
 type MultiClass = fn(&[u32], &Dense, Option<&[f64]>) -> Result<f64>;
 
 const MULTI_CLASS: [(&str, MultiClass); 6] = [
@@ -28,7 +31,7 @@ fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
 fn every_probability_metric_refuses_what_is_no_probability() {
     let good = Dense::from_rows(&[[0.5, 0.5], [0.2, 0.8]]);
     for (name, metric) in MULTI_CLASS {
-        let cases: [(&[u32], Dense, Option<&[f64]>, &str); 9] = [
+        let cases: [Case; 9] = [
             (&[], Dense::zeros(0, 2), None, "there are no rows to evaluate"),
             (&[0], good.clone(), None, "length of probabilities: expected 1, got 2"),
             (&[0, 2], good.clone(), None, "y_true holds class 2 at row 1, but there are 2 classes"),

@@ -96,10 +96,10 @@ fn a_better_model_is_told_from_an_equal_one() {
     let ctx = FitContext::new(1);
     let boot = Bootstrap::default().resamples(500);
     let f1 = |c: &Confusion| Ok(c.f1_macro());
-    let found = boot.paired_confusion(&truth, &better, &worse, 3, None, f1, &ctx).unwrap();
+    let found = boot.paired_confusion(&truth, [&better, &worse], 3, None, f1, &ctx).unwrap();
     assert!(found.difference.interval.low > 0.0 && found.p_value < 0.01, "{found:?}");
     assert_eq!(found.difference.interval.estimate, found.a - found.b);
-    let same = boot.paired_confusion(&truth, &worse, &worse, 3, None, f1, &ctx).unwrap();
+    let same = boot.paired_confusion(&truth, [&worse, &worse], 3, None, f1, &ctx).unwrap();
     assert_eq!((same.p_value, same.difference.interval.low, same.difference.interval.high), (1.0, 0.0, 0.0));
 
     let measured = |pred: &[u32], rows: &[usize]| {

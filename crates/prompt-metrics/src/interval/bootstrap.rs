@@ -156,12 +156,10 @@ impl Bootstrap {
     ///
     /// # Errors
     /// As [`of_confusion`](Self::of_confusion).
-    #[allow(clippy::too_many_arguments)]
     pub fn paired_confusion(
         &self,
         y_true: &[u32],
-        pred_a: &[u32],
-        pred_b: &[u32],
+        [pred_a, pred_b]: [&[u32]; 2],
         n_classes: usize,
         weights: Option<&[f64]>,
         metric: impl Fn(&Confusion) -> Result<f64> + Sync + Send,
@@ -215,7 +213,7 @@ impl Bootstrap {
                 "give it more rows, or rows of every class",
             ));
         }
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

@@ -88,7 +88,7 @@ fn inner_edges(p: &[f64], bins: Bins, n_bins: usize, weights: Weights<'_>) -> Ve
         Bins::EqualMass => {
             let mut sorted: Vec<f64> =
                 p.iter().enumerate().filter(|&(i, _)| weights.get(i) > 0.0).map(|(_, &p)| p).collect();
-            sorted.sort_by(f64::total_cmp);
+            sorted.sort_unstable_by(f64::total_cmp);
             // There and back to percent, as the reference does.
             fractions.map(|q| quantile(&sorted, q * 100.0 / 100.0)).collect()
         }

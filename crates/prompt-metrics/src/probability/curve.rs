@@ -19,24 +19,31 @@ pub(crate) struct Cut {
 pub(crate) fn cuts(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<Cut>> {
     check::scores(is_positive, scores)?;
     let weights = Weights::new(weights, scores.len())?;
-    let mut order: Vec<usize> = (0..scores.len()).filter(|&i| weights.get(i) > 0.0).collect();
-    // Stable, so that weighted sums are taken in the order of the reference.
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    // Equal scores stay in row order, so that weighted sums are taken in the order of the reference.
+    let mut order: Vec<(u64, usize)> =
+        (0..scores.len()).filter(|&i| weights.get(i) > 0.0).map(|i| (descending(scores[i]), i)).collect();
+    order.sort_unstable();
     let mut cuts: Vec<Cut> = Vec::new();
     let (mut tp, mut fp) = (0.0, 0.0);
-    for i in order {
+    for (_, i) in order {
         if is_positive[i] {
             tp += weights.get(i);
         } else {
             fp += weights.get(i);
         }
         match cuts.last_mut() {
-            // Compared as numbers: −0.0 and 0.0 are one threshold.
             Some(last) if last.threshold == scores[i] => (last.tp, last.fp) = (tp, fp),
             _ => cuts.push(Cut { threshold: scores[i], tp, fp }),
         }
     }
     Ok(cuts)
+}
+
+/// A finite number as an integer that falls as the number rises: integers are quicker to sort. −0.0 and 0.0 are one.
+fn descending(score: f64) -> u64 {
+    let bits = (score + 0.0).to_bits();
+    // Positive numbers rise with their bits, negative ones fall.
+    if bits >> 63 == 0 { !bits & (u64::MAX >> 1) } else { bits }
 }
 
 /// The last cut takes in every row: the weight of all positives and of all negatives.
@@ -159,4 +166,16 @@ pub fn precision_recall_curve(
         .collect();
     points.push(PrPoint { precision: 1.0, recall: 0.0, threshold: f64::INFINITY });
     Ok(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_fall_as_scores_rise() {
+        let rising = [-1e300, -2.0, -1e-310, 0.0, 1e-310, 0.5, 0.75, 1e300];
+        assert!(rising.windows(2).all(|pair| descending(pair[0]) > descending(pair[1])));
+        assert_eq!(descending(-0.0), descending(0.0));
+    }
 }
