@@ -31,9 +31,9 @@
 //!
 //! | model | 5-fold | 5-fold, families kept apart | [blind set](crate::blind) | public prompts (`prompt_security`, validation) |
 //! |---|---:|---:|---:|---:|
-//! | list of keywords | 0.42 | – | 0.26 | 0.43 |
-//! | word TF-IDF + logistic regression | 0.89 | 0.38 | 0.46 | 0.56 |
-//! | word and character TF-IDF + linear SVM | 0.95 | 0.42 | 0.55 | 0.69 |
+//! | list of keywords | 0.423 | – | 0.259 | 0.431 |
+//! | word TF-IDF + logistic regression | 0.886 | 0.382 | 0.479 | 0.558 |
+//! | word and character TF-IDF + linear SVM | 0.946 | 0.415 | 0.515 | 0.685 |
 //!
 //! So it can tell whether a pipeline works from end to end, whether a model learns what a keyword list cannot, whether two
 //! implementations agree, how label noise or class balance moves a result, and how time and memory grow with the rows.
