@@ -12,6 +12,9 @@ pub mod report;
 pub mod security;
 pub mod threshold;
 
+/// What the signatures of this crate speak of, so that it works without another dependency.
+pub use prompt_core::{Dense, Error, FitContext, Result};
+
 pub use classify::{Average, Averages, ClassScores, Confusion};
 pub use interval::{
     Bootstrap, BootstrapInterval, Interval, McNemar, PairedDifference, clopper_pearson,
