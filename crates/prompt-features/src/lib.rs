@@ -1,1 +1,19 @@
-//! From prompts to matrices: count, TF-IDF and hashing vectorisers, surface features, unions.
+#![doc = include_str!("../README.md")]
+
+mod count;
+mod table;
+mod text;
+mod tfidf;
+mod vocabulary;
+mod weight;
+
+pub use count::{CountVectorizer, FittedCountVectorizer};
+pub use text::{Analyzer, StopWords, StripAccents, is_space, is_word};
+pub use tfidf::{FittedTfidf, Tfidf};
+pub use vocabulary::Frequency;
+pub use weight::Norm;
+
+/// Adds the decoders of everything in this crate to a catalog.
+pub fn register(catalog: &mut prompt_core::artifact::Catalog) {
+    catalog.features::<FittedCountVectorizer>(count::KIND).features::<FittedTfidf>(tfidf::KIND);
+}

@@ -1,0 +1,21 @@
+//! From a text to tokens: normalise, mark what belongs to tokens, cut.
+//!
+//! Everything here is what Python does, character for character: `str.lower`, `unicodedata.normalize`, `\w`,
+//! `\s`, `str.split`.
+
+mod analyse;
+mod grams;
+mod normalise;
+mod prepared;
+mod stop_words;
+mod unicode;
+mod word_table;
+
+pub use analyse::Analyzer;
+pub(crate) use analyse::{ANALYZERS, Analysis};
+pub(crate) use grams::for_each_gram;
+pub(crate) use normalise::Origins;
+pub use normalise::StripAccents;
+pub(crate) use prepared::Prepared;
+pub use stop_words::StopWords;
+pub use unicode::{is_space, is_word};
