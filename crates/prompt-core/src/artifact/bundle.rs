@@ -297,11 +297,26 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn hex_digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut out, b| {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
         let _ = write!(out, "{b:02x}");
         out
     })
+}
+
+/// SHA-256 over parts, each preceded by its length as eight little-endian bytes, in hexadecimal: two lists of parts
+/// have the same digest only if they are the same list.
+pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
 }
 
 /// A node without its numbers.

@@ -13,7 +13,7 @@ mod bundle;
 mod catalog;
 mod node;
 
-pub use bundle::{Bundle, FORMAT_VERSION, Manifest, read_files, save};
+pub use bundle::{Bundle, FORMAT_VERSION, Manifest, digest, read_files, save};
 pub use catalog::{Catalog, Loaded};
 pub use node::{Node, Tensor};
 
