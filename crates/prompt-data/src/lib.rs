@@ -2,6 +2,7 @@
 
 pub mod blind;
 pub mod read;
+pub mod sanitise;
 pub mod split;
 pub mod synth;
 pub mod write;
