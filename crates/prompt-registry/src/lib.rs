@@ -1,1 +1,24 @@
-//! Named, versioned, staged models with metadata in SQL and artifacts in a folder.
+#![doc = include_str!("../README.md")]
+
+mod asynchronous;
+mod blocking;
+mod change;
+mod clock;
+mod id;
+mod location;
+mod log;
+mod sql;
+mod stage;
+mod store;
+mod version;
+
+pub use asynchronous::AsyncRegistry;
+pub use blocking::Registry;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use id::{ModelName, ModelRef, Pick};
+pub use location::Location;
+pub use log::{Action, ChangeNote, LogEntry};
+pub use sql::SCHEMA_VERSION;
+pub use stage::Stage;
+pub use store::Swept;
+pub use version::{Filter, RegisterInfo, Version};

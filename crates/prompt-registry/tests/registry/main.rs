@@ -1,0 +1,12 @@
+//! The registry as its users see it.
+
+// Clippy's own exception is for test functions; this covers what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod common;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod register;
+mod stages;
+mod together;
