@@ -28,6 +28,10 @@ pub(crate) struct Solution {
     pub(crate) converged: bool,
 }
 
+/// How many rows ahead of their visit rows are fetched from memory.
+const AHEAD: usize = 2;
+const LEFT_OUT: u32 = u32::MAX;
+
 /// When to stop.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopping {
@@ -77,11 +81,10 @@ impl<'a> Rows<'a> {
     }
 
     /// ½‖w‖² + Σ C_i·loss(y_i·z_i), which the weights minimise.
-    pub(crate) fn primal(&self, weights: &[f64], rows: &[u32], positive: impl Fn(usize) -> bool) -> f64 {
+    pub(crate) fn primal(&self, weights: &[f64], positive: impl Fn(usize) -> bool) -> f64 {
         let penalty: f64 = weights.iter().map(|w| w * w).sum();
         let mut sum = 0.5 * penalty;
-        for &row in rows {
-            let row = row as usize;
+        for row in 0..self.x.rows() {
             let z = self.margin(weights, row);
             let missing = (1.0 - if positive(row) { z } else { -z }).max(0.0);
             sum += self.costs[row]
@@ -93,10 +96,11 @@ impl<'a> Rows<'a> {
         sum
     }
 
-    /// Solves the class of the `positive` rows against the others of `rows`, going on from `start`.
+    /// Solves the class of the `positive` rows against the others of `rows` (rising), going on from `start`.
     ///
-    /// Each epoch visits the rows in a new random order and sets each dual variable to its best value with the
-    /// others fixed. Variables that sit firmly at a bound are left out until the rest has converged.
+    /// Each epoch sets each dual variable to its best value with the others fixed. Variables that sit firmly at a
+    /// bound are left out until the rest has converged. The order is random and new in each epoch: visiting
+    /// neighbours together would be kinder to the memory, but takes several times the epochs.
     pub(crate) fn solve(
         &self,
         rows: &[u32],
@@ -109,24 +113,25 @@ impl<'a> Rows<'a> {
         let Solution { mut weights, mut alpha, .. } = start;
         let mut duals: Vec<Dual> =
             rows.iter().map(|&row| self.dual(row as usize, &positive, &alpha)).collect();
-        let mut order: Vec<u32> = (0..duals.len() as u32).collect();
-        let mut active = order.len();
+        let everyone = || (0..rows.len() as u32).collect::<Vec<u32>>();
+        let mut active = everyone();
         let mut rng = seed.rng();
         let (mut upper, mut lower) = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut epochs, mut converged) = (0, false);
         while epochs < stopping.max_iter {
             epochs += 1;
-            rng.shuffle(&mut order[..active]);
+            rng.shuffle(&mut active);
             let (mut largest, mut smallest) = (f64::NEG_INFINITY, f64::INFINITY);
-            let mut at = 0;
-            while at < active {
-                let dual = &mut duals[order[at] as usize];
+            for at in 0..active.len() {
+                if let Some(ahead) = active.get(at + AHEAD) {
+                    self.touch(&duals[*ahead as usize]);
+                }
+                let dual = &mut duals[active[at] as usize];
                 let row = dual.row as usize;
                 let gradient = dual.sign * self.margin(&weights, row) - 1.0 + dual.alpha * dual.diagonal;
                 let (low, high) = (dual.alpha == 0.0, dual.alpha == dual.cap);
                 if (low && gradient > upper) || (high && gradient < lower) {
-                    active -= 1;
-                    order.swap(at, active);
+                    active[at] = LEFT_OUT;
                     continue;
                 }
                 let projected =
@@ -139,18 +144,18 @@ impl<'a> Rows<'a> {
                     let change = (dual.alpha - old) * dual.sign;
                     self.shift(&mut weights, row, change);
                 }
-                at += 1;
             }
-            let violation = if active == 0 { 0.0 } else { largest - smallest };
+            active.retain(|slot| *slot != LEFT_OUT);
+            let violation = if active.is_empty() { 0.0 } else { largest - smallest };
             if !watch(epochs, violation)? {
                 break;
             }
             if violation <= stopping.tol {
-                if active == order.len() {
+                if active.len() == rows.len() {
                     converged = true;
                     break;
                 }
-                active = order.len();
+                active = everyone();
                 (upper, lower) = (f64::INFINITY, f64::NEG_INFINITY);
                 continue;
             }
@@ -173,6 +178,14 @@ impl<'a> Rows<'a> {
         let curvature = (self.norms[row] + diagonal).max(1e-12);
         let sign = if positive(row) { 1.0 } else { -1.0 };
         Dual { alpha: alpha[row], curvature, diagonal, cap, sign, row: row as u32 }
+    }
+
+    /// Reads the first numbers of a row that comes soon, so that they are near when it does: in random order most
+    /// of the time would go into waiting for them.
+    fn touch(&self, dual: &Dual) {
+        if let RowView::Sparse { indices, values } = self.x.row(dual.row as usize) {
+            std::hint::black_box((indices.first().copied(), values.first().copied()));
+        }
     }
 
     /// `weights += change·x_row`.

@@ -95,6 +95,9 @@ impl LogisticRegression {
             }
         }
         let summary = Summary { objective: at.loss, iterations, converged: met(&gradient) };
+        let bias = loss.shifted(&at.params);
+        let split = at.params.len() - bias.len();
+        at.params[split..].copy_from_slice(&bias);
         Ok((at.params, summary))
     }
 }

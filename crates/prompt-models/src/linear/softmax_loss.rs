@@ -17,6 +17,8 @@ pub(crate) struct SoftmaxLoss<'a> {
     /// Margins a row: 1 for two classes.
     k: usize,
     total: f64,
+    /// Weighted mean of each column; zero without an intercept.
+    means: Vec<f64>,
 }
 
 /// A point, with the margins and residuals of all rows there.
@@ -41,7 +43,22 @@ impl<'a> SoftmaxLoss<'a> {
     pub(crate) fn new(design: Design<'a>, problem: &'a Problem, c: f64, intercept: bool) -> Self {
         let total = problem.total_weight();
         let k = if problem.present.len() == 2 { 1 } else { problem.present.len() };
-        Self { design, problem, l2: 1.0 / (c * total), intercept, k, total }
+        let mut means = vec![0.0; design.cols()];
+        if intercept {
+            let share: Vec<f64> = (0..design.rows()).map(|i| problem.weight(i) / total).collect();
+            design.gradient(&share, 1, &mut means);
+        }
+        Self { design, problem, l2: 1.0 / (c * total), intercept, k, total, means }
+    }
+
+    /// The intercept at the origin for one at the means.
+    pub(crate) fn shifted(&self, params: &[f64]) -> Vec<f64> {
+        let (weights, bias) = params.split_at(self.design.cols() * self.k);
+        let mut out = bias.to_vec();
+        for (mean, w) in self.means.iter().zip(weights.chunks_exact(self.k)) {
+            add(-mean, w, &mut out);
+        }
+        out
     }
 
     /// Weights zero, intercepts at the class frequencies.
@@ -70,6 +87,8 @@ impl<'a> SoftmaxLoss<'a> {
         let squares = self.design.squared_columns(|i| self.problem.weight(i) / self.total);
         squares
             .iter()
+            .zip(&self.means)
+            .map(|(s, m)| (s - m * m).max(0.0))
             .flat_map(|s| bend.iter().map(move |h| 1.0 / (h * s + self.l2)))
             .chain(bend.iter().map(|h| 1.0 / h))
             .collect()
@@ -85,6 +104,9 @@ impl<'a> SoftmaxLoss<'a> {
             for r in at.residuals.chunks_exact(k) {
                 bias.iter_mut().zip(r).for_each(|(b, r)| *b += r);
             }
+            for (mean, g) in self.means.iter().zip(weights.chunks_exact_mut(k)) {
+                add(-mean, bias, g);
+            }
         }
         out
     }
@@ -96,9 +118,10 @@ impl<'a> SoftmaxLoss<'a> {
     /// afford Newton's method on the slope, held between the last points left and right of the minimum.
     pub(crate) fn search(&self, at: &mut Point, direction: &[f64], slope: f64) -> Option<f64> {
         let split = self.design.cols() * self.k;
-        let (d, d_bias) = direction.split_at(split);
+        let d = &direction[..split];
+        let d_bias = self.shifted(direction);
         let mut along = vec![0.0; at.margins.len()];
-        self.design.margins(d, d_bias, &mut along);
+        self.design.margins(d, &d_bias, &mut along);
         let w = &at.params[..split];
         let (ww, wd, dd) = (dot(w, w), dot(w, d), dot(d, d));
         let (mut low, mut high, mut t) = (0.0, f64::INFINITY, 1.0);
