@@ -1,0 +1,286 @@
+//! Is this data fit to learn from? What it promises (a [`Schema`]) and what it is like (a [`QualityReport`]).
+//!
+//! ```text
+//! Dataset --Schema::check--> findings   (a promise that is broken: an error)
+//!         --Quality::report--> numbers + findings: missing, duplicates, conflicts, balance, outliers, leakage, …
+//! ```
+
+mod report;
+mod schema;
+
+use std::collections::BTreeMap;
+
+use prompt_core::{Error, FitContext, Legal, Params, Result, params};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Dataset;
+use crate::dedup::{Groups, NearDuplicates, exact};
+use crate::example::Split;
+use crate::sanitise::{Kind, Sanitiser};
+pub use report::{Balance, Leakage, Lengths, QualityReport};
+pub use schema::Schema;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// It may mislead; look at it.
+    Warning,
+    /// Results from this data would be wrong or impossible.
+    Error,
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which check found it, in snake case.
+    pub check: String,
+    /// What was found.
+    pub what: String,
+    /// How many rows are concerned.
+    pub count: usize,
+    /// The first of them, at most ten.
+    pub rows: Vec<usize>,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Finding {
+    /// A finding about these rows; `None` when there are none.
+    fn about(severity: Severity, check: &str, what: &str, rows: &[usize], advice: &str) -> Option<Self> {
+        (!rows.is_empty()).then(|| Self {
+            severity,
+            check: check.to_owned(),
+            what: what.to_owned(),
+            count: rows.len(),
+            rows: rows.iter().take(10).copied().collect(),
+            advice: advice.to_owned(),
+        })
+    }
+}
+
+params! {
+    /// Examines a data set.
+    ///
+    /// ```
+    /// use prompt_core::FitContext;
+    /// use prompt_data::{Dataset, Example, validate::{Quality, Schema, Severity}};
+    /// let data = Dataset::new([
+    ///     Example::new("Same text").with_label("a"),
+    ///     Example::new("same text!").with_label("b"),
+    /// ]);
+    /// let report = Quality::default().report(&data, &Schema::default(), &[], &FitContext::new(1)).unwrap();
+    /// assert_eq!(report.exact_duplicates, 1);
+    /// assert_eq!(report.conflicting_labels, 2);
+    /// assert_eq!(report.worst(), Some(Severity::Warning));
+    /// ```
+    pub struct Quality named "quality" {
+        /// Jaccard similarity of 5-character shingles from which texts count as near-duplicates.
+        near_duplicates: f64 = 0.8, Legal::Real { low: 0.0, high: 1.0, low_open: true, high_open: false };
+        /// A text is a length outlier when the logarithm of its length lies this many interquartile ranges outside the
+        /// quartiles (Tukey's rule; lengths are about log-normal).
+        outlier_ranges: f64 = 3.0, Legal::positive();
+        /// A class with less than this share of the largest class is called rare.
+        rare_class: f64 = 0.1, Legal::between(0.0, 1.0);
+    }
+}
+
+impl Quality {
+    /// Numbers and findings about a data set. `bad_lines` are what the reader refused
+    /// ([`Loaded::bad`](crate::read::Loaded)).
+    ///
+    /// # Errors
+    /// A parameter out of range; a stop asked for through `ctx`. Bad data is a finding, not an error.
+    pub fn report(
+        &self,
+        data: &Dataset,
+        schema: &Schema,
+        bad_lines: &[Error],
+        ctx: &FitContext,
+    ) -> Result<QualityReport> {
+        use Severity::{Error as Wrong, Note, Warning};
+        self.validate()?;
+        let mut findings = schema.check(data)?;
+        let mut find = |finding: Option<Finding>| findings.extend(finding);
+
+        find(bad_line_finding(bad_lines));
+        let empty = data.rows_where(|e| e.text.trim().is_empty());
+        find(Finding::about(Warning, "empty_text", "texts are empty", &empty, "remove them before training"));
+        let unlabelled = data.rows_where(|e| e.label.is_none() && e.target.is_none());
+        find(Finding::about(
+            if unlabelled.len() == data.len() { Note } else { Warning },
+            "missing_label",
+            "rows have neither a label nor a target",
+            &unlabelled,
+            "label them, or remove them before training",
+        ));
+
+        let same = exact(data);
+        let repeated = later(&same);
+        find(Finding::about(
+            Warning,
+            "duplicates",
+            "rows repeat an earlier text",
+            &repeated,
+            "remove them (`clean`)",
+        ));
+        let near = NearDuplicates::default().threshold(self.near_duplicates).groups(data, ctx)?;
+        let nearly: Vec<usize> = later(&near);
+        let nearly_alone: Vec<usize> =
+            nearly.iter().copied().filter(|r| repeated.binary_search(r).is_err()).collect();
+        find(Finding::about(
+            Note,
+            "near_duplicates",
+            "rows nearly repeat an earlier text",
+            &nearly_alone,
+            "split by group, so that they stay on one side",
+        ));
+        let conflicts = conflicting(data, &same);
+        find(Finding::about(
+            Warning,
+            "conflicting_labels",
+            "rows share their text with a row of another label",
+            &conflicts,
+            "decide which label holds, or remove them all",
+        ));
+
+        let balance = Balance::of(data);
+        find(balance.rare(self.rare_class));
+        find(balance.one_class());
+        let lengths = Lengths::of(data, self.outlier_ranges);
+        find(Finding::about(
+            Note,
+            "length_outliers",
+            "texts are unusually short or long",
+            &lengths.outlier_rows,
+            "look at them; cut or remove what is no prompt",
+        ));
+        let leakage = vec![leak(data, &same, false), leak(data, &near, true)];
+        for leak in &leakage {
+            let what = if leak.near {
+                "validation or test rows nearly repeat a row to learn from"
+            } else {
+                "validation or test rows repeat a row to learn from"
+            };
+            let severity = if leak.near { Warning } else { Wrong };
+            let advice = "remove the rows to learn from (`clean` keeps the test rows)";
+            find(Finding::about(severity, "leakage", what, &leak.rows, advice));
+        }
+        let hidden = hidden_characters(data, ctx);
+        let rows: Vec<usize> = hidden.iter().map(|(row, _)| *row).collect();
+        let mut characters = BTreeMap::new();
+        for kind in hidden.iter().flat_map(|(_, kinds)| kinds) {
+            *characters.entry(*kind).or_insert(0) += 1;
+        }
+        find(Finding::about(
+            Note,
+            "invisible_characters",
+            "texts hold characters that cannot be seen",
+            &rows,
+            "keep the sanitiser in the pipeline",
+        ));
+
+        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        Ok(QualityReport {
+            origin: data.origin().clone(),
+            synthetic: data.is_synthetic(),
+            digest: data.digest(),
+            rows: data.len(),
+            bad_lines: bad_lines.len(),
+            missing: missing(data),
+            empty_texts: empty.len(),
+            exact_duplicates: repeated.len(),
+            near_duplicates: nearly_alone.len(),
+            conflicting_labels: conflicts.len(),
+            balance,
+            lengths,
+            leakage,
+            invisible_characters: characters,
+            findings,
+        })
+    }
+}
+
+/// The rows of each group but its first, rising.
+fn later(groups: &Groups) -> Vec<usize> {
+    let mut rows: Vec<usize> = groups.repeated().iter().flat_map(|g| g.iter().skip(1).copied()).collect();
+    rows.sort_unstable();
+    rows
+}
+
+fn conflicting(data: &Dataset, same: &Groups) -> Vec<usize> {
+    let label = |row: usize| data.get(row).and_then(|e| e.label.as_deref());
+    let mut rows: Vec<usize> = same
+        .repeated()
+        .into_iter()
+        .filter(|group| {
+            let mut labels = group.iter().filter_map(|&row| label(row));
+            labels.next().is_some_and(|first| labels.any(|other| other != first))
+        })
+        .flatten()
+        .collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// Held-out rows whose group also has a row to learn from.
+fn leak(data: &Dataset, groups: &Groups, near: bool) -> Leakage {
+    let split = |row: &usize| data.get(*row).and_then(|e| e.split);
+    let mut rows: Vec<usize> = groups
+        .repeated()
+        .into_iter()
+        .filter(|group| group.iter().any(|row| split(row) == Some(Split::Train)))
+        .flatten()
+        .filter(|row| matches!(split(row), Some(Split::Validation | Split::Test)))
+        .collect();
+    rows.sort_unstable();
+    Leakage { near, rows }
+}
+
+fn hidden_characters(data: &Dataset, ctx: &FitContext) -> Vec<(usize, Vec<Kind>)> {
+    let sanitiser = Sanitiser::default();
+    const BLOCK: usize = 1024;
+    let blocks = ctx.map(data.len().div_ceil(BLOCK), |block| {
+        let rows = data.iter().enumerate().skip(block * BLOCK).take(BLOCK);
+        rows.filter_map(|(row, example)| {
+            let kinds: Vec<Kind> = sanitiser.sanitise(&example.text).changes.iter().map(|c| c.kind).collect();
+            (!kinds.is_empty()).then_some((row, kinds))
+        })
+        .collect::<Vec<_>>()
+    });
+    blocks.into_iter().flatten().collect()
+}
+
+fn missing(data: &Dataset) -> BTreeMap<String, usize> {
+    let count = |lacks: &dyn Fn(&crate::Example) -> bool| data.iter().filter(|e| lacks(e)).count();
+    [
+        ("text", count(&|e| e.text.is_empty())),
+        ("label", count(&|e| e.label.is_none())),
+        ("target", count(&|e| e.target.is_none())),
+        ("source", count(&|e| e.source.is_none())),
+        ("split", count(&|e| e.split.is_none())),
+    ]
+    .map(|(name, n)| (name.to_owned(), n))
+    .into()
+}
+
+fn bad_line_finding(bad: &[Error]) -> Option<Finding> {
+    let first = bad.first()?;
+    let not_utf8 = bad.iter().filter(|e| e.to_string().contains("invalid UTF-8")).count();
+    let utf8 = if not_utf8 > 0 { format!(" ({not_utf8} not UTF-8)") } else { String::new() };
+    Some(Finding {
+        severity: Severity::Error,
+        check: "bad_lines".into(),
+        what: format!("lines could not be read{utf8}; the first: {first}"),
+        count: bad.len(),
+        rows: Vec::new(),
+        advice: "repair them; the other lines were read".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
