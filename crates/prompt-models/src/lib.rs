@@ -1,8 +1,14 @@
 #![doc = include_str!("../README.md")]
 
-pub mod config;
 pub mod baseline;
 pub mod bayes;
 pub mod calibrate;
+pub mod config;
 pub mod learners;
 pub mod linear;
+pub mod select;
+
+pub use prompt_core as core;
+pub use prompt_data as data;
+pub use prompt_features as features;
+pub use prompt_metrics as metrics;

@@ -1,0 +1,20 @@
+//! Choosing: cross-validated scores of many parameter points on features that are made once for each fold.
+//!
+//! ```text
+//! fold 1 ─ features fitted on its training rows ─┬─ point 1: fit, score ┐
+//!                                                ├─ point 2: fit, score ┼─ mean, deviation, out-of-fold predictions
+//! fold 2 ─ …                                     └─ …                   ┘
+//! ```
+//!
+//! What learns, learns inside the fold: nothing of a fold's held-out rows reaches its features or its model. Points run
+//! beside each other, each on one thread; with a single point the learner has all threads.
+
+mod folds;
+mod grid;
+mod metric;
+mod search;
+
+pub use folds::{FoldFeatures, FoldStore};
+pub use grid::{GridSearch, SearchResult, expand};
+pub use metric::Metric;
+pub use search::{PointScores, Search};
