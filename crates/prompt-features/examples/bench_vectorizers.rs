@@ -1,14 +1,14 @@
 //! Seconds of each vectoriser on the texts of `benches/peers/make_data.py`, to be put beside
 //! `benches/peers/classical.py DIR tfidf | tfidf_char | hashing`.
 //!
-//! usage: `cargo run --release -p prompt-features --example bench_vectorizers -- DIR [THREADS]`
+//! usage: `cargo run --release -p prompt-features --example bench_vectorizers -- DIR [THREADS [JOB]]`
 
 use std::time::Instant;
 
 use prompt_core::{
     Error, Featurizer, FitContext, FitTransform, Matrix, Result, Scratch, SparseRow, TextLearner, Transform,
 };
-use prompt_features::{Analyzer, Tfidf};
+use prompt_features::{Analyzer, HashingVectorizer, Tfidf};
 
 const TRAIN: usize = 24_000;
 
@@ -17,14 +17,25 @@ fn main() -> Result<()> {
     let usage = || Error::input("the folder of docs.txt is missing", "name it as the first argument");
     let path = std::path::PathBuf::from(arguments.next().ok_or_else(usage)?).join("docs.txt");
     let threads = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let job = arguments.next();
+    let wanted = |name: &str| job.as_deref().is_none_or(|job| job == name);
     let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
     let docs: Vec<&str> = text.lines().collect();
     let ctx = FitContext::new(0).threads(threads);
     let word = Tfidf::default().ngram_range((1, 2)).max_features(Some(10_000));
     let char_wb = word.clone().analyzer(Analyzer::CharWb).ngram_range((3, 5));
+    let hashing = HashingVectorizer::default().ngram_range((1, 2)).alternate_sign(false);
     ctx.install(|| {
-        bench("tfidf", &word, &docs, &ctx)?;
-        bench("tfidf_char", &char_wb, &docs, &ctx)
+        if wanted("tfidf") {
+            bench("tfidf", &word, &docs, &ctx)?;
+        }
+        if wanted("tfidf_char") {
+            bench("tfidf_char", &char_wb, &docs, &ctx)?;
+        }
+        if wanted("hashing") {
+            bench("hashing", &hashing, &docs, &ctx)?;
+        }
+        Ok(())
     })
 }
 

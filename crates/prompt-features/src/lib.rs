@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod count;
+mod hashing;
 mod table;
 mod text;
 mod tfidf;
@@ -8,6 +9,7 @@ mod vocabulary;
 mod weight;
 
 pub use count::{CountVectorizer, FittedCountVectorizer};
+pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
 pub use text::{Analyzer, StopWords, StripAccents, is_space, is_word};
 pub use tfidf::{FittedTfidf, Tfidf};
 pub use vocabulary::Frequency;
@@ -15,5 +17,8 @@ pub use weight::Norm;
 
 /// Adds the decoders of everything in this crate to a catalog.
 pub fn register(catalog: &mut prompt_core::artifact::Catalog) {
-    catalog.features::<FittedCountVectorizer>(count::KIND).features::<FittedTfidf>(tfidf::KIND);
+    catalog
+        .features::<FittedCountVectorizer>(count::KIND)
+        .features::<FittedTfidf>(tfidf::KIND)
+        .features::<FittedHashingVectorizer>(hashing::KIND);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use prompt_core::{FitContext, FitTransform, Matrix, TextEstimator};
-use prompt_features::{CountVectorizer, Tfidf, is_space, is_word};
+use prompt_features::{CountVectorizer, HashingVectorizer, Tfidf, is_space, is_word};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Value {
@@ -69,6 +69,11 @@ fn counts_are_scikit_learns() {
 #[test]
 fn tfidf_is_scikit_learns() {
     check("tfidf.json", &Tfidf::default(), 10);
+}
+
+#[test]
+fn hashing_is_scikit_learns() {
+    check("hashing.json", &HashingVectorizer::default(), 6);
 }
 
 /// Every code point that CPython's Unicode version knows.

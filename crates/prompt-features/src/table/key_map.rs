@@ -32,11 +32,6 @@ impl KeyMap {
         Self { slots: vec![Slot { key: EMPTY, values: (0, 0) }; slots], mask: slots - 1, len: 0 }
     }
 
-    /// How many keys it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// The values of `key`.
     #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<(u32, u32)> {
@@ -76,9 +71,9 @@ impl KeyMap {
         self.slots.iter().filter(|s| s.key != EMPTY).map(|s| (s.key, s.values))
     }
 
-    /// The values of every key, to be changed.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut (u32, u32)> {
-        self.slots.iter_mut().filter(|s| s.key != EMPTY).map(|s| &mut s.values)
+    /// The same with values that can be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut (u32, u32))> {
+        self.slots.iter_mut().filter(|s| s.key != EMPTY).map(|s| (s.key, &mut s.values))
     }
 
     fn grow(&mut self) {
@@ -101,7 +96,7 @@ mod tests {
             map.entry(key * key).0 += key as u32;
             map.entry(key * key).1 = 1;
         }
-        assert_eq!(map.len(), 5000);
+        assert_eq!(map.iter().count(), 5000);
         assert_eq!(map.get(49), Some((7, 1)));
         assert_eq!(map.get(50), None);
         assert_eq!(map.iter().map(|(_, v)| u64::from(v.0)).sum::<u64>(), 4999 * 5000 / 2);

@@ -46,11 +46,6 @@ impl<'a> Key<'a> {
         Self { bytes, low: both as u64, high: (both >> 64) as u64 }
     }
 
-    /// The string.
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.bytes
-    }
-
     /// Up to seven bytes and their number as one key.
     #[inline]
     pub(crate) fn packed(&self) -> Option<u64> {
@@ -111,6 +106,11 @@ impl Strings {
     /// String `id`; empty beyond the last.
     pub(crate) fn get(&self, id: u32) -> &[u8] {
         self.entries.get(id as usize).map_or(&[], |e| &self.bytes[e.start..e.start + e.len])
+    }
+
+    /// All strings by id, which are text.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+        (0..self.entries.len() as u32).map(|id| String::from_utf8_lossy(self.get(id)))
     }
 
     /// Forgets the strings and keeps the memory.

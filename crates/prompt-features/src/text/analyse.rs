@@ -46,6 +46,11 @@ impl Analysis {
         Ok(())
     }
 
+    /// The same for words that are normalised already.
+    pub(crate) fn without_normalising(&self) -> Self {
+        Self { lowercase: false, strip_accents: StripAccents::None, ..self.clone() }
+    }
+
     pub(crate) fn normaliser(&self) -> Normaliser {
         Normaliser { lowercase: self.lowercase, strip_accents: self.strip_accents }
     }

@@ -13,7 +13,7 @@ mod word_table;
 
 pub use analyse::Analyzer;
 pub(crate) use analyse::{ANALYZERS, Analysis};
-pub(crate) use grams::for_each_gram;
+pub(crate) use grams::{for_each_gram, grams_between};
 pub(crate) use normalise::Origins;
 pub use normalise::StripAccents;
 pub(crate) use prepared::Prepared;

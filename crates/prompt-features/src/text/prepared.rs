@@ -112,6 +112,13 @@ impl Prepared {
         self.end
     }
 
+    /// `start..end` without a space at either end: the spaces around a word of `char_wb` are not the text's own.
+    pub(crate) fn without_spaces(&self, start: usize, end: usize) -> std::ops::Range<usize> {
+        let space = |at: usize| self.buffer.get(at) == Some(&b' ');
+        let start = if space(start) { start + 1 } else { start };
+        start..if end > start && space(end - 1) { end - 1 } else { end }
+    }
+
     /// Whether all bytes are ASCII.
     pub(crate) fn is_ascii(&self) -> bool {
         self.ascii

@@ -2,14 +2,11 @@
 
 use prompt_core::{Csr, FitContext, Result, Texts};
 
+use rayon::prelude::*;
+
+use super::corpus::{Corpus, blocks};
 use super::{NONE, Vocabulary, Workspace};
 use crate::weight::Weighting;
-
-/// Fixed blocks of rows, whatever the number of threads.
-pub(crate) fn blocks(rows: usize) -> Vec<std::ops::Range<usize>> {
-    let size = rows.div_ceil(32).clamp(256, 8192);
-    (0..rows).step_by(size).map(|start| start..rows.min(start + size)).collect()
-}
 
 /// Sparse rows of counts.
 #[derive(Debug, Default)]
@@ -31,19 +28,45 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts every text.
-    pub(crate) fn of(vocabulary: &Vocabulary, texts: &dyn Texts, ctx: &FitContext) -> Self {
-        let width = vocabulary.names().len();
+    pub(crate) fn of_texts(vocabulary: &Vocabulary, texts: &dyn Texts, ctx: &FitContext) -> Self {
         let ranges = blocks(texts.count());
-        let parts = ctx.map(ranges.len(), |b| {
+        Self::gather(vocabulary, ranges.len(), ctx, |b, work, push| {
+            for i in ranges[b].clone() {
+                vocabulary.count(texts.text(i), work);
+                push(work);
+            }
+        })
+    }
+
+    /// The same for texts that were read before.
+    pub(crate) fn of_corpus(vocabulary: &Vocabulary, corpus: &Corpus, ctx: &FitContext) -> Self {
+        let counter = vocabulary.token_counter(corpus, ctx);
+        Self::gather(vocabulary, corpus.blocks.len(), ctx, |b, work, push| {
+            for text in corpus.blocks[b].texts() {
+                counter.count(&corpus.blocks[b].ids[text], work);
+                push(work);
+            }
+        })
+    }
+
+    /// `fill(block, workspace, push)` counts the texts of a block and pushes each.
+    fn gather(
+        vocabulary: &Vocabulary,
+        blocks: usize,
+        ctx: &FitContext,
+        fill: impl Fn(usize, &mut Workspace, &mut dyn FnMut(&Workspace)) + Sync + Send,
+    ) -> Self {
+        let width = vocabulary.names().len();
+        let parts = ctx.map(blocks, |b| {
             let (mut block, mut df) = (Block::default(), vec![0u32; width]);
             let mut work = Workspace::default();
-            for i in ranges[b].clone() {
-                vocabulary.count(texts.text(i), &mut work);
+            work.counter.prepare(width);
+            fill(b, &mut work, &mut |work| {
                 work.columns.iter().for_each(|&column| df[column as usize] += 1);
                 block.columns.extend_from_slice(&work.columns);
                 block.counts.extend_from_slice(&work.counts);
                 block.ends.push(block.columns.len());
-            }
+            });
             (block, df)
         });
         let mut all = Self { width, blocks: Vec::with_capacity(parts.len()), df: vec![0; width] };
@@ -92,26 +115,35 @@ impl Counts {
     /// The rows as `weighting` values them.
     pub(crate) fn weigh(self, weighting: &Weighting, ctx: &FitContext) -> Result<Csr> {
         let nnz = self.blocks.iter().map(|b| b.columns.len()).sum();
-        let rows: usize = self.blocks.iter().map(|b| b.ends.len()).sum();
-        let values = ctx.map(self.blocks.len(), |b| {
-            let block = &self.blocks[b];
-            let (mut out, mut values) = (Vec::with_capacity(block.columns.len()), Vec::new());
-            let mut start = 0;
+        let mut indptr = vec![0];
+        let (mut indices, mut values) = (vec![0u32; nnz], vec![0f32; nnz]);
+        // Each block writes its own stretch of the matrix.
+        let mut stretches = Vec::with_capacity(self.blocks.len());
+        let (mut indices_left, mut values_left) = (indices.as_mut_slice(), values.as_mut_slice());
+        let mut base = 0;
+        for block in self.blocks {
+            indptr.extend(block.ends.iter().map(|end| base + end));
+            base += block.columns.len();
+            let (indices, rest) = indices_left.split_at_mut(block.columns.len());
+            indices_left = rest;
+            let (values, rest) = values_left.split_at_mut(block.columns.len());
+            values_left = rest;
+            stretches.push((block, indices, values));
+        }
+        let write = |(block, indices, values): (Block, &mut [u32], &mut [f32])| {
+            indices.copy_from_slice(&block.columns);
+            let (mut start, mut row) = (0, Vec::new());
             for &end in &block.ends {
-                weighting.weigh(&block.columns[start..end], &block.counts[start..end], &mut values);
-                out.extend(values.iter().map(|&v| v as f32));
+                weighting.weigh(&block.columns[start..end], &block.counts[start..end], &mut row);
+                values[start..end].iter_mut().zip(&row).for_each(|(to, &from)| *to = from as f32);
                 start = end;
             }
-            out
-        });
-        let (mut indptr, mut indices) = (Vec::with_capacity(rows + 1), Vec::with_capacity(nnz));
-        let mut all: Vec<f32> = Vec::with_capacity(nnz);
-        indptr.push(0);
-        for (block, values) in self.blocks.iter().zip(&values) {
-            indptr.extend(block.ends.iter().map(|end| indices.len() + end));
-            indices.extend_from_slice(&block.columns);
-            all.extend_from_slice(values);
+        };
+        if ctx.thread_budget() == 1 {
+            stretches.into_iter().for_each(write);
+        } else {
+            ctx.install(|| stretches.into_par_iter().for_each(write));
         }
-        Csr::new(self.width, indptr, indices, all)
+        Csr::new(self.width, indptr, indices, values)
     }
 }

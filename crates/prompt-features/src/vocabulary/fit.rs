@@ -28,7 +28,7 @@ pub(crate) fn fit(
     }
     if let Some(terms) = &limits.vocabulary {
         let vocabulary = Vocabulary::new(analysis, terms.clone())?;
-        let counts = Counts::of(&vocabulary, texts, ctx);
+        let counts = Counts::of_texts(&vocabulary, texts, ctx);
         return Ok((vocabulary, counts));
     }
     let (low, high) = (limits.min_df.of(n), limits.max_df.of(n));
@@ -43,13 +43,16 @@ pub(crate) fn fit(
     let prunes = low > 1.0 || high < n as f64;
     let ranks_by_df = limits.binary && limits.max_features.is_some();
     let top = limits.max_features.filter(|_| !prunes && !ranks_by_df);
-    let terms = learn(analysis, texts, Keep { floor: low.ceil().max(1.0) as u64, top }, ctx)?;
+    let (terms, corpus) = learn(analysis, texts, Keep { floor: low.ceil().max(1.0) as u64, top }, ctx)?;
     ctx.check()?;
     if terms.is_empty() {
         return Err(if prunes { nothing_left(owner, low, high, n) } else { nothing_found(owner, analysis) });
     }
     let mut vocabulary = Vocabulary::new(analysis, terms)?;
-    let mut counts = Counts::of(&vocabulary, texts, ctx);
+    let mut counts = match &corpus {
+        Some(corpus) => Counts::of_corpus(&vocabulary, corpus, ctx),
+        None => Counts::of_texts(&vocabulary, texts, ctx),
+    };
     if prunes || ranks_by_df {
         let inside = |df: u64| df as f64 >= low && df as f64 <= high;
         let mut columns: Vec<u32> =
@@ -69,6 +72,9 @@ pub(crate) fn fit(
             let kept = columns.iter().map(|&c| vocabulary.names().get(c as usize).into_owned()).collect();
             vocabulary = Vocabulary::new(analysis, kept)?;
         }
+    }
+    if let Some(corpus) = &corpus {
+        vocabulary.remember(corpus, ctx);
     }
     Ok((vocabulary, counts))
 }

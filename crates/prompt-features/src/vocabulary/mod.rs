@@ -5,6 +5,7 @@
 //! text  --Prepared--> words or n-grams of characters --Vocabulary--> columns --ColumnCounter--> counts by column
 //! ```
 
+mod corpus;
 mod counts;
 mod fit;
 mod grams;
@@ -12,6 +13,7 @@ mod learn;
 mod limits;
 mod words;
 
+pub(crate) use corpus::blocks;
 pub(crate) use counts::Counts;
 pub(crate) use fit::fit;
 pub use limits::Frequency;
@@ -20,12 +22,13 @@ pub(crate) use limits::{FREQUENCY, Limits};
 use std::ops::Range;
 
 use prompt_core::artifact::Node;
-use prompt_core::{Error, Names, Result, SparseRow};
+use prompt_core::{Error, FitContext, Names, Result, SparseRow};
 
-use crate::table::ColumnCounter;
+use crate::table::{ColumnCounter, Key, Strings};
 use crate::text::{Analysis, Analyzer, Origins, Prepared};
 use crate::weight::Weighting;
-use grams::GramIndex;
+use corpus::Corpus;
+use grams::{GramIndex, WordGrams};
 use words::WordIndex;
 
 /// "No column", "no word".
@@ -115,9 +118,29 @@ impl Vocabulary {
         work.drain(false);
     }
 
+    /// What counts the texts of `corpus` without cutting them again.
+    pub(crate) fn token_counter(&self, corpus: &Corpus, ctx: &FitContext) -> TokenCounter<'_> {
+        match &self.index {
+            Index::Words(index) => TokenCounter::Words(index, index.translate(&corpus.words)),
+            Index::Grams(index) => TokenCounter::Grams(index.grams_of(&self.analysis, &corpus.words, ctx)),
+        }
+    }
+
+    /// Looks up the n-grams of the corpus's most frequent words once and for all, where words are cut apart.
+    pub(crate) fn remember(&mut self, corpus: &Corpus, ctx: &FitContext) {
+        const WORDS: usize = 8192;
+        if let Index::Grams(index) = &mut self.index {
+            index.remember(corpus.frequent(WORDS), &self.analysis, ctx);
+        }
+    }
+
     /// Adds the terms to a saved vectoriser.
     pub(crate) fn encode_terms(&self, node: Node) -> Node {
-        node.strings("terms", self.names.iter())
+        let node = node.strings("terms", self.names.iter());
+        match &self.index {
+            Index::Words(_) => node,
+            Index::Grams(index) => node.strings("frequent_words", index.frequent().iter()),
+        }
     }
 
     /// Reads back what [`encode_terms`](Self::encode_terms) wrote.
@@ -125,9 +148,17 @@ impl Vocabulary {
     /// # Errors
     /// [`Error::Artifact`] when the terms are damaged.
     pub(crate) fn decode_terms(analysis: &Analysis, node: &Node) -> Result<Self> {
-        Self::new(analysis, node.get_strings("terms")?).map_err(|e| {
+        let mut vocabulary = Self::new(analysis, node.get_strings("terms")?).map_err(|e| {
             Error::artifact(node.kind(), e.to_string(), "the file is damaged; save the model again")
-        })
+        })?;
+        if let Index::Grams(index) = &mut vocabulary.index {
+            let mut words = Strings::default();
+            for word in node.get_strings("frequent_words")? {
+                words.insert(Key::of(word.as_bytes()));
+            }
+            index.remember(words, analysis, &FitContext::default().serial());
+        }
+        Ok(vocabulary)
     }
 
     /// Calls `visit(column, range of text)` for every term of `text`.
@@ -139,6 +170,32 @@ impl Vocabulary {
             Index::Words(index) => index.visit(&prepared, &mut found),
             Index::Grams(index) => index.visit(&self.analysis, &prepared, &mut found),
         }
+    }
+}
+
+/// Counts texts that were read into a [`Corpus`].
+#[derive(Debug)]
+pub(crate) enum TokenCounter<'a> {
+    /// The index, and its ids of the corpus's words.
+    Words(&'a WordIndex, Vec<u32>),
+    Grams(WordGrams),
+}
+
+impl TokenCounter<'_> {
+    /// Counts one text into `work.columns` and `work.counts`.
+    #[inline]
+    pub(crate) fn count(&self, ids: &[u32], work: &mut Workspace) {
+        match self {
+            Self::Words(index, own) => {
+                work.tokens.clear();
+                work.tokens.extend(ids.iter().map(|&id| own[id as usize]));
+                index.count_tokens(&work.tokens, &mut work.counter);
+            }
+            Self::Grams(grams) => {
+                ids.iter().flat_map(|&id| grams.of(id)).for_each(|&column| work.counter.add(column, 1));
+            }
+        }
+        work.drain(false);
     }
 }
 

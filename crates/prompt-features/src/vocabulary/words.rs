@@ -34,7 +34,7 @@ impl WordIndex {
             single: vec![(NONE, false); words.len()],
             words,
             stops,
-            longer: KeyMap::with_capacity(terms.len()),
+            longer: KeyMap::default(),
             longest: 1,
         };
         let mut nodes = index.words.len() as u32;
@@ -110,12 +110,24 @@ impl WordIndex {
         }
     }
 
+    /// For each of other `words` its id here, or [`NONE`].
+    pub(crate) fn translate(&self, words: &Strings) -> Vec<u32> {
+        let id = |id| self.words.find(Key::of(words.get(id))).unwrap_or(NONE);
+        (0..words.len() as u32).map(id).collect()
+    }
+
+    /// Counts a text that was cut into ids of this index before.
+    #[inline]
+    pub(crate) fn count_tokens(&self, tokens: &[u32], counter: &mut ColumnCounter) {
+        self.walk(tokens, |column, _, _| counter.add(column, 1));
+    }
+
     #[inline]
     pub(crate) fn count(&self, work: &mut Workspace) {
         let Workspace { text, tokens, counter, .. } = work;
         tokens.clear();
         self.tokens(text, |id, _, _| tokens.push(id));
-        self.walk(tokens, |column, _, _| ColumnCounter::add(counter, column, 1));
+        self.count_tokens(tokens, counter);
     }
 
     pub(crate) fn visit(&self, text: &Prepared, found: &mut dyn FnMut(u32, usize, usize)) {

@@ -4,8 +4,8 @@ use prompt_core::{FitContext, Result, Texts};
 
 use super::{Keep, select};
 use crate::table::{Key, KeyMap, Strings, unpacked};
-use crate::text::{Analysis, Analyzer, Prepared, for_each_gram};
-use crate::vocabulary::counts::blocks;
+use crate::text::{Analysis, Prepared, for_each_gram};
+use crate::vocabulary::corpus::{Corpus, blocks};
 
 /// Counts of byte strings, the short ones as numbers.
 #[derive(Default)]
@@ -64,29 +64,37 @@ fn add_wide(halves: &mut (u32, u32), n: u64) {
     *halves = (sum as u32, (sum >> 32) as u32);
 }
 
-pub(super) fn learn(
+/// The terms of texts taken as they are.
+pub(super) fn of_texts(
     analysis: &Analysis,
     texts: &dyn Texts,
-    mut keep: Keep,
+    keep: Keep,
     ctx: &FitContext,
 ) -> Result<Vec<String>> {
     let ranges = blocks(texts.count());
-    let tallies = if analysis.analyzer == Analyzer::Char {
-        ctx.map(ranges.len(), |b| tally(analysis, ranges[b].clone().map(|i| (texts.text(i), 1))))
-    } else {
-        // A word's n-grams are its own: each distinct word is cut once and counts as often as it occurs.
-        let words = merged(
-            ctx.map(ranges.len(), |b| count_words(analysis, ranges[b].clone().map(|i| texts.text(i)))),
-        );
-        ctx.check()?;
-        let words = words.at_least(1);
-        let as_is =
-            Analysis { lowercase: false, strip_accents: crate::text::StripAccents::None, ..analysis.clone() };
-        let ranges = blocks(words.len());
-        ctx.map(ranges.len(), |b| {
-            tally(&as_is, words[ranges[b].clone()].iter().map(|(word, n)| (word.as_str(), *n)))
-        })
-    };
+    let tallies = ctx.map(ranges.len(), |b| tally(analysis, ranges[b].clone().map(|i| (texts.text(i), 1))));
+    finish(tallies, keep, ctx)
+}
+
+/// The terms inside words. A word's n-grams are its own, so each distinct word is cut once and counts as often as
+/// it occurs.
+pub(super) fn of_words(
+    corpus: &Corpus,
+    analysis: &Analysis,
+    keep: Keep,
+    ctx: &FitContext,
+) -> Result<Vec<String>> {
+    let as_is = analysis.without_normalising();
+    let ranges = blocks(corpus.words.len());
+    let tallies = ctx.map(ranges.len(), |b| {
+        let ids = ranges[b].clone();
+        let words = ids.map(|id| (str::from_utf8(corpus.words.get(id as u32)), corpus.counts[id]));
+        tally(&as_is, words.filter_map(|(word, n)| Some((word.ok()?, n))))
+    });
+    finish(tallies, keep, ctx)
+}
+
+fn finish(tallies: Vec<Tally>, mut keep: Keep, ctx: &FitContext) -> Result<Vec<String>> {
     ctx.check()?;
     let all = merged(tallies);
     keep.raise(&mut all.counts());
@@ -109,16 +117,6 @@ fn tally<'a>(analysis: &Analysis, texts: impl Iterator<Item = (&'a str, u64)>) -
         for_each_gram(&prepared, analysis.analyzer, analysis.ngram_range, &mut bounds, |start, end| {
             tally.add(Key::at(prepared.buffer(), start, end), n);
         });
-    }
-    tally
-}
-
-/// The words between white space of some texts.
-fn count_words<'a>(analysis: &Analysis, texts: impl Iterator<Item = &'a str>) -> Tally {
-    let (mut tally, mut prepared) = (Tally::default(), Prepared::default());
-    for text in texts {
-        prepared.fill(text, analysis, None);
-        prepared.for_each_run(|start, end| tally.add(Key::at(prepared.buffer(), start, end), 1));
     }
     tally
 }

@@ -5,6 +5,7 @@ mod words;
 
 use prompt_core::{FitContext, Result, Texts};
 
+use super::corpus::Corpus;
 use crate::text::{Analysis, Analyzer};
 
 /// Which terms are worth keeping as they are counted.
@@ -26,17 +27,24 @@ impl Keep {
     }
 }
 
-/// The terms to keep, in order.
+/// The terms to keep, in order, and the words that the texts were read into.
 pub(crate) fn learn(
     analysis: &Analysis,
     texts: &dyn Texts,
     keep: Keep,
     ctx: &FitContext,
-) -> Result<Vec<String>> {
-    match analysis.analyzer {
-        Analyzer::Word => words::learn(analysis, texts, keep, ctx),
-        Analyzer::Char | Analyzer::CharWb => grams::learn(analysis, texts, keep, ctx),
+) -> Result<(Vec<String>, Option<Corpus>)> {
+    if analysis.analyzer == Analyzer::Char {
+        return Ok((grams::of_texts(analysis, texts, keep, ctx)?, None));
     }
+    let corpus = Corpus::read(analysis, texts, ctx);
+    ctx.check()?;
+    let terms = if analysis.analyzer == Analyzer::Word {
+        words::learn(&corpus, analysis.ngram_range, keep, ctx)?
+    } else {
+        grams::of_words(&corpus, analysis, keep, ctx)?
+    };
+    Ok((terms, Some(corpus)))
 }
 
 /// Of terms that reach the floor, those that stay, in order.
