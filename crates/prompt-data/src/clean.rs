@@ -142,7 +142,7 @@ impl Cleaner {
     pub fn clean(&self, data: &Dataset, ctx: &FitContext) -> Result<(Dataset, CleanReport)> {
         self.validate()?;
         if let Some((low, high)) = self.clip
-            && !(low <= high)
+            && (low..=high).is_empty()
         {
             return Err(prompt_core::Error::param(
                 Self::NAME,

@@ -4,8 +4,8 @@ use prompt_core::{FitContext, Result, Seed, Texts};
 
 use super::{Groups, NearDuplicates, exact, normalise};
 
-/// In a band, how many earlier texts that are not yet in its group a text is compared with. A bound on the work
-/// when thousands of texts share a template; what it misses in one band is usually met in another.
+/// In a band, how many of the texts before it a text is compared with. A bound on the work when thousands of texts
+/// share a template; what it misses in one band is usually met in another.
 const NEIGHBOURS: usize = 32;
 
 const BLOCK: usize = 256;
@@ -42,12 +42,7 @@ pub(super) fn groups<T: Texts + ?Sized>(
         keys.sort_unstable();
         for bucket in keys.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
             for (place, &(_, text)) in bucket.iter().enumerate() {
-                let mut compared = 0;
-                for &(_, earlier) in bucket.iter().take(place).rev() {
-                    if compared == NEIGHBOURS {
-                        break;
-                    }
-                    compared += 1;
+                for &(_, earlier) in bucket.iter().take(place).rev().take(NEIGHBOURS) {
                     if sets.same(text, earlier) {
                         continue;
                     }

@@ -160,7 +160,7 @@ impl ReadOptions {
                     })?;
                 let mut rows = RowReader::new(input, delimiter, limit);
                 let header = Header::read(&mut rows, path, &self.fields)?;
-                Rows::Csv(rows, header)
+                Rows::Csv(Box::new(rows), header)
             }
             // Both names are used for both shapes; the first character tells.
             Format::Jsonl | Format::Json => {
@@ -201,7 +201,7 @@ impl ReadOptions {
 enum Rows {
     Lines(LineReader<Input>),
     List(ListReader<Input>),
-    Csv(RowReader<Input>, Header),
+    Csv(Box<RowReader<Input>>, Header),
 }
 
 /// The examples of a file, one at a time: `Ok` or what is wrong with a line. Made by [`ReadOptions`].

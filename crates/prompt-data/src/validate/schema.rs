@@ -54,7 +54,7 @@ impl Schema {
             Err(Error::param("schema", name, "[low, high] with low ≤ high", shown))
         };
         if let Some((low, high)) = self.target
-            && !(low <= high)
+            && (low..=high).is_empty()
         {
             return reversed("target", format!("[{low}, {high}]"));
         }
