@@ -130,7 +130,9 @@ impl<'a> SoftmaxLoss<'a> {
             sums.loss += 0.5 * self.l2 * (ww + t * (2.0 * wd + t * dd));
             sums.slope += self.l2 * (wd + t * dd);
             sums.curvature += self.l2 * dd;
-            if sums.loss <= at.loss + 1e-4 * t * slope && sums.slope.abs() <= 0.3 * slope.abs() {
+            // Close to the minimum the loss no longer tells better from worse, but the slope still does.
+            let rounding = 1e-12 * at.loss.abs();
+            if sums.loss <= at.loss + 1e-4 * t * slope + rounding && sums.slope.abs() <= 0.3 * slope.abs() {
                 add(t, direction, &mut at.params);
                 add(t, &along, &mut at.margins);
                 at.loss = sums.loss;

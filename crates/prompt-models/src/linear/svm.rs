@@ -45,7 +45,11 @@ params! {
     /// ½·(‖w‖² + b²) + Σ_i C·v_i·max(0, 1 − y_i·(w·x_i + b·s))²       y_i = ±1, v_i: row × class weight
     /// ```
     ///
-    /// where s is `intercept_scaling`. Probabilities come from margins of rows that were held out: the rows of
+    /// where s is `intercept_scaling`. A class weight is a weight of its rows in every machine, as for the other
+    /// learners here (`LinearSVC` applies it only where the class is the positive one; the same as here comes from
+    /// its `sample_weight`).
+    ///
+    /// Probabilities come from margins of rows that were held out: the rows of
     /// each class are dealt into folds, and each fold is scored by a machine that goes on from the full solution
     /// without that fold's rows. A class with fewer rows than folds lowers their number, to two at least. A
     /// temperature is fitted on as many folds as it takes to hold out 5,000 rows.
