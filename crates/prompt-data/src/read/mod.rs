@@ -435,7 +435,17 @@ impl JsonlText {
             .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
     }
 
-    /// An error of [`extract`](Self::extract), put at its place in a file.
+    /// The whole line as an example, with its line number 0; for reading lines on one thread and parsing them on many.
+    ///
+    /// # Errors
+    /// As [`extract`](Self::extract), and for values that do not fit their role.
+    pub fn example(&self, line: &[u8]) -> Result<Example> {
+        record::utf8(line)
+            .and_then(|json| record::parse(json, &self.fields))
+            .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
+    }
+
+    /// An error of [`extract`](Self::extract) or [`example`](Self::example), put at its place in a file.
     pub fn at(error: Error, file: &Path, number: u64) -> Error {
         match error {
             Error::Parse { column, what, help, .. } => Error::parse(file, number, column, what, help),

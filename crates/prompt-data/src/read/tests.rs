@@ -304,6 +304,7 @@ fn the_fast_path_finds_what_the_slow_path_finds() {
     for line in lines {
         let slow = record::parse(line, &Fields::default()).unwrap().text;
         assert_eq!(reader.extract(line.as_bytes(), &mut scratch).unwrap(), slow, "{line}");
+        assert_eq!(reader.example(line.as_bytes()).unwrap().text, slow, "{line}");
     }
     let error = reader.extract(b"{\"body\": 1}", &mut scratch).unwrap_err();
     let error = JsonlText::at(error, Path::new("big.jsonl"), 12).to_string();

@@ -47,8 +47,27 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
         && !rest.iter().fold(false, |any, &b| any | odd(b))
 }
 
-/// What to do with `c` after `before` (the last kept character and the last character of any kind) and before
-/// `after`.
+/// First bytes of the characters that some [`verdict`] touches.
+const SUSPECT: [bool; 256] = {
+    let mut suspect = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        suspect[byte] = matches!(byte, 0..=8 | 0xb | 0xc | 0xe..=0x1f | 0x7f)
+            || matches!(byte, 0xc2 | 0xcd | 0xd8 | 0xe1..=0xe3 | 0xef | 0xf0 | 0xf3);
+        byte += 1;
+    }
+    suspect
+};
+
+/// The first character from `at` on that a verdict might touch, with its place. Most letters of most scripts are
+/// passed over without being decoded.
+pub(super) fn next_suspect(text: &str, at: usize) -> Option<(usize, char)> {
+    let rest = text.get(at..)?;
+    let offset = rest.bytes().position(|byte| SUSPECT[usize::from(byte)])?;
+    Some((at + offset, rest.get(offset..)?.chars().next()?))
+}
+
+/// What to do with `c` between these; whether it is kept does not depend on them.
 pub(super) fn verdict(c: char, before: Option<char>, after: Option<char>) -> Verdict {
     use Kind::{Bidi, Control, Invisible, Joiner, Separator, Tag, VariationSelector, ZeroWidth};
     match c {
@@ -131,6 +150,16 @@ mod tests {
         }
         assert!(!is_plain("é".as_bytes()));
         assert!(is_plain(b""));
+    }
+
+    #[test]
+    fn no_character_with_a_verdict_is_passed_over() {
+        for c in '\0'..=char::MAX {
+            if verdict(c, None, None) != Verdict::Keep {
+                assert_eq!(next_suspect(&format!("a{c}"), 0), Some((1, c)), "U+{:04X}", c as u32);
+            }
+        }
+        assert_eq!(next_suspect("plain é ж ก 中 한", 0), None);
     }
 
     #[test]

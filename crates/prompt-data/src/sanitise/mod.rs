@@ -135,16 +135,7 @@ impl Sanitiser {
     /// assert_eq!(sanitiser.sanitise_into("a\u{202e}b", &mut buffer), "ab");
     /// ```
     pub fn sanitise_into<'a>(&self, text: &'a str, buffer: &'a mut Buffer) -> &'a str {
-        if class::is_plain(text.as_bytes()) {
-            return text;
-        }
-        let Buffer { stripped, normal } = buffer;
-        let clean = if self.strip(text, stripped, &mut |_| {}) { stripped.as_str() } else { text };
-        if self.nfkc && is_nfkc_quick(clean.chars()) != IsNormalized::Yes {
-            compose(clean, normal, &mut |_| {});
-            return normal;
-        }
-        clean
+        if class::is_plain(text.as_bytes()) { text } else { self.clean_into(text, buffer) }
     }
 
     fn wants(&self, kind: Kind) -> bool {
@@ -157,16 +148,19 @@ impl Sanitiser {
     /// Writes the text without what cannot be seen to `out`; `false`, and nothing written, when all can be seen.
     fn strip(&self, text: &str, out: &mut String, on_change: &mut impl FnMut(Change)) -> bool {
         out.clear();
-        // Kept text is copied in runs; `copied` is where the next run starts.
-        let mut copied = 0;
-        let mut before: Option<char> = None;
+        // Kept text is copied in runs: `copied` is where the next one starts, `before_copied` what a joiner there
+        // would join to.
+        let (mut copied, mut before_copied) = (0, None);
         let mut flag_sequence = false;
-        let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let after = chars.peek().map(|(_, c)| *c);
+        let mut at = 0;
+        while let Some((start, c)) = class::next_suspect(text, at) {
+            at = start + c.len_utf8();
+            let follows_change = start == copied && copied > 0;
+            let before = if follows_change { before_copied } else { text.get(..start).and_then(last_char) };
+            let after = text.get(at..).and_then(|rest| rest.chars().next());
             let verdict = match class::verdict(c, before, after) {
                 // The flags of England, Scotland and Wales are a black flag and tags.
-                Verdict::Drop(Kind::Tag) if flag_sequence || before == Some('🏴') => {
+                Verdict::Drop(Kind::Tag) if before == Some('🏴') || (flag_sequence && follows_change) => {
                     flag_sequence = c != '\u{e007f}';
                     Verdict::Drop(Kind::Joiner)
                 }
@@ -175,22 +169,16 @@ impl Sanitiser {
             let (kind, replacement) = match verdict {
                 Verdict::Drop(kind) if self.wants(kind) => (kind, None),
                 Verdict::Replace(new, kind) if self.wants(kind) => (kind, Some(new)),
-                _ => {
-                    before = Some(c);
-                    flag_sequence = false;
-                    continue;
-                }
+                _ => continue,
             };
-            // A selector or joiner after one that was taken out has nothing to select or join, unless it is
-            // part of an emoji such as heart, selector, joiner, fire.
-            if kind != Kind::Joiner {
-                before = replacement;
-            }
-            out.push_str(text.get(copied..at).unwrap_or_default());
+            // After an emoji's own selector or joiner the emoji goes on (heart, selector, joiner, fire); after
+            // anything else that was taken out, there is nothing to join to.
+            before_copied = if kind == Kind::Joiner { before } else { replacement };
+            out.push_str(text.get(copied..start).unwrap_or_default());
             out.extend(replacement);
-            copied = at + c.len_utf8();
+            copied = at;
             on_change(Change {
-                range: at..copied,
+                range: start..at,
                 kind,
                 replacement: match replacement {
                     None => Cow::Borrowed(""),
@@ -205,6 +193,21 @@ impl Sanitiser {
         out.push_str(text.get(copied..).unwrap_or_default());
         true
     }
+
+    /// [`sanitise_into`](Self::sanitise_into) for a text that is not plain.
+    fn clean_into<'a>(&self, text: &'a str, buffer: &'a mut Buffer) -> &'a str {
+        let Buffer { stripped, normal } = buffer;
+        let clean = if self.strip(text, stripped, &mut |_| {}) { stripped.as_str() } else { text };
+        if self.nfkc && is_nfkc_quick(clean.chars()) != IsNormalized::Yes {
+            compose(clean, normal, &mut |_| {});
+            return normal;
+        }
+        clean
+    }
+}
+
+fn last_char(text: &str) -> Option<char> {
+    text.chars().next_back()
 }
 
 /// Writes the NFKC form of `text` to `out`, piece by piece, so that each change has its place in `text`.
@@ -265,7 +268,7 @@ impl TextMap for Sanitiser {
         if class::is_plain(text.as_bytes()) {
             return text;
         }
-        self.sanitise_into(text, scratch.get::<Buffer>())
+        self.clean_into(text, scratch.get::<Buffer>())
     }
 
     fn original_range(&self, text: &str, mapped: Range<usize>) -> Range<usize> {

@@ -205,3 +205,27 @@ fn it_is_a_stage_that_is_saved_with_the_model() {
     let mut scratch = Scratch::new();
     assert_eq!(fitted.map_text("x\u{202e}y", &mut scratch), "xy");
 }
+
+#[test]
+fn real_prompts_keep_every_visible_character() {
+    let data = std::env::var("PROMPT_DATA").unwrap_or_else(|_| "../shared/data".into());
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(data);
+    let path = root.join("prompt_security/data.jsonl.gz");
+    if !path.exists() {
+        println!("{} is absent: real prompts were not sanitised (set PROMPT_DATA)", path.display());
+        return;
+    }
+    let data = crate::read::ReadOptions::default().read(&path).unwrap().dataset;
+    let sanitiser = Sanitiser::default();
+    let (mut with_angle, mut changed) = (0, 0);
+    for text in data.texts() {
+        let sanitised = sanitiser.sanitise(text);
+        assert_eq!(span::apply(text, &sanitised.changes), sanitised.text);
+        assert_eq!(text.matches('<').count(), sanitised.text.matches('<').count());
+        with_angle += usize::from(text.contains('<'));
+        changed += usize::from(!sanitised.changes.is_empty());
+    }
+    assert_eq!(with_angle, 697);
+    assert!(changed > 0 && changed < data.len() / 10, "{changed} of {} changed", data.len());
+    println!("{changed} of {} real prompts changed", data.len());
+}

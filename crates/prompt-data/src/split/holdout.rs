@@ -1,10 +1,10 @@
 //! One part to learn from, one held out.
 
-use prompt_core::{Legal, Params, Result, Seed, params};
+use prompt_core::{Error, Legal, Params, Result, Seed, params};
 
-use super::Fold;
 use super::assign::{apportion, class_totals, units};
-use prompt_core::Error;
+use super::{Fold, Parts, given, group_codes};
+use crate::dataset::Dataset;
 
 params! {
     /// Holds out a share of the rows.
@@ -84,5 +84,19 @@ impl HoldOut {
             }
         }
         Ok(Fold::from_marks(&marks))
+    }
+
+    /// The parts of a data set: those that its file names, where it does ([`given`]), else a hold-out stratified by
+    /// label (when every row has one) with no validation rows.
+    ///
+    /// # Errors
+    /// As [`given`] and [`split`](Self::split).
+    pub fn parts(&self, data: &Dataset, groups: Option<&[u32]>, seed: Seed) -> Result<Parts> {
+        if let Some(parts) = given(data)? {
+            return Ok(parts);
+        }
+        let strata = data.labels().ok().map(group_codes);
+        let Fold { train, test } = self.split(data.len(), strata.as_deref(), groups, seed)?;
+        Ok(Parts { train, validation: Vec::new(), test })
     }
 }

@@ -152,10 +152,21 @@ fn the_files_own_split_is_honoured_or_refused() {
     let row = |split| Example { split, ..Example::new("x") };
     let data = Dataset::new([row(Some(Split::Test)), row(Some(Split::Train)), row(Some(Split::Train))]);
     let parts = given(&data).unwrap().unwrap();
+    assert_eq!(HoldOut::default().parts(&data, None, Seed::new(1)).unwrap(), parts);
     assert_eq!((parts.train, parts.validation, parts.test), (vec![1, 2], vec![], vec![0]));
     assert_eq!(given(&Dataset::new([row(None)])).unwrap(), None);
     let error = given(&Dataset::new([row(None), row(Some(Split::Train))])).unwrap_err().to_string();
     assert!(error.contains("row 0 has no split"), "{error}");
     let error = given(&Dataset::new([row(Some(Split::Test))])).unwrap_err().to_string();
     assert!(error.contains("no row has the split `train`"), "{error}");
+}
+
+#[test]
+fn without_a_given_split_the_parts_are_stratified_by_label() {
+    let data: Dataset =
+        (0..50).map(|i| Example::new("x").with_label(if i % 5 == 0 { "rare" } else { "common" })).collect();
+    let parts = HoldOut::default().parts(&data, None, Seed::new(1)).unwrap();
+    assert_eq!((parts.train.len(), parts.validation.len(), parts.test.len()), (40, 0, 10));
+    let rare = parts.test.iter().filter(|&&row| data.get(row).unwrap().label.as_deref() == Some("rare"));
+    assert_eq!(rare.count(), 2);
 }
