@@ -2,6 +2,7 @@
 
 mod count;
 mod hashing;
+mod surface;
 mod table;
 mod text;
 mod tfidf;
@@ -10,6 +11,7 @@ mod weight;
 
 pub use count::{CountVectorizer, FittedCountVectorizer};
 pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
+pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
 pub use text::{Analyzer, StopWords, StripAccents, is_space, is_word};
 pub use tfidf::{FittedTfidf, Tfidf};
 pub use vocabulary::Frequency;
@@ -20,5 +22,6 @@ pub fn register(catalog: &mut prompt_core::artifact::Catalog) {
     catalog
         .features::<FittedCountVectorizer>(count::KIND)
         .features::<FittedTfidf>(tfidf::KIND)
-        .features::<FittedHashingVectorizer>(hashing::KIND);
+        .features::<FittedHashingVectorizer>(hashing::KIND)
+        .features::<FittedSurface>(surface::KIND);
 }

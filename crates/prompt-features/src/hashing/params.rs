@@ -37,7 +37,7 @@ params! {
         /// Words that leave no token: `none`, `english`, or a list. For the analyzer `word` alone.
         stop_words: StopWords = StopWords::None, Legal::Any("none, english, or a list of words");
         /// Number of columns.
-        n_features: usize = 1 << 18, Legal::int(1, i32::MAX as i64);
+        n_features: usize = 1 << 18, Legal::int(1, i64::from(i32::MAX));
         /// Whether half of the terms count −1, so that collisions cancel out on average.
         alternate_sign: bool = true, Legal::Bool;
         /// Whether every column that a text touches holds 1.

@@ -49,7 +49,7 @@ impl<'a> Key<'a> {
     /// Up to seven bytes and their number as one key.
     #[inline]
     pub(crate) fn packed(&self) -> Option<u64> {
-        (self.bytes.len() < 8).then(|| self.low | (self.bytes.len() as u64) << 56)
+        (self.bytes.len() < 8).then_some(self.low | (self.bytes.len() as u64) << 56)
     }
 
     #[inline]

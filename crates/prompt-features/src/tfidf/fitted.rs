@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
-use prompt_core::{Featurizer, Names, Params, Result, Scratch, SparseRow, transform_by_featurizing};
+use prompt_core::{Error, Featurizer, Names, Params, Result, Scratch, SparseRow, transform_by_featurizing};
 
 use super::Tfidf;
 use crate::vocabulary::{Vocabulary, Workspace};
@@ -83,6 +83,13 @@ impl Artifact for FittedTfidf {
         let vocabulary = Vocabulary::decode_terms(&params.analysis(), node)?;
         let len = if params.use_idf { vocabulary.names().len() } else { 0 };
         let idf = node.get_f64s("idf", Some(len))?.to_vec();
+        if let Some(bad) = idf.iter().find(|idf| !(idf.is_finite() && **idf > 0.0)) {
+            return Err(Error::artifact(
+                KIND,
+                format!("an idf of {bad} is not a positive number"),
+                "the file is damaged; save the model again",
+            ));
+        }
         Ok(Self::new(params, vocabulary, idf))
     }
 }

@@ -82,7 +82,7 @@ impl Counts {
         let mut totals = vec![0; self.width];
         for block in &self.blocks {
             for (&column, &count) in block.columns.iter().zip(&block.counts) {
-                totals[column as usize] += count.unsigned_abs() as u64;
+                totals[column as usize] += u64::from(count.unsigned_abs());
             }
         }
         totals
