@@ -66,7 +66,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    fn name(self) -> &'static str {
+    /// The reason in words.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
             Self::NearDuplicate => "near-duplicate",

@@ -395,6 +395,15 @@ fn next_row(rows: &mut RowReader<Input>, header: &Header, fields: &Fields) -> Op
     })
 }
 
+/// The bytes of a file (standard input for `-`), decompressed by the ending of its name.
+///
+/// # Errors
+/// A missing, empty or unreadable file, a folder, or `.zst` in a build without that feature.
+pub fn open_bytes(path: impl AsRef<Path>) -> Result<Box<dyn Read + Send>> {
+    let path = path.as_ref();
+    input::decompress(input::open(path)?, path)
+}
+
 /// The text of a JSONL line and nothing else: no map, no copy, no allocation for a text without escapes.
 ///
 /// For scoring a stream, where the other fields are passed on as bytes.

@@ -315,10 +315,13 @@ fn the_fast_path_finds_what_the_slow_path_finds() {
 #[cfg(feature = "zstd")]
 #[test]
 fn zstd_is_read_and_a_truncated_one_is_said() {
-    let text: String = (0..20_000).map(|i| format!("{{\"text\": \"{}\"}}\n", i * 7919 % 9973)).collect();
+    // Several blocks, so that there are lines before the cut.
+    let text: String =
+        (0..100_000).map(|i| format!("{{\"text\": \"{i} {}\"}}\n", i * 7919 % 99_991)).collect();
     let whole = zstd::encode_all(text.as_bytes(), 3).unwrap();
-    assert_eq!(texts(&read("a.jsonl.zst", &whole)).len(), 20_000);
+    assert_eq!(texts(&read("a.jsonl.zst", &whole)).len(), 100_000);
     let rows = read("a.jsonl.zst", &whole[..whole.len() * 2 / 3]);
+    assert!(texts(&rows).len() > 10_000, "{}", texts(&rows).len());
     assert!(error(&rows).contains("ends in the middle"), "{}", error(&rows));
 }
 
