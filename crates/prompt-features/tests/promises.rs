@@ -1,6 +1,9 @@
 //! What every stage of this crate promises: the same bits by row and by batch, for any number of threads and after
 //! loading; spans of the user's own text; errors that name the parameter.
 
+// A test says what it expects by unwrapping, its helpers too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::ops::Range;
 
 use prompt_core::artifact::{Artifact, Bundle, Catalog, Manifest, Node, Persist, save};
@@ -342,7 +345,7 @@ fn max_features_keeps_the_most_frequent_and_then_the_first() {
     let keep = |n| {
         let count = CountVectorizer::default().max_features(Some(n));
         let fitted = count.fit(&texts, &(), &FitContext::new(0)).unwrap();
-        fitted.terms().map(|t| t.into_owned()).collect::<Vec<_>>().join(" ")
+        fitted.terms().map(std::borrow::Cow::into_owned).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(
         [keep(1), keep(2), keep(3), keep(5), keep(9)],

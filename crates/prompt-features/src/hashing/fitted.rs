@@ -31,12 +31,20 @@ pub(super) struct HashingWorkspace {
     row: SparseRow,
 }
 
-/// The words of a text with one space between them, so that every n-gram is a stretch of bytes.
+/// The words of a text, and n-grams of them that do not stand in the text as they are.
 #[derive(Debug, Default)]
 struct Terms {
+    words: Vec<Word>,
     joined: Vec<u8>,
-    /// Of each word, its place in `joined` and in the prepared text.
-    places: Vec<(Range<usize>, Range<usize>)>,
+}
+
+/// Where a word stands in the prepared text.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    start: usize,
+    end: usize,
+    /// The first word from which there is only one space between words up to this one.
+    run: usize,
 }
 
 impl FittedHashingVectorizer {
@@ -56,11 +64,13 @@ impl FittedHashingVectorizer {
         HashingWorkspace::default()
     }
 
-    /// Column and sign of a term.
+    /// Column and sign of the term `buffer[start..end]`.
     #[inline]
-    fn column(&self, term: &[u8]) -> (u32, i32) {
-        let hash = murmur3(term).cast_signed();
-        let column = hash.unsigned_abs() % self.params.n_features as u32;
+    fn column(&self, buffer: &[u8], start: usize, end: usize) -> (u32, i32) {
+        let hash = murmur3(buffer, start, end).cast_signed();
+        let n = self.params.n_features as u32;
+        // A remainder takes longer than the hash; for powers of two it is a mask.
+        let column = if n & (n - 1) == 0 { hash.unsigned_abs() & (n - 1) } else { hash.unsigned_abs() % n };
         (column, if self.params.alternate_sign && hash < 0 { -1 } else { 1 })
     }
 
@@ -80,29 +90,38 @@ impl FittedHashingVectorizer {
                 self.analysis.ngram_range,
                 bounds,
                 |start, end| {
-                    let (column, sign) = self.column(&text.buffer()[start..end]);
+                    let (column, sign) = self.column(text.buffer(), start, end);
                     visit(column, sign, start, end);
                 },
             );
         }
-        let Terms { joined, places } = terms;
-        joined.clear();
-        places.clear();
+        let (buffer, Terms { words, joined }) = (text.buffer(), terms);
+        words.clear();
         text.for_each_word(|start, end| {
-            if self.stop_words.len() > 0 && self.stop_words.find(Key::at(text.buffer(), start, end)).is_some()
-            {
+            if self.stop_words.len() > 0 && self.stop_words.find(Key::at(buffer, start, end)).is_some() {
                 return;
             }
-            let from = joined.len();
-            joined.extend_from_slice(&text.buffer()[start..end]);
-            places.push((from..joined.len(), start..end));
-            joined.push(b' ');
+            let run = match words.last() {
+                Some(last) if last.end + 1 == start && buffer[last.end] == b' ' => last.run,
+                _ => words.len(),
+            };
+            words.push(Word { start, end, run });
         });
         let (low, high) = self.analysis.ngram_range;
-        for n in low..=high.min(places.len()) {
-            for (first, last) in places.iter().zip(places.iter().skip(n - 1)) {
-                let (column, sign) = self.column(&joined[first.0.start..last.0.end]);
-                visit(column, sign, first.1.start, last.1.end);
+        for n in low..=high.min(words.len()) {
+            for (i, gram) in words.windows(n).enumerate() {
+                let (Some(first), Some(last)) = (gram.first(), gram.last()) else { continue };
+                let (column, sign) = if last.run <= i {
+                    self.column(buffer, first.start, last.end)
+                } else {
+                    joined.clear();
+                    for word in gram {
+                        joined.extend_from_slice(&buffer[word.start..word.end]);
+                        joined.push(b' ');
+                    }
+                    self.column(joined, 0, joined.len() - 1)
+                };
+                visit(column, sign, first.start, last.end);
             }
         }
     }

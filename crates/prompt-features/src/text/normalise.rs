@@ -135,4 +135,27 @@ mod tests {
         assert_eq!(normalised("Crème ½ Привет ß", StripAccents::Ascii), "creme 12  ");
         assert_eq!(normalised("İ", StripAccents::Unicode), "i");
     }
+
+    /// Every code point that the Unicode version of the fixture's CPython assigns.
+    #[test]
+    fn every_character_becomes_what_python_makes_of_it() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/features/characters.json");
+        let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let unassigned: Vec<(u32, u32)> = serde_json::from_value(file["unassigned"].clone()).unwrap();
+        let assigned = |c: &char| {
+            let at = unassigned.partition_point(|range| range.1 < *c as u32);
+            unassigned.get(at).is_none_or(|range| (*c as u32) < range.0)
+        };
+        assert_eq!(('\0'..=char::MAX).filter(assigned).count(), 282_230);
+        for (digest, strip_accents) in [("lower", StripAccents::None), ("stripped", StripAccents::Unicode)] {
+            let (mut bytes, mut hash) = ([0; 4], 0xCBF2_9CE4_8422_2325_u64);
+            for c in ('\0'..=char::MAX).filter(assigned) {
+                let text = c.encode_utf8(&mut bytes).to_owned();
+                for byte in normalised(&text, strip_accents).bytes() {
+                    hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+                }
+            }
+            assert_eq!(format!("{hash:016x}"), file[digest].as_str().unwrap(), "{digest}");
+        }
+    }
 }
