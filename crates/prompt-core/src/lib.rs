@@ -19,6 +19,7 @@ mod seed;
 mod table;
 mod target;
 mod text;
+mod time;
 mod union;
 
 pub use accumulate::{Accumulate, accumulate};
@@ -40,6 +41,7 @@ pub use text::{
     Featurizer, Subset, TextEstimator, TextLearner, TextMap, Texts, featurize, map, map_texts,
     rows_in_parallel,
 };
+pub use time::utc;
 pub use union::{FittedUnion, Union};
 
 // `params!` names it.

@@ -4,11 +4,17 @@ pub mod baseline;
 pub mod bayes;
 pub mod calibrate;
 pub mod config;
+pub mod experiment;
 pub mod learners;
 pub mod linear;
+pub mod pipeline;
+pub mod score;
 pub mod select;
+pub mod train;
 
 pub use prompt_core as core;
 pub use prompt_data as data;
 pub use prompt_features as features;
 pub use prompt_metrics as metrics;
+
+pub use pipeline::LoadedModel;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use prompt_core::{Error, Result};
+use prompt_core::{Error, Result, utc};
 use serde::{Deserialize, Serialize};
 
 use crate::id::ModelName;
@@ -117,6 +117,25 @@ pub(crate) fn productions(log: &[LogEntry]) -> Vec<u32> {
         served.dedup();
     }
     served
+}
+
+impl fmt::Display for LogEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = |s: Option<Stage>| s.map_or("–", Stage::as_str);
+        let seconds = u64::try_from(self.at_ms / 1000).unwrap_or(0);
+        write!(
+            f,
+            "{}  {}:{}  {}  {} → {}",
+            utc(seconds),
+            self.name.as_str(),
+            self.version,
+            self.action.as_str(),
+            stage(self.from),
+            stage(self.to)
+        )?;
+        write!(f, "  by {}", self.who)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", self.reason) }
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use prompt_core::{FitContext, FitTransform, Matrix, Result, Subset, TextEstimator, Transform, Union};
 use prompt_core::Texts;
+use prompt_core::{FitContext, FitTransform, Matrix, Result, Subset, TextEstimator, Transform, Union};
 use prompt_data::split::Fold;
 
 /// The features of one fold: fitted on its training rows, applied to both sides.

@@ -54,7 +54,9 @@ impl Metric {
     /// [`Error::Unknown`] with the known names.
     pub fn named(name: &str) -> Result<Self> {
         let found = KINDS.iter().find(|(n, _)| *n == name);
-        found.map(|(_, kind)| Self(*kind)).ok_or_else(|| Error::unknown("metric", name, KINDS.iter().map(|(n, _)| *n)))
+        found
+            .map(|(_, kind)| Self(*kind))
+            .ok_or_else(|| Error::unknown("metric", name, KINDS.iter().map(|(n, _)| *n)))
     }
 
     /// Its name.
@@ -121,7 +123,8 @@ mod tests {
         let output = || Output::Classes(Classes::sorted(["a", "b"]));
         let good = Prediction::new(output(), Dense::from_rows(&[[0.9, 0.1], [0.2, 0.8]])).unwrap();
         let bad = Prediction::new(output(), Dense::from_rows(&[[0.1, 0.9], [0.8, 0.2]])).unwrap();
-        for (name, kind) in KINDS.iter().filter(|(n, _)| !["r2", "mae", "rmse", "security_score"].contains(n)) {
+        for (name, kind) in KINDS.iter().filter(|(n, _)| !["r2", "mae", "rmse", "security_score"].contains(n))
+        {
             let metric = Metric(*kind);
             assert_eq!(metric.name(), *name);
             assert!(metric.score(&y, &good).unwrap() > metric.score(&y, &bad).unwrap(), "{name}");

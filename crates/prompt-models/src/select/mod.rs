@@ -15,6 +15,8 @@ mod metric;
 mod search;
 
 pub use folds::{FoldFeatures, FoldStore};
-pub use grid::{GridSearch, SearchResult, expand};
+pub(crate) use grid::apply;
+pub use grid::{GridSearch, Params, SearchResult, expand};
 pub use metric::Metric;
-pub use search::{PointScores, Search};
+pub(crate) use search::best;
+pub use search::{PointScores, Rebalance, Search};

@@ -137,7 +137,7 @@ impl Search<'_> {
 ///
 /// # Errors
 /// [`Error::Input`] with the first reason when every point failed.
-pub(super) fn best(points: &[PointScores]) -> Result<usize> {
+pub(crate) fn best(points: &[PointScores]) -> Result<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (i, point) in points.iter().enumerate() {
         if let Some(mean) = point.mean().filter(|m| !m.is_nan())
@@ -147,7 +147,11 @@ pub(super) fn best(points: &[PointScores]) -> Result<usize> {
         }
     }
     best.map(|(i, _)| i).ok_or_else(|| {
-        let why = points.iter().find_map(|p| p.error.clone()).unwrap_or_else(|| "no score is a number".to_owned());
-        Error::input(format!("no point of the search could be scored: {why}"), "change the parameters or the data")
+        let why =
+            points.iter().find_map(|p| p.error.clone()).unwrap_or_else(|| "no score is a number".to_owned());
+        Error::input(
+            format!("no point of the search could be scored: {why}"),
+            "change the parameters or the data",
+        )
     })
 }

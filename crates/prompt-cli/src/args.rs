@@ -1,0 +1,316 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Prompt text in; a class, a probability and a reason out.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Most threads that work at once (all of the machine's by default).
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole experiment: load, validate, clean, split, train, tune, evaluate, choose, register, report.
+    Run(Run),
+    /// Train one model and save it.
+    Train(Train),
+    /// Measure a saved model on labelled data.
+    Evaluate(Evaluate),
+    /// Score a text, a file or standard input.
+    Predict(Predict),
+    /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
+    Metrics(Metrics),
+    /// Look at data: validate, generate.
+    Data(Data),
+    /// Look after registered models: list, promote, roll back.
+    Registry(Registry),
+    /// Measure this program: accuracy on the real data sets.
+    Bench(Bench),
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The experiment's configuration (.toml, .json, .yaml).
+    pub(crate) config: PathBuf,
+    /// Write results here instead of where the configuration says.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Begin anew even where a stopped run could go on.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Print the results as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing but the results.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Use the older column names in results.csv (custom_score, recall_c2, …).
+    #[arg(long)]
+    pub(crate) legacy_names: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Train {
+    /// Labelled data: JSONL, JSON or CSV, also compressed.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    pub(crate) data: Option<PathBuf>,
+    /// Take data, features and seed from an experiment's configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What the labels mean: security, intent, chat or text.
+    #[arg(long, default_value = "text")]
+    pub(crate) task: String,
+    /// The learner (the task's default otherwise).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// A parameter of the learner.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// The field that holds the label.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// The field that holds the text.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where to save the model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Also register it under this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) register: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
+    /// Print what was measured as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which registry is meant.
+#[derive(Args, Clone)]
+pub(crate) struct RegistryPlace {
+    /// The registry's folder.
+    #[arg(long = "registry", value_name = "DIR", env = "PROMPT_REGISTRY", default_value = "out/registry")]
+    pub(crate) place: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Labelled data.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Which rows: train, validation, test or all (test rows where the data has splits, all otherwise).
+    #[arg(long, value_enum)]
+    pub(crate) split: Option<SplitChoice>,
+    /// The field that holds the label.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// The field that holds the text.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// Print one JSON object with scikit-learn's names.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitChoice {
+    Train,
+    Validation,
+    Test,
+    All,
+}
+
+#[derive(Args)]
+pub(crate) struct Predict {
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// A text to score.
+    #[arg(conflicts_with = "input")]
+    pub(crate) text: Option<String>,
+    /// A file to score; `-` is standard input (JSON lines).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Where to write; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    pub(crate) format: Format,
+    /// The field that holds the text.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text_field: Option<String>,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Longest legal line.
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    pub(crate) max_line_bytes: usize,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Jsonl,
+    Csv,
+}
+
+#[derive(Args)]
+pub(crate) struct Metrics {
+    /// A CSV with columns y_true, y_pred and, for probabilities, p_CLASS.
+    pub(crate) file: PathBuf,
+    /// The columns hold numbers, not classes.
+    #[arg(long)]
+    pub(crate) regression: bool,
+    /// Print one JSON object with scikit-learn's names.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    pub(crate) command: DataCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DataCommand {
+    /// Read a file and say what is wrong with it, line by line and as a whole.
+    Validate {
+        /// The file.
+        file: PathBuf,
+        /// The field that holds the text.
+        #[arg(long, value_name = "COLUMN")]
+        text: Option<String>,
+        /// The field that holds the label.
+        #[arg(long, value_name = "COLUMN")]
+        target: Option<String>,
+        /// The only labels allowed.
+        #[arg(long, value_name = "LABEL", value_delimiter = ',')]
+        labels: Vec<String>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        /// Fail (exit status 1) when anything is wrong.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Generate synthetic security prompts.
+    Generate {
+        /// Where to write (.jsonl, .json or .csv, also .gz).
+        output: PathBuf,
+        /// How many prompts.
+        #[arg(long, default_value_t = 6000)]
+        rows: usize,
+        /// Share of labels that are wrong on purpose.
+        #[arg(long, default_value_t = 0.01)]
+        noise: f64,
+        /// The seed.
+        #[arg(long, default_value_t = 42)]
+        seed: u64,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Registry {
+    #[command(flatten)]
+    pub(crate) place: RegistryPlace,
+    #[command(subcommand)]
+    pub(crate) command: RegistryCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// All versions of all models, or of one.
+    List {
+        /// Only this model.
+        name: Option<String>,
+        /// Print one JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Register a model's folder as the next version of a name.
+    Register {
+        /// The name.
+        name: String,
+        /// The folder of a saved model.
+        dir: PathBuf,
+        /// A few words about it.
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Move a version to a stage (production by default; the version there before is archived).
+    Promote {
+        /// NAME:VERSION, or NAME for its newest version.
+        model: String,
+        /// training, staged, production or archived.
+        #[arg(long, default_value = "production")]
+        stage: String,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Put the previous production version, or a given one, back into production.
+    Rollback {
+        /// The model's name.
+        name: String,
+        /// The version to go back to.
+        #[arg(long, value_name = "VERSION")]
+        to: Option<u32>,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// What was promoted when, by whom and why.
+    History {
+        /// The model's name.
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Accuracy on the real data sets: fitted on train rows, chosen on validation, scored on test.
+    Accuracy {
+        /// The folder with the data sets ($PROMPT_DATA, else ../shared/data).
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Only these data sets.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+        /// The families of sources that are left out one by one.
+        #[arg(long, value_name = "FILE", default_value = "configs/security-source-families.json")]
+        families: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,56 @@
+//! `prompt data`.
+
+use std::process::ExitCode;
+
+use prompt_models::core::{FitContext, Result, Seed};
+use prompt_models::data::Fields;
+use prompt_models::data::read::ReadOptions;
+use prompt_models::data::synth::{SynthParams, generate};
+use prompt_models::data::validate::{Quality, Schema, Severity};
+use prompt_models::data::write::WriteOptions;
+
+use crate::args::{Data, DataCommand};
+
+/// How many bad lines are shown one by one.
+const SHOWN: usize = 20;
+
+pub(crate) fn run(args: &Data) -> Result<ExitCode> {
+    match &args.command {
+        DataCommand::Validate { file, text, target, labels, json, strict } => {
+            let mut fields = Fields::default();
+            if let Some(text) = text {
+                fields.text = text.as_str().into();
+            }
+            if let Some(target) = target {
+                fields.label = target.as_str().into();
+            }
+            let loaded = ReadOptions { fields, ..ReadOptions::default() }.read(file)?;
+            let mut schema = Schema::default();
+            if !labels.is_empty() {
+                schema.labels = Some(labels.clone());
+            }
+            let report =
+                Quality::default().report(&loaded.dataset, &schema, &loaded.bad, &FitContext::default())?;
+            if *json {
+                let bad: Vec<String> = loaded.bad.iter().map(ToString::to_string).collect();
+                println!("{}", serde_json::json!({ "file": file, "bad_lines": bad, "quality": report }));
+            } else {
+                for error in loaded.bad.iter().take(SHOWN) {
+                    println!("{error}");
+                }
+                if loaded.bad.len() > SHOWN {
+                    println!("… and {} more bad lines", loaded.bad.len() - SHOWN);
+                }
+                println!("{report}");
+            }
+            let wrong = !loaded.bad.is_empty() || report.worst() >= Some(Severity::Error);
+            Ok(if wrong && *strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+        DataCommand::Generate { output, rows, noise, seed } => {
+            let params = SynthParams::default().rows(*rows).noise(*noise);
+            WriteOptions::default().write(&generate(&params, Seed::new(*seed))?, output)?;
+            eprintln!("wrote {rows} synthetic prompts to {}", output.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

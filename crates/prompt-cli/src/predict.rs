@@ -1,0 +1,74 @@
+//! `prompt predict`.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use prompt_models::core::{CancelToken, Error, Result};
+use prompt_models::data::Fields;
+use prompt_models::data::read::{ReadOptions, open_bytes};
+use prompt_models::data::write::AtomicFile;
+use prompt_models::score::{ScoreOptions, ScoreSummary, score_csv, score_file, score_jsonl};
+
+use crate::args::{Format, Predict};
+
+pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
+    let model = crate::model::open(&args.model, &args.registry.place)?;
+    let mut fields = Fields::default();
+    if let Some(text) = &args.text_field {
+        fields.text = text.as_str().into();
+    }
+    let options = ScoreOptions { fields, strict: args.strict, max_line_bytes: args.max_line_bytes };
+    let line = args.text.as_ref().map(|text| serde_json::json!({ "text": text }).to_string());
+    let score = |out: &mut dyn Write| -> Result<ScoreSummary> {
+        let mut out = out;
+        match (&line, &args.input, args.format) {
+            (Some(line), _, Format::Jsonl) => score_jsonl(
+                Path::new("<text>"),
+                line.as_bytes(),
+                &mut out,
+                &model,
+                &ScoreOptions::default(),
+                stop,
+            ),
+            (Some(line), _, Format::Csv) => {
+                let examples = ReadOptions::default().from_bytes("<text>.jsonl", line.as_bytes())?;
+                score_csv(examples, &mut out, &model, &ScoreOptions::default(), stop)
+            }
+            (None, Some(path), Format::Csv) => {
+                score_csv(options.read().open(path)?, &mut out, &model, &options, stop)
+            }
+            (None, Some(path), Format::Jsonl) if is_lines(path) => {
+                score_jsonl(path, open_bytes(path)?, &mut out, &model, &options, stop)
+            }
+            (None, Some(path), Format::Jsonl) => score_file(path, &mut out, &model, &options, stop),
+            (None, None, _) => Err(Error::input(
+                "nothing to score",
+                "give a text, or a file with --input (- for standard input)",
+            )),
+        }
+    };
+    let summary = if args.output.as_os_str() == "-" {
+        score(&mut BufWriter::new(std::io::stdout().lock()))?
+    } else {
+        let mut file = AtomicFile::create(&args.output)?;
+        let summary = score(&mut file)?;
+        file.commit()?;
+        summary
+    };
+    if summary.bad > 0 {
+        eprintln!(
+            "{} of {} lines could not be scored; each says why in its place",
+            summary.bad,
+            summary.bad + summary.scored
+        );
+    }
+    Ok(if summary.scored == 0 && summary.bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Whether a file is JSON lines by its name; standard input is.
+fn is_lines(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    name == "-" || name.ends_with(".jsonl") || name.ends_with(".ndjson")
+}

@@ -1,0 +1,76 @@
+//! Progress on standard error, and stopping by Ctrl-C.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use prompt_models::core::{CancelToken, Control, Event, Observer};
+
+/// A token that Ctrl-C (or a polite kill) cancels. The second Ctrl-C ends the process at once.
+pub(crate) fn stop_on_ctrl_c() -> CancelToken {
+    let token = CancelToken::new();
+    let theirs = token.clone();
+    // Without a handler Ctrl-C simply kills us, which loses no finished work either.
+    let _ = ctrlc::set_handler(move || {
+        if theirs.is_cancelled() {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after the current step; press Ctrl-C again to stop at once");
+        theirs.cancel();
+    });
+    token
+}
+
+/// Shows what an experiment is doing: a bar on a terminal, a line a step elsewhere.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    stage: Mutex<String>,
+    lines: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if quiet || !terminal {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(style("{spinner} {msg} {elapsed}"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, stage: Mutex::new(String::new()), lines: !quiet && !terminal }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+impl Observer for Progress {
+    fn observe(&self, event: &Event<'_>) -> Control {
+        let Ok(mut stage) = self.stage.lock() else { return Control::Continue };
+        if *stage != event.stage {
+            event.stage.clone_into(&mut stage);
+            if self.lines {
+                eprintln!("{stage}");
+            }
+            match event.total {
+                Some(total) => {
+                    self.bar.set_style(style("{msg:<28} {wide_bar} {pos}/{len} {elapsed} (≈ {eta} left)"));
+                    self.bar.set_length(total as u64);
+                }
+                None => self.bar.set_style(style("{spinner} {msg} {elapsed}")),
+            }
+            self.bar.reset();
+            self.bar.set_message(stage.clone());
+        }
+        self.bar.set_position(event.step as u64);
+        Control::Continue
+    }
+}

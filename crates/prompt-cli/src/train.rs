@@ -1,0 +1,104 @@
+//! `prompt train`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use prompt_models::core::artifact::save;
+use prompt_models::core::{CancelToken, Error, FitContext, Result};
+use prompt_models::data::read::ReadOptions;
+use prompt_models::experiment::{ExperimentConfig, data_path};
+use prompt_models::train::{Recipe, TrainOptions, train};
+use prompt_registry::{RegisterInfo, Registry};
+use serde_json::Value;
+
+use crate::args::Train;
+use crate::progress::Progress;
+
+pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
+    let config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
+    let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
+    if let Some(config) = &config {
+        recipe = recipe.features(config.features.clone());
+        recipe = recipe.sanitiser(config.sanitise.enabled.then(|| config.sanitise.params.clone()));
+    }
+    if let Some(name) = &args.model {
+        recipe = recipe.model(name)?;
+    }
+    for pair in &args.params {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Error::input(format!("--param {pair} has no `=`"), "write NAME=VALUE, for example --param c=4")
+        })?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        recipe = recipe.param(name.trim(), &value)?;
+    }
+
+    let mut fields = config.as_ref().map_or_else(|| recipe.fields(), |c| c.data.fields.clone());
+    if let Some(text) = &args.text {
+        fields.text = text.as_str().into();
+    }
+    if let Some(target) = &args.target {
+        fields.label = target.as_str().into();
+    }
+    let configured = config.as_ref().and_then(|c| c.data.path.clone()).map(|p| data_path(&p));
+    let path = args
+        .data
+        .clone()
+        .or(configured)
+        .ok_or_else(|| Error::input("the configuration names no data file", "name one with --data"))?;
+    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&path)?;
+    for error in loaded.bad.iter().take(10) {
+        eprintln!("{error}");
+    }
+    if loaded.bad.len() > 10 {
+        eprintln!("… and {} more bad lines", loaded.bad.len() - 10);
+    }
+
+    let progress = Arc::new(Progress::new(args.json));
+    let seed = config.as_ref().map_or(args.seed, |c| c.seed);
+    let ctx = FitContext::new(seed).with_cancel(stop.clone()).with_observer(progress.clone());
+    let trained = train(&recipe, &loaded.dataset, &TrainOptions::default(), &ctx);
+    progress.finish();
+    let trained = trained?;
+    let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
+    let version = match &args.register {
+        Some(name) => {
+            let info = RegisterInfo { by: "prompt train".into(), ..RegisterInfo::default() };
+            Some(Registry::open(args.registry.place.as_path())?.register(name, &args.out, info)?)
+        }
+        None => None,
+    };
+    if args.json {
+        println!(
+            "{}",
+            serde_json::json!({
+                "model": trained.manifest.name,
+                "out": args.out,
+                "train_rows": trained.train_rows,
+                "params": trained.manifest.params,
+                "chosen": trained.chosen,
+                "validation": trained.validation,
+                "fit_seconds": trained.fit_seconds,
+                "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
+                "registered": version.map(|v| v.reference().to_string()),
+            })
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{} on {} rows in {:.2} s, saved in {}",
+        manifest.name,
+        trained.train_rows,
+        trained.fit_seconds,
+        args.out.display()
+    );
+    for (name, value) in &trained.chosen {
+        println!("chosen on the validation rows: {name} = {value}");
+    }
+    if let Some(report) = &trained.validation {
+        println!("\non {}:\n{report}", trained.measured_on);
+    }
+    if let Some(version) = version {
+        println!("registered as {}", version.reference());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,268 @@
+//! A whole experiment as one call: what `prompt run` does.
+//!
+//! ```text
+//! read → validate → clean → split ─┬─ sanitise → features in each fold → search → best point → final fit ─┐
+//!                                  │        (every configured model; one failing stops no other)          │
+//!  test rows, blind set ───────────┴──────────────────────────── scored once each ←───────────────────────┘
+//!  → rank by the criteria → intervals, tests against the winner, gates → results, report, saved models
+//! ```
+//!
+//! ```no_run
+//! use prompt_models::prelude::*;
+//! use prompt_models::experiment::{Experiment, ExperimentConfig};
+//!
+//! let config = ExperimentConfig::load("configs/security.toml".as_ref())?;
+//! let results = Experiment::new(config)?.run(&FitContext::new(42))?;
+//! println!("{}", results.summary());
+//! let best = results.best().expect("at least one model was trained");
+//! assert!(best.test.as_ref().unwrap().report.f1_macro > 0.6);
+//! # Ok::<(), prompt_models::core::Error>(())
+//! ```
+//!
+//! A run that was stopped goes on where it was when it is started again with the same configuration and data: models
+//! that were finished are read back, not trained again.
+
+mod config;
+mod families;
+mod gates;
+mod insight;
+mod measure;
+mod output;
+mod prepare;
+mod rank;
+mod result;
+mod summary;
+mod train;
+
+pub mod report;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use prompt_core::{Control, Error, Event, FitContext, Result};
+use serde::{Deserialize, Serialize};
+
+pub use config::{
+    Clean, Data, Evaluation, ExperimentConfig, External, Gates, Output, Sanitise, SelectBy, Selection, Split,
+    Task, Tuning,
+};
+pub use families::{
+    Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, PLANNED, Traditional,
+};
+pub use gates::Gate;
+pub use output::results_csv;
+pub use result::{
+    CrossValidation, DataSummary, ExperimentResults, Held, LabelledSet, ModelResult, Point, Scores, Status,
+    Versus,
+};
+
+use output::Folder;
+use prepare::Prepared;
+
+/// An experiment, ready to be run.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    config: ExperimentConfig,
+}
+
+/// What a stopped run must have been told and given for a later one to go on from it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Fingerprint {
+    program: String,
+    config: String,
+    data: String,
+}
+
+impl Experiment {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// As [`ExperimentConfig::validate`].
+    pub fn new(config: ExperimentConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ExperimentConfig {
+        &self.config
+    }
+
+    /// Forgets the finished models of an earlier run, so that everything is trained anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the folder cannot be changed.
+    pub fn forget(&self) -> Result<()> {
+        let path = self.config.output.dir.join("run.json");
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs it. The context brings threads, cancellation and an observer; the seed is the configuration's.
+    ///
+    /// A cancelled run returns what it has, with [`cancelled`](ExperimentResults::cancelled) set, and can be started
+    /// again to go on.
+    ///
+    /// # Errors
+    /// Data that cannot be read or learned from at all, or an output folder that cannot be written. A model that fails
+    /// is no error: its status says why.
+    pub fn run(&self, ctx: &FitContext) -> Result<ExperimentResults> {
+        let started = Instant::now();
+        let config = &self.config;
+        let mut ctx = ctx.clone().with_seed(prompt_core::Seed::new(config.seed));
+        if let Some(threads) = config.threads {
+            ctx = ctx.threads(threads);
+        }
+        let folder = Folder::open(&config.output.dir)?;
+        folder.log(format!("experiment `{}` starts, seed {}", config.name, config.seed));
+        folder.write_json("config.json", config)?;
+
+        stage(&ctx, "reading and cleaning")?;
+        let prepared = prepare::prepare(config, &ctx)?;
+        folder.log(format!(
+            "{} training rows, {} test rows",
+            prepared.train.texts.len(),
+            prepared.test.texts.len()
+        ));
+        folder.write_json("data_quality.json", &prepared.quality)?;
+        let resumable = self.begin(&folder, &prepared)?;
+
+        let mut results = self.results(&prepared);
+        stage(&ctx, "features of the training rows")?;
+        let rows = train::Rows::new(&prepared)?;
+        let folds = train::all_folds(config, &prepared, &ctx)?;
+        let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, &ctx)?;
+        for (name, model) in train::enabled(config) {
+            let result = self.one(&trainer, &folder, name, model, resumable, &ctx);
+            folder.log(format!("{name}: {}", result.status));
+            results.cancelled |= result.status == Status::Cancelled;
+            results.models.push(result);
+        }
+        for missing in families::unavailable(config) {
+            folder.log(format!("{}: {}", missing.name, missing.reason));
+            results
+                .models
+                .push(ModelResult::without_numbers(&missing.name, Status::Unavailable(missing.reason)));
+        }
+        drop(trainer);
+
+        // Ranking and reporting are short and go to the end even when the training was stopped.
+        let ctx = ctx.with_cancel(prompt_core::CancelToken::new());
+        rank::rank(&mut results, config, &ctx)?;
+        results.wall_seconds = started.elapsed().as_secs_f64();
+        results.peak_memory_mib = measure::peak_memory_mib();
+        if let Some(best) = results.best() {
+            results.gates = gates::judge(&config.gates, best, results.peak_memory_mib);
+        }
+        insight::add_notes(&mut results);
+        self.write(&folder, &results)?;
+        folder.log(format!(
+            "done in {:.1} s; best: {}",
+            results.wall_seconds,
+            results.best.as_deref().unwrap_or("none")
+        ));
+        Ok(results)
+    }
+
+    /// Whether the folder holds models of this very run; if not, marks it as this run's.
+    fn begin(&self, folder: &Folder, prepared: &Prepared) -> Result<bool> {
+        let told = ExperimentConfig { output: Output::default(), threads: None, ..self.config.clone() };
+        let text = serde_json::to_string(&told).unwrap_or_default();
+        let now = Fingerprint {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            config: prepare::digest([text.as_str()]),
+            data: prepared.summary.digest.clone(),
+        };
+        let before = folder.read("run.json").and_then(|b| serde_json::from_slice::<Fingerprint>(&b).ok());
+        if before.as_ref() == Some(&now) {
+            return Ok(true);
+        }
+        folder.write_json("run.json", &now)?;
+        Ok(false)
+    }
+
+    /// One model from the search to its saved folder. Whatever happens ends as a status.
+    fn one(
+        &self,
+        trainer: &train::Trainer<'_>,
+        folder: &Folder,
+        name: &str,
+        model: &Model,
+        resumable: bool,
+        ctx: &FitContext,
+    ) -> ModelResult {
+        if resumable && let Some(finished) = trainer.finished(name) {
+            folder.log(format!("{name}: read back from an earlier run"));
+            return finished;
+        }
+        let limit = model.timeout_s.unwrap_or(self.config.traditional.timeout_s);
+        let limited = match Duration::try_from_secs_f64(limit) {
+            Ok(limit) => ctx.part(name, 0).with_timeout(limit),
+            Err(_) => ctx.part(name, 0),
+        };
+        let outcome = limited.check().and_then(|()| trainer.train(name, model, &limited));
+        let saved = outcome.and_then(|result| folder.save_result(&result, trainer.test()).map(|()| result));
+        match saved {
+            Ok(result) => result,
+            Err(Error::Cancelled) => ModelResult::without_numbers(name, Status::Cancelled),
+            Err(error @ Error::Timeout { .. }) => {
+                ModelResult::without_numbers(name, Status::Timeout(error.to_string()))
+            }
+            Err(error) => ModelResult::without_numbers(name, Status::Failed(error.to_string())),
+        }
+    }
+
+    fn results(&self, prepared: &Prepared) -> ExperimentResults {
+        ExperimentResults {
+            name: self.config.name.clone(),
+            task: self.config.task.name().to_owned(),
+            seed: self.config.seed,
+            classes: prepared.classes.clone(),
+            data: prepared.summary.clone(),
+            quality: prepared.quality.clone(),
+            models: Vec::new(),
+            best: None,
+            gates: Vec::new(),
+            notes: Vec::new(),
+            wall_seconds: 0.0,
+            peak_memory_mib: None,
+            dir: self.config.output.dir.clone(),
+            cancelled: false,
+            test: prepared.test.clone(),
+            external: prepared.external.clone(),
+        }
+    }
+
+    fn write(&self, folder: &Folder, results: &ExperimentResults) -> Result<()> {
+        folder.write("results.csv", &results_csv(results, self.config.output.legacy_names)?)?;
+        folder.write_json("results.json", results)?;
+        // The name under which the replaced runner's users look for the same object.
+        folder.write_json("experiment_results.json", results)?;
+        folder.write("training_insights.txt", insight::insights(results).as_bytes())?;
+        folder.write("summary.txt", results.summary().as_bytes())?;
+        if self.config.output.report {
+            folder.write("report.html", report::html(results, &self.config.evaluation)?.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn stage(ctx: &FitContext, name: &str) -> Result<Control> {
+    ctx.report(&Event { stage: name, step: 0, total: None, values: &[] })
+}
+
+/// Where a path of a configuration leads: `$PROMPT_DATA/…` is looked up in the folder that the variable names, else in
+/// `../shared/data`.
+pub fn data_path(path: &Path) -> std::path::PathBuf {
+    match path.strip_prefix("$PROMPT_DATA") {
+        Ok(rest) => data_folder().join(rest),
+        Err(_) => path.to_path_buf(),
+    }
+}
+
+/// The folder of real data sets: `PROMPT_DATA`, else `../shared/data`.
+pub fn data_folder() -> std::path::PathBuf {
+    std::env::var_os("PROMPT_DATA").map_or_else(|| "../shared/data".into(), std::path::PathBuf::from)
+}

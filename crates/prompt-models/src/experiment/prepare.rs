@@ -1,0 +1,224 @@
+//! From a file (or the generator) to training rows, test rows and a blind set.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use prompt_core::{Classes, Error, FitContext, Result, Seed, TextMap, map_texts};
+use prompt_data::dedup::NearDuplicates;
+use prompt_data::read::ReadOptions;
+use prompt_data::split::{HoldOut, given};
+use prompt_data::validate::{Quality, QualityReport, Schema};
+use prompt_data::{Cleaner, Dataset, blind, synth};
+
+use super::config::{ExperimentConfig, Task};
+use super::measure;
+use super::result::{DataSummary, LabelledSet};
+
+/// Everything a trainer needs.
+pub(super) struct Prepared {
+    pub(super) classes: Classes,
+    /// Training rows; their texts are sanitised already.
+    pub(super) train: LabelledSet,
+    /// For each training row the group of near-duplicates it belongs to; absent when they may be torn apart.
+    pub(super) groups: Option<Vec<u32>>,
+    /// The rows that the data gives for choosing; empty when the folds choose.
+    pub(super) validation: LabelledSet,
+    /// Test rows and blind set, as they were written: scoring sanitises them.
+    pub(super) test: LabelledSet,
+    pub(super) external: LabelledSet,
+    pub(super) sanitiser: Option<Arc<dyn TextMap>>,
+    pub(super) quality: QualityReport,
+    pub(super) summary: DataSummary,
+}
+
+pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Prepared> {
+    let (raw, bad) = read(config)?;
+    let read_rows = raw.len();
+    let classes = measure::classes_of(config.task, raw.labels()?.into_iter())?;
+    let schema = Schema { labels: Some(classes.names().to_vec()), ..Schema::default() };
+    let quality = Quality::default().report(&raw, &schema, &bad, ctx)?;
+    // A label outside the task's classes is an error that names its row, not a row to drop in silence.
+    classes.encode(raw.labels()?)?;
+    let cleaner = Cleaner::default().duplicates(config.clean.duplicates).min_words(config.clean.min_words);
+    let (data, cleaned) = cleaner.clean(&raw, ctx)?;
+    drop(raw);
+    ctx.check()?;
+
+    let all_groups = if config.split.keep_near_duplicates_together {
+        let near = NearDuplicates::default().threshold(config.split.near_duplicate_threshold);
+        Some(near.groups(&data, ctx)?.codes().to_vec())
+    } else {
+        None
+    };
+    let codes = classes.encode(data.labels()?)?;
+    let (mut train, validation, test, how) =
+        divide(config, &data, &codes, all_groups.as_deref(), ctx.seed())?;
+    if let Some(most) = config.data.max_train_samples
+        && train.len() > most
+    {
+        let strata: Vec<u32> = train.iter().map(|&i| codes[i]).collect();
+        let share = most as f64 / train.len() as f64;
+        let seed = ctx.seed().derive("sample", 0);
+        let sample = HoldOut::default().test_share(share).split(train.len(), Some(&strata), None, seed)?;
+        train = sample.test.iter().map(|&i| train[i]).collect();
+    }
+    if test.is_empty() {
+        return Err(Error::input(
+            format!("{} has no test rows", data.origin()),
+            "mark rows with split = \"test\", or leave the split field out",
+        ));
+    }
+
+    let sanitiser: Option<Arc<dyn TextMap>> = match &config.sanitise {
+        s if s.enabled => Some(Arc::new(s.params.clone())),
+        _ => None,
+    };
+    let sanitised = |set: LabelledSet| match &sanitiser {
+        Some(map) => LabelledSet { texts: map_texts(&**map, &set.texts), ..set },
+        None => set,
+    };
+    let set = |rows: &[usize]| labelled(&data, &codes, rows);
+    let (external, external_origin) = external(config, &classes)?;
+    let train_set = set(&train);
+    let digest = digest(
+        train_set.texts.iter().map(String::as_str).chain(train_set.codes.iter().map(|&c| classes.name(c))),
+    );
+    let mut train_labels = BTreeMap::new();
+    for &code in &train_set.codes {
+        *train_labels.entry(classes.name(code).to_owned()).or_insert(0) += 1;
+    }
+    let summary = DataSummary {
+        origin: data.origin().to_string(),
+        synthetic: data.is_synthetic(),
+        digest,
+        read: read_rows,
+        bad_lines: bad.len(),
+        bad_line_examples: bad.iter().take(10).map(ToString::to_string).collect(),
+        removed: cleaned.by_reason().into_iter().map(|(reason, n)| (reason.name().to_owned(), n)).collect(),
+        train: train.len(),
+        test: test.len(),
+        external: external.texts.len(),
+        external_origin,
+        train_labels,
+        split: how,
+    };
+    Ok(Prepared {
+        groups: all_groups.map(|g| train.iter().map(|&i| g[i]).collect()),
+        train: sanitised(train_set),
+        validation: sanitised(set(&validation)),
+        test: set(&test),
+        external,
+        sanitiser,
+        quality,
+        summary,
+        classes,
+    })
+}
+
+fn read(config: &ExperimentConfig) -> Result<(Dataset, Vec<Error>)> {
+    let Some(path) = &config.data.path else {
+        if config.task != Task::Security {
+            return Err(Error::input(
+                "no data: the generator knows the security task alone",
+                "set data.path",
+            ));
+        }
+        return Ok((synth::generate(&config.data.synthetic, Seed::new(config.seed))?, Vec::new()));
+    };
+    let path = super::data_path(path);
+    let loaded = options(config).read(&path).map_err(|e| explain_missing(e, &path))?;
+    let (labelled, missing): (Vec<usize>, Vec<usize>) =
+        (0..loaded.dataset.len()).partition(|&i| loaded.dataset.get(i).is_some_and(|e| e.label.is_some()));
+    if labelled.is_empty() {
+        return Err(Error::input(
+            format!("{} has no labels", path.display()),
+            "name the label's field in data.fields.label",
+        ));
+    }
+    let mut bad = loaded.bad;
+    for row in missing {
+        let line = loaded.dataset.get(row).map(|e| e.line);
+        bad.push(Error::parse(&path, line, None, "the row has no label", "add one, or remove the row"));
+    }
+    Ok((loaded.dataset.select(&labelled), bad))
+}
+
+fn options(config: &ExperimentConfig) -> ReadOptions {
+    let mut fields = config.data.fields.clone();
+    if config.task == Task::Security && fields.label_map.is_empty() {
+        fields.label_map = prompt_data::Fields::security().label_map;
+    }
+    ReadOptions { fields, strict: config.data.strict, ..ReadOptions::default() }
+}
+
+/// A missing file in the data folder is usually a variable that is not set.
+fn explain_missing(error: Error, path: &Path) -> Error {
+    match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Error::input(
+            format!("there is no data file {}", path.display()),
+            "set PROMPT_DATA to the folder with the data sets, or change data.path",
+        ),
+        other => other,
+    }
+}
+
+type Division = (Vec<usize>, Vec<usize>, Vec<usize>, String);
+
+fn divide(
+    config: &ExperimentConfig,
+    data: &Dataset,
+    codes: &[u32],
+    groups: Option<&[u32]>,
+    seed: Seed,
+) -> Result<Division> {
+    if let Some(parts) = given(data)? {
+        return Ok((parts.train, parts.validation, parts.test, "as the data gives it".to_owned()));
+    }
+    let share = config.split.test_size;
+    let fold = HoldOut::default().test_share(share).split(data.len(), Some(codes), groups, seed)?;
+    let how = format!(
+        "{:.0}% held out, stratified{}",
+        share * 100.0,
+        if groups.is_some() { ", near-duplicates on one side" } else { "" }
+    );
+    Ok((fold.train, Vec::new(), fold.test, how))
+}
+
+fn labelled(data: &Dataset, codes: &[u32], rows: &[usize]) -> LabelledSet {
+    let mut set = LabelledSet::default();
+    for &row in rows {
+        if let Some(example) = data.get(row) {
+            set.texts.push(example.text.clone());
+            set.sources.push(example.source.clone());
+            set.codes.push(codes[row]);
+        }
+    }
+    set
+}
+
+/// The blind set and what it is.
+fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet, String)> {
+    if !config.external.enabled {
+        return Ok((LabelledSet::default(), "off".into()));
+    }
+    let (data, origin) = match &config.external.path {
+        Some(path) => {
+            let path = super::data_path(path);
+            let data = options(config).read(&path).map_err(|e| explain_missing(e, &path))?.dataset;
+            (data, path.display().to_string())
+        }
+        None if config.task == Task::Security => {
+            (blind::security()?, "the project's own blind set".to_owned())
+        }
+        None => return Ok((LabelledSet::default(), "none".into())),
+    };
+    let codes = classes.encode(data.labels()?)?;
+    let rows: Vec<usize> = (0..data.len()).collect();
+    Ok((labelled(&data, &codes, &rows), origin))
+}
+
+/// SHA-256 over parts, each with its length, in hexadecimal.
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    prompt_core::artifact::digest(parts.into_iter().map(str::as_bytes))
+}

@@ -1,0 +1,29 @@
+//! Pipelines chosen at run time: text → sanitiser → features side by side → model.
+//!
+//! They are the same [`Chain`](prompt_core::Chain) and [`Union`] that typed code writes with `then` and
+//! `Union::with`, over boxed parts, so a configured pipeline computes the same bits as the typed one.
+
+mod features;
+mod saved;
+
+pub use features::Features;
+pub use saved::{LoadedModel, catalog};
+
+use std::sync::Arc;
+
+use prompt_core::{Featurizer, FittedChain, FittedUnion, Model, TextMap};
+
+/// The fitted features of a pipeline without a sanitiser.
+pub type FittedFeatures = FittedUnion<Arc<dyn Featurizer>>;
+
+/// The parts of a fitted text pipeline as one scorer.
+pub fn assemble(
+    sanitiser: Option<Arc<dyn TextMap>>,
+    features: FittedFeatures,
+    model: Arc<dyn Model>,
+) -> Arc<dyn prompt_core::Scorer> {
+    match sanitiser {
+        Some(sanitiser) => FittedChain::new(FittedChain::new(sanitiser, features), model).into(),
+        None => FittedChain::new(features, model).into(),
+    }
+}

@@ -1,0 +1,14 @@
+//! What most programs need: `use prompt_models::prelude::*;`.
+
+pub use prompt_core::{
+    Batch, Classes, ClassWeight, Error, Estimator, Featurizer, Fit, FitContext, FitTransform, Model, Params, Predict, Prediction, Result,
+    Scorer, Scratch, Seed, Target, TextMap, Texts, Then, Transform, Union,
+};
+pub use prompt_data::sanitise::Sanitiser;
+pub use prompt_data::{Dataset, Example, Fields, Split};
+pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface, Tfidf};
+
+pub use crate::baseline::{Majority, Stratified};
+pub use crate::bayes::{ComplementNb, MultinomialNb};
+pub use crate::linear::{LinearSvm, LogisticRegression};
+pub use crate::pipeline::LoadedModel;

@@ -1,0 +1,278 @@
+//! Scoring streams of records with a saved pipeline: in the order of the input, in bounded memory, on all cores.
+//!
+//! ```text
+//! lines → blocks of lines → (in parallel: parse, score, write as JSON) → blocks in order → output
+//! ```
+
+mod record;
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use prompt_core::{CancelToken, Error, Result, Scratch};
+use prompt_data::Fields;
+use prompt_data::read::{LineError, LineReader, ReadOptions};
+use prompt_data::write::CsvWriter;
+use rayon::prelude::*;
+
+use crate::pipeline::LoadedModel;
+use record::{Record, RecordWriter};
+
+/// Bytes of lines that are scored at once; with a second buffer for the output this bounds the memory.
+const BATCH_BYTES: usize = 4 << 20;
+/// Lines that one task takes from a batch: enough to hide the cost of a task, few enough to share the batch out.
+const LINES_PER_TASK: usize = 256;
+
+/// How a stream is read.
+#[derive(Debug, Clone)]
+pub struct ScoreOptions {
+    /// Names of the fields.
+    pub fields: Fields,
+    /// Stop at the first bad line.
+    pub strict: bool,
+    /// Longest legal line in bytes.
+    pub max_line_bytes: usize,
+}
+
+impl Default for ScoreOptions {
+    fn default() -> Self {
+        Self { fields: Fields::default(), strict: false, max_line_bytes: 16 << 20 }
+    }
+}
+
+/// What was scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScoreSummary {
+    /// Records scored.
+    pub scored: u64,
+    /// Lines that were no record.
+    pub bad: u64,
+}
+
+/// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or
+/// `score`); the input's own label becomes `true_label`; a bad line becomes `{"line": N, "error": …}` in its place.
+///
+/// # Errors
+/// A stream that fails, a cancelled token, or, with `strict`, the first bad line. What was scored before is written.
+pub fn score_jsonl(
+    name: &Path,
+    input: impl Read,
+    output: &mut impl Write,
+    model: &LoadedModel,
+    options: &ScoreOptions,
+    cancel: &CancelToken,
+) -> Result<ScoreSummary> {
+    let writer = RecordWriter::new(model, &options.fields)?;
+    let mut lines = LineReader::new(input, options.max_line_bytes);
+    let mut batch = Batch::default();
+    let mut summary = ScoreSummary::default();
+    loop {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let more = batch.fill(name, &mut lines);
+        let blocks: Vec<Block> = batch
+            .lines
+            .par_chunks(LINES_PER_TASK)
+            .map_init(Scratch::new, |scratch, lines| {
+                let mut block = Block::default();
+                for (number, line) in lines {
+                    block.push(name, *number, line.as_ref().map(|r| batch.bytes(r)), &writer, scratch);
+                    if options.strict && block.first_error.is_some() {
+                        break;
+                    }
+                }
+                block
+            })
+            .collect();
+        for block in blocks {
+            output.write_all(&block.bytes).map_err(|e| Error::io("write", "<output>", e))?;
+            summary.scored += block.scored;
+            summary.bad += block.bad;
+            if let Some(error) = block.first_error.filter(|_| options.strict) {
+                return Err(error);
+            }
+        }
+        if let Some(error) = batch.failure.take() {
+            return Err(error);
+        }
+        if !more {
+            output.flush().map_err(|e| Error::io("write", "<output>", e))?;
+            return Ok(summary);
+        }
+    }
+}
+
+/// Scores a file of any kind that [`ReadOptions`] reads (CSV, JSON lists, JSON lines), one record at a time, into JSON
+/// lines.
+///
+/// # Errors
+/// As [`score_jsonl`], and a file that cannot be opened.
+pub fn score_file(
+    path: &Path,
+    output: &mut impl Write,
+    model: &LoadedModel,
+    options: &ScoreOptions,
+    cancel: &CancelToken,
+) -> Result<ScoreSummary> {
+    let writer = RecordWriter::new(model, &options.fields)?;
+    let mut scratch = Scratch::new();
+    let mut bytes = Vec::new();
+    let mut summary = ScoreSummary::default();
+    for example in options.read().open(path)? {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        bytes.clear();
+        match example.and_then(|e| writer.write_example(&e, &mut scratch, &mut bytes)) {
+            Ok(()) => summary.scored += 1,
+            Err(error @ Error::Parse { line, .. }) if !options.strict => {
+                record::write_error(line.unwrap_or(0), &error, &mut bytes);
+                summary.bad += 1;
+            }
+            Err(error) => return Err(error),
+        }
+        output.write_all(&bytes).map_err(|e| Error::io("write", "<output>", e))?;
+    }
+    output.flush().map_err(|e| Error::io("write", "<output>", e))?;
+    Ok(summary)
+}
+
+/// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
+/// and `error`. A bad line keeps its place with its error. Cells that a spreadsheet would run are disarmed.
+///
+/// # Errors
+/// As [`score_file`].
+pub fn score_csv(
+    examples: impl Iterator<Item = Result<prompt_data::Example>>,
+    output: &mut impl Write,
+    model: &LoadedModel,
+    options: &ScoreOptions,
+    cancel: &CancelToken,
+) -> Result<ScoreSummary> {
+    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let writer = RecordWriter::new(model, &options.fields)?;
+    let mut csv = CsvWriter::new(output, b',', true);
+    csv.row(writer.csv_header()).map_err(failed)?;
+    let mut scratch = Scratch::new();
+    let mut summary = ScoreSummary::default();
+    for example in examples {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        match example.and_then(|e| writer.csv_row(&e, &mut scratch)) {
+            Ok(row) => {
+                csv.row(row).map_err(failed)?;
+                summary.scored += 1;
+            }
+            Err(error @ Error::Parse { line, .. }) if !options.strict => {
+                csv.row(writer.csv_error(line.unwrap_or(0), &error)).map_err(failed)?;
+                summary.bad += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    csv.into_inner().and_then(Write::flush).map_err(failed)?;
+    Ok(summary)
+}
+
+impl ScoreOptions {
+    /// The same for reading examples one by one.
+    pub fn read(&self) -> ReadOptions {
+        ReadOptions {
+            fields: self.fields.clone(),
+            strict: self.strict,
+            max_line_bytes: self.max_line_bytes,
+            ..ReadOptions::default()
+        }
+    }
+}
+
+/// Lines waiting to be scored: their bytes one after another.
+#[derive(Default)]
+struct Batch {
+    buffer: Vec<u8>,
+    lines: Vec<(u64, Result<std::ops::Range<usize>, String>)>,
+    failure: Option<Error>,
+}
+
+impl Batch {
+    fn bytes(&self, range: &std::ops::Range<usize>) -> &[u8] {
+        self.buffer.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Fills up from the stream; false at its end.
+    fn fill(&mut self, name: &Path, lines: &mut LineReader<impl Read>) -> bool {
+        self.buffer.clear();
+        self.lines.clear();
+        while self.buffer.len() < BATCH_BYTES {
+            match lines.next_line() {
+                None => return false,
+                Some(Ok(line)) if line.bytes.trim_ascii().is_empty() => {}
+                Some(Ok(line)) => {
+                    let start = self.buffer.len();
+                    self.buffer.extend_from_slice(line.bytes);
+                    self.lines.push((line.number, Ok(start..self.buffer.len())));
+                }
+                Some(Err(LineError::TooLong { number, bytes })) => {
+                    let what = format!("the line has {bytes} bytes; raise --max-line-bytes to score it");
+                    self.lines.push((number, Err(what)));
+                }
+                Some(Err(LineError::Io { number, source })) => {
+                    let what = format!("the input fails here: {source}");
+                    self.failure = Some(Error::parse(
+                        name,
+                        number,
+                        None,
+                        what,
+                        "what came before it was scored; check the file",
+                    ));
+                    return false;
+                }
+                Some(Err(other)) => {
+                    self.failure = Some(Error::input(format!("{other:?}"), "check the input"));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The output of one task.
+#[derive(Default)]
+struct Block {
+    bytes: Vec<u8>,
+    scored: u64,
+    bad: u64,
+    first_error: Option<Error>,
+}
+
+impl Block {
+    fn push(
+        &mut self,
+        name: &Path,
+        number: u64,
+        line: Result<&[u8], &String>,
+        writer: &RecordWriter<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let written = self.bytes.len();
+        let result = match line {
+            Ok(bytes) => {
+                Record::parse(bytes, writer).and_then(|r| writer.write(&r, scratch, &mut self.bytes))
+            }
+            Err(what) => Err(Error::parse("<line>", None, None, what.clone(), "the others were scored")),
+        };
+        match result {
+            Ok(()) => self.scored += 1,
+            Err(error) => {
+                self.bytes.truncate(written);
+                let error = prompt_data::read::JsonlText::at(error, name, number);
+                record::write_error(number, &error, &mut self.bytes);
+                self.bad += 1;
+                self.first_error.get_or_insert(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One record: read with its other fields untouched, written with its scores.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
+use std::io::Write;
+
+use prompt_core::{Classes, Error, Output, Result, Scratch, argmax};
+use prompt_data::read::JsonlText;
+use prompt_data::{Example, Fields};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::pipeline::LoadedModel;
+
+/// The fields that an output line sets itself; an input's own ones would come twice.
+const OWN: &[&str] = &["label", "probabilities", "confidence", "score", "true_label"];
+
+/// One input object: its text, and all fields as they were written.
+pub(super) struct Record<'a> {
+    text: Cow<'a, str>,
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a JSON object.
+    pub(super) fn parse(line: &'a [u8], writer: &RecordWriter<'_>) -> Result<Self> {
+        let read = || -> Option<Self> {
+            let fields = serde_json::from_slice::<RawFields<'a>>(line).ok()?.0;
+            let names = writer.fields.text.names();
+            let raw = names.iter().find_map(|n| fields.iter().find(|(k, _)| k == n)).map(|(_, raw)| *raw)?;
+            let text = serde_json::from_str::<BorrowedStr<'a>>(raw.get()).ok()?.0;
+            Some(Self { text, fields })
+        };
+        match read() {
+            Some(record) => Ok(record),
+            // The slow path finds out what is wrong and says it well.
+            None => {
+                let mut scratch = String::new();
+                writer.explain.extract(line, &mut scratch)?;
+                Err(Error::parse("<line>", None, None, "not a JSON object with a text", "one object a line"))
+            }
+        }
+    }
+}
+
+struct RawFields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for RawFields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = RawFields<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(8);
+                while let Some(key) = map.next_key::<BorrowedStr<'de>>()? {
+                    fields.push((key.0, map.next_value()?));
+                }
+                Ok(RawFields(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A string that is borrowed where it has no escapes. (`Cow<str>` itself always copies in serde.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct BorrowedStr<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Writes records with the scores of one model.
+pub(super) struct RecordWriter<'m> {
+    model: &'m LoadedModel,
+    fields: Fields,
+    explain: JsonlText,
+    /// `"class":` of every class, ready to be written.
+    keys: Vec<Vec<u8>>,
+    labels: Vec<Vec<u8>>,
+}
+
+impl<'m> RecordWriter<'m> {
+    pub(super) fn new(model: &'m LoadedModel, fields: &Fields) -> Result<Self> {
+        let head = match model.scorer.heads() {
+            [head] => head,
+            _ => {
+                return Err(Error::unsupported(
+                    "prompt predict",
+                    "a model with several heads",
+                    "score one head",
+                ));
+            }
+        };
+        let quoted = |name: &str| serde_json::to_vec(name).unwrap_or_default();
+        let labels: Vec<Vec<u8>> = match &head.output {
+            Output::Classes(classes) => classes.names().iter().map(|n| quoted(n)).collect(),
+            _ => Vec::new(),
+        };
+        let keys = labels.iter().map(|l| [l.as_slice(), b":"].concat()).collect();
+        let explain = JsonlText::new(fields.clone())?;
+        Ok(Self { model, fields: fields.clone(), explain, keys, labels })
+    }
+
+    /// Appends the record's line.
+    pub(super) fn write(&self, record: &Record<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
+        out.push(b'{');
+        for (name, raw) in &record.fields {
+            self.write_field(name, raw.get(), out);
+        }
+        self.write_scores(&record.text, scratch, out)
+    }
+
+    /// Appends the line of a record that was not JSON.
+    pub(super) fn write_example(
+        &self,
+        example: &Example,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        out.push(b'{');
+        let quoted = |s: &str| serde_json::to_string(s).unwrap_or_default();
+        self.write_field("text", &quoted(&example.text), out);
+        if let Some(label) = &example.label {
+            self.write_field(
+                self.fields.label.names().first().map_or("label", String::as_str),
+                &quoted(label),
+                out,
+            );
+        }
+        if let Some(target) = example.target {
+            self.write_field("target", &target.to_string(), out);
+        }
+        if let Some(source) = &example.source {
+            self.write_field("source", &quoted(source), out);
+        }
+        if let Some(split) = example.split {
+            self.write_field("split", &quoted(split.name()), out);
+        }
+        for (name, raw) in example.extra.iter() {
+            self.write_field(name, raw, out);
+        }
+        self.write_scores(&example.text, scratch, out)
+    }
+
+    /// The columns of the CSV form.
+    pub(super) fn csv_header(&self) -> Vec<String> {
+        let mut header: Vec<String> = ["line", "text", "true_label"].map(str::to_owned).to_vec();
+        if let Some(classes) = self.classes() {
+            header.extend(["label".to_owned(), "confidence".to_owned()]);
+            header.extend(classes.names().iter().map(|c| format!("p_{c}")));
+        } else {
+            header.push("score".to_owned());
+        }
+        header.push("error".to_owned());
+        header
+    }
+
+    /// The cells of one record.
+    pub(super) fn csv_row(&self, example: &Example, scratch: &mut Scratch) -> Result<Vec<String>> {
+        let mut scores = vec![0.0; self.labels.len().max(1)];
+        self.model.scorer.score_text(&example.text, scratch, &mut scores)?;
+        let mut row =
+            vec![example.line.to_string(), example.text.clone(), example.label.clone().unwrap_or_default()];
+        if let Some(classes) = self.classes() {
+            let best = argmax(&scores);
+            row.extend([classes.name(best as u32).to_owned(), scores[best].to_string()]);
+        }
+        row.extend(scores.iter().map(f64::to_string));
+        row.push(String::new());
+        Ok(row)
+    }
+
+    /// The cells of a line that could not be read.
+    pub(super) fn csv_error(&self, line: u64, error: &Error) -> Vec<String> {
+        let mut row = vec![String::new(); self.csv_header().len()];
+        row[0] = line.to_string();
+        if let Some(last) = row.last_mut() {
+            *last = error.to_string();
+        }
+        row
+    }
+
+    fn classes(&self) -> Option<&Classes> {
+        self.model.scorer.heads().first().and_then(|h| h.output.classes())
+    }
+
+    fn write_field(&self, name: &str, raw: &str, out: &mut Vec<u8>) {
+        let name = if self.fields.label.names().iter().any(|n| n == name) {
+            "true_label"
+        } else if OWN.contains(&name) {
+            return;
+        } else {
+            name
+        };
+        if out.last() != Some(&b'{') {
+            out.push(b',');
+        }
+        // Writing to a vector cannot fail.
+        let _ = serde_json::to_writer(&mut *out, name);
+        out.push(b':');
+        out.extend_from_slice(raw.as_bytes());
+    }
+
+    fn write_scores(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
+        thread_local! {
+            // The numbers of one record; kept so that scoring a stream allocates nothing per record.
+            static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+        }
+        SCORES.with_borrow_mut(|scores| {
+            scores.resize(self.labels.len().max(1), 0.0);
+            self.model.scorer.score_text(text, scratch, scores)?;
+            if out.last() != Some(&b'{') {
+                out.push(b',');
+            }
+            if self.labels.is_empty() {
+                let _ = write!(out, "\"score\":{}}}", scores[0]);
+            } else {
+                let best = argmax(scores);
+                out.extend_from_slice(b"\"label\":");
+                out.extend_from_slice(&self.labels[best]);
+                out.extend_from_slice(b",\"probabilities\":{");
+                for (i, (key, p)) in self.keys.iter().zip(scores.iter()).enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(key);
+                    let _ = serde_json::to_writer(&mut *out, p);
+                }
+                out.extend_from_slice(b"},\"confidence\":");
+                let _ = serde_json::to_writer(&mut *out, &scores[best]);
+                out.push(b'}');
+            }
+            out.push(b'\n');
+            Ok(())
+        })
+    }
+}
+
+/// Appends the line that stands for one that could not be read.
+pub(super) fn write_error(line: u64, error: &Error, out: &mut Vec<u8>) {
+    let object = serde_json::json!({ "line": line, "error": error.to_string() });
+    let _ = serde_json::to_writer(&mut *out, &object);
+    out.push(b'\n');
+}

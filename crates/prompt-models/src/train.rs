@@ -1,0 +1,275 @@
+//! Training one pipeline: what `prompt train` does.
+//!
+//! A [`Recipe`] says what is trained; [`train`] fits it on the training rows of a data set, chooses parameters on the
+//! validation rows where there are some, and gives back the pipeline with its manifest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use prompt_core::artifact::Manifest;
+use prompt_core::{
+    Classes, Error, Estimator, Featurizer, FitContext, FitTransform, Matrix, Model, Params, Prediction,
+    Result, Scorer, Subset, Target, TextMap, Texts, map_texts, predict,
+};
+use prompt_data::sanitise::Sanitiser;
+use prompt_data::synth::SECURITY_CLASSES;
+use prompt_data::{Dataset, Fields, Split};
+use prompt_metrics::{ClassificationReport, Confusion};
+use serde_json::Value;
+
+use crate::learners;
+use crate::pipeline::{self, Features, FittedFeatures};
+use crate::select::{apply, expand};
+
+/// A pipeline to be trained: sanitiser, features, learner.
+///
+/// ```
+/// use prompt_models::train::Recipe;
+/// let recipe = Recipe::of_task("security")?.model("logistic_regression")?.param("c", &4.0.into())?;
+/// assert_eq!(recipe.estimator().params()["c"], 4.0);
+/// assert!(Recipe::of_task("poetry").is_err());
+/// # Ok::<(), prompt_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    task: String,
+    sanitiser: Option<Sanitiser>,
+    features: Features,
+    estimator: Box<dyn Estimator>,
+    /// Parameters that the caller set: they are not searched.
+    fixed: Vec<String>,
+}
+
+/// The tasks with a preset.
+const TASKS: [&str; 4] = ["security", "intent", "chat", "text"];
+
+impl Recipe {
+    /// The preset of a task: word and character n-grams with a linear SVM, sanitised for `security`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the tasks that have a preset.
+    pub fn of_task(task: &str) -> Result<Self> {
+        if !TASKS.contains(&task) {
+            return Err(Error::unknown("task", task, TASKS));
+        }
+        Ok(Self {
+            task: task.to_owned(),
+            sanitiser: (task == "security").then(Sanitiser::default),
+            features: Features::default(),
+            estimator: learners::estimator("linear_svm")?,
+            fixed: Vec::new(),
+        })
+    }
+
+    /// With another learner.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the known names.
+    pub fn model(mut self, name: &str) -> Result<Self> {
+        self.estimator = learners::estimator(name)?;
+        self.fixed.clear();
+        Ok(self)
+    }
+
+    /// With a parameter of the learner set.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Param`].
+    pub fn param(mut self, name: &str, value: &Value) -> Result<Self> {
+        self.estimator = self.estimator.with_param(name, value)?;
+        self.fixed.push(name.to_owned());
+        Ok(self)
+    }
+
+    /// With other features.
+    #[must_use]
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
+    }
+
+    /// With another sanitiser, or none.
+    #[must_use]
+    pub fn sanitiser(mut self, sanitiser: Option<Sanitiser>) -> Self {
+        self.sanitiser = sanitiser;
+        self
+    }
+
+    /// The learner.
+    pub fn estimator(&self) -> &dyn Estimator {
+        &*self.estimator
+    }
+
+    /// How the task's input fields are called.
+    pub fn fields(&self) -> Fields {
+        if self.task == "security" { Fields::security() } else { Fields::default() }
+    }
+
+    fn classes(&self, labels: &[&str]) -> Result<Classes> {
+        let known = self.task == "security" && labels.iter().all(|l| SECURITY_CLASSES.contains(l));
+        if known { Classes::new(SECURITY_CLASSES) } else { Ok(Classes::sorted(labels)) }
+    }
+
+    /// Every combination of the learner's built-in grid, leaving alone what the caller set.
+    fn points(&self) -> Result<Vec<BTreeMap<String, Value>>> {
+        let grid = learners::builtin_grid(self.estimator.name())?;
+        let free = grid.iter().filter(|(name, _)| !self.fixed.iter().any(|f| f == name));
+        Ok(expand(free.map(|(name, values)| (*name, values.as_slice()))))
+    }
+
+    fn with(&self, point: &BTreeMap<String, Value>) -> Result<Box<dyn Estimator>> {
+        apply(&*self.estimator, point)
+    }
+}
+
+/// How a recipe is trained.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// Whether the learner's grid is searched on the validation rows, where there are some.
+    pub search: bool,
+    /// The name in the manifest; the learner's when absent.
+    pub name: Option<String>,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self { search: true, name: None }
+    }
+}
+
+/// A trained pipeline.
+pub struct Trained {
+    /// The pipeline.
+    pub scorer: Arc<dyn Scorer>,
+    /// What is known about it, ready to be saved.
+    pub manifest: Manifest,
+    /// Parameters that were chosen on the validation rows.
+    pub chosen: BTreeMap<String, Value>,
+    /// What was measured on the validation rows, or on the test rows where there are only those.
+    pub validation: Option<ClassificationReport>,
+    /// Which rows those were, in words.
+    pub measured_on: &'static str,
+    /// Rows it was fitted on.
+    pub train_rows: usize,
+    /// Seconds of fitting, the search included.
+    pub fit_seconds: f64,
+}
+
+/// Fits a recipe on the training rows of a data set (all rows where it has no splits).
+///
+/// Points of the learner's grid are compared by macro-F1 on the validation rows; the winner is the model as it was
+/// fitted on training rows alone, so that what was measured is what is saved.
+///
+/// # Errors
+/// Rows without labels, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
+pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitContext) -> Result<Trained> {
+    let started = Instant::now();
+    let rows = |split: Split| if data.has_splits() { data.rows_of(split) } else { Vec::new() };
+    let train_rows = if data.has_splits() { rows(Split::Train) } else { (0..data.len()).collect() };
+    if train_rows.is_empty() {
+        return Err(Error::input(
+            format!("{} has no training rows", data.origin()),
+            "mark rows with split = \"train\", or leave the split field out",
+        ));
+    }
+    let labels = data.labels()?;
+    let classes = recipe.classes(&labels)?;
+    let y = Target::labels_among(&labels, &classes)?;
+
+    let sanitiser: Option<Arc<dyn TextMap>> = match &recipe.sanitiser {
+        Some(params) => {
+            params.validate()?;
+            Some(Arc::new(params.clone()))
+        }
+        None => None,
+    };
+    let given = data.texts();
+    let texts: Box<dyn Texts> = match &sanitiser {
+        Some(map) => Box::new(map_texts(&**map, &given)),
+        None => Box::new(given),
+    };
+    let (features, x): (FittedFeatures, Matrix) =
+        recipe.features.union().fit_transform(&Subset::new(&*texts, &train_rows), &(), ctx)?;
+    let y_train = y.select(&train_rows);
+
+    let (held_out, measured_on) = match (rows(Split::Validation), rows(Split::Test)) {
+        (validation, _) if !validation.is_empty() => (validation, "validation rows"),
+        (_, test) => (test, "test rows"),
+    };
+    let z =
+        if held_out.is_empty() { None } else { Some(features.featurize(&Subset::new(&*texts, &held_out))?) };
+    let truth = y.select(&held_out);
+
+    let points = match (&z, measured_on) {
+        (Some(_), "validation rows") if options.search => recipe.points()?,
+        _ => vec![BTreeMap::new()],
+    };
+    let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
+    let fitted = ctx.map(points.len(), |i| -> Result<(Arc<dyn Model>, Option<Prediction>, f64)> {
+        let model = recipe.with(&points[i])?.fit_model(&x, &y_train, &inner)?;
+        let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
+        let score = match &prediction {
+            Some(p) => Confusion::new(truth.as_classes()?.0, &p.codes()?, classes.len(), None)?.f1_macro(),
+            None => 0.0,
+        };
+        Ok((model, prediction, score))
+    });
+    let mut best: Option<(usize, Arc<dyn Model>, Option<Prediction>, f64)> = None;
+    for (i, outcome) in fitted.into_iter().enumerate() {
+        let (model, prediction, score) = outcome?;
+        if best.as_ref().is_none_or(|b| score > b.3) {
+            best = Some((i, model, prediction, score));
+        }
+    }
+    let (at, model, prediction, _) =
+        best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
+
+    let validation = match &prediction {
+        Some(p) => {
+            let (probabilities, classes) = p.probabilities()?;
+            let truth = truth.as_classes()?.0;
+            Some(ClassificationReport::new(truth, &p.codes()?, classes.names(), Some(probabilities), None)?)
+        }
+        None => None,
+    };
+    let estimator = recipe.with(&points[at])?;
+    let manifest = Manifest {
+        name: options.name.clone().unwrap_or_else(|| estimator.name().to_owned()),
+        task: recipe.task.clone(),
+        params: serde_json::json!({
+            "sanitise": recipe.sanitiser,
+            "features": recipe.features.to_value(),
+            "model": { "type": estimator.name(), "params": estimator.params() },
+        }),
+        classes: classes.names().to_vec(),
+        seed: ctx.seed().value(),
+        data_digest: data.select(&train_rows).digest(),
+        synthetic: data.is_synthetic(),
+        metrics: validation.as_ref().map(measured).unwrap_or_default(),
+        ..Manifest::default()
+    };
+    Ok(Trained {
+        scorer: pipeline::assemble(sanitiser, features, model),
+        manifest,
+        chosen: points[at].clone(),
+        validation,
+        measured_on,
+        train_rows: train_rows.len(),
+        fit_seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The numbers of a report that a manifest keeps.
+pub(crate) fn measured(report: &ClassificationReport) -> BTreeMap<String, f64> {
+    let optional = [
+        ("roc_auc_ovr", report.probabilities.roc_auc_ovr),
+        ("log_loss", report.probabilities.log_loss),
+        ("ece", report.probabilities.ece),
+    ];
+    [("accuracy", report.accuracy), ("f1_macro", report.f1_macro)]
+        .into_iter()
+        .chain(optional.into_iter().filter_map(|(name, value)| Some((name, value?))))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}

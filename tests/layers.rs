@@ -1,0 +1,85 @@
+//! The arrows between the crates, and what a default build must not compile, read from cargo's own metadata.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+struct Graph {
+    /// Package name → names of the packages it needs in a default build (no dev-dependencies).
+    needs: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Graph {
+    /// The graph of one package of the workspace with its default features.
+    fn of(package: &str) -> Self {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--edges", "normal,build", "--prefix", "depth", "--format", " {p}", "-p", package])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut path: Vec<String> = Vec::new();
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let (depth, rest) = line.split_once(' ').unwrap();
+            let depth: usize = depth.parse().unwrap();
+            let name = rest.split_whitespace().next().unwrap().to_owned();
+            path.truncate(depth);
+            if let Some(parent) = path.last() {
+                needs.entry(parent.clone()).or_default().insert(name.clone());
+            }
+            needs.entry(name.clone()).or_default();
+            path.push(name);
+        }
+        Self { needs }
+    }
+
+    fn ours(&self, package: &str) -> BTreeSet<&str> {
+        self.needs[package].iter().map(String::as_str).filter(|n| n.starts_with("prompt-")).collect()
+    }
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let graph = Graph::of("prompt-cli");
+    assert_eq!(graph.ours("prompt-core"), BTreeSet::new());
+    for lower in ["prompt-data", "prompt-features", "prompt-metrics", "prompt-registry"] {
+        assert_eq!(graph.ours(lower), BTreeSet::from(["prompt-core"]), "{lower} meets the others in core alone");
+    }
+    assert_eq!(
+        graph.ours("prompt-models"),
+        BTreeSet::from(["prompt-core", "prompt-data", "prompt-features", "prompt-metrics"])
+    );
+}
+
+#[test]
+fn a_default_build_of_prompt_models_is_light() {
+    let graph = Graph::of("prompt-models");
+    let heavy = ["burn", "tokio", "sqlx", "hyper", "reqwest", "axum", "cc", "cmake", "bindgen", "openssl", "zstd"];
+    for package in graph.needs.keys() {
+        let compiles_c = package.ends_with("-sys");
+        let is_heavy = heavy.iter().any(|h| package == h || package.starts_with(&format!("{h}-")));
+        assert!(!compiles_c && !is_heavy, "prompt-models pulls in {package}");
+    }
+    assert!(graph.needs.contains_key("serde"), "the graph was read");
+}
+
+#[test]
+fn every_crate_forbids_unsafe_code() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("unsafe_code = \"forbid\""));
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() >= 8);
+    for package in packages {
+        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not take the workspace's lints", package["name"]);
+    }
+}
