@@ -23,7 +23,8 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T> {
         let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
         Error::parse(path, line as u64, None, "invalid UTF-8", "save the file as UTF-8")
     })?;
-    let variables = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let variables =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     parse(path, &text, variables)
 }
 
@@ -74,7 +75,13 @@ fn set(root: &mut Value, variable: &str, text: &str) -> Result<()> {
     let path = variable[ENV_PREFIX.len()..].to_lowercase();
     let mut keys: Vec<&str> = path.split("__").collect();
     let bad = |what: String| {
-        Error::parse(variable, None, None, what, "name a key as PROMPT_CFG__SECTION__KEY, or unset the variable")
+        Error::parse(
+            variable,
+            None,
+            None,
+            what,
+            "name a key as PROMPT_CFG__SECTION__KEY, or unset the variable",
+        )
     };
     let last = keys.pop().filter(|k| !k.is_empty()).ok_or_else(|| bad("names no key".into()))?;
     let mut at = root;
@@ -83,7 +90,10 @@ fn set(root: &mut Value, variable: &str, text: &str) -> Result<()> {
         at = map.entry(key).or_insert_with(|| Value::Object(Map::new()));
     }
     let Value::Object(map) = at else { return Err(bad(format!("`{last}` is not inside a table"))) };
-    map.insert(last.to_owned(), serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())));
+    map.insert(
+        last.to_owned(),
+        serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    );
     Ok(())
 }
 
