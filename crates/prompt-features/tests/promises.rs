@@ -357,6 +357,48 @@ fn max_features_keeps_the_most_frequent_and_then_the_first() {
     assert_eq!(fitted.terms().collect::<Vec<_>>(), ["aa", "bb"]);
 }
 
+/// Terms that cannot stay are dropped while they are counted; the result is that of counting all and choosing then.
+#[test]
+fn dropping_early_changes_nothing() {
+    let texts = texts();
+    let wide = |analyzer, range| CountVectorizer::default().analyzer(analyzer).ngram_range(range);
+    let all = [
+        wide(Analyzer::Word, (1, 2)),
+        wide(Analyzer::Word, (1, 4)),
+        wide(Analyzer::Word, (2, 3)).stop_words(StopWords::List(vec!["the".into(), "на".into()])),
+        wide(Analyzer::Word, (3, 3)),
+        wide(Analyzer::CharWb, (2, 9)),
+        wide(Analyzer::Char, (1, 4)),
+    ];
+    for count in all {
+        let ctx = FitContext::new(0);
+        let (fitted, x) = count.fit_transform(&texts, &(), &ctx).unwrap();
+        let dense = x.to_dense();
+        let (mut total, mut df) = (vec![0.0; x.cols()], vec![0u64; x.cols()]);
+        for i in 0..x.rows() {
+            for (j, &v) in dense.row(i).iter().enumerate() {
+                total[j] += v;
+                df[j] += u64::from(v > 0.0);
+            }
+        }
+        let terms: Vec<String> = fitted.terms().map(std::borrow::Cow::into_owned).collect();
+        let chosen = |n: usize, least: u64| {
+            let mut kept: Vec<usize> = (0..terms.len()).filter(|&j| df[j] >= least).collect();
+            kept.sort_by(|&a, &b| total[b].total_cmp(&total[a]).then(a.cmp(&b)));
+            kept.truncate(n);
+            kept.sort_unstable();
+            kept.into_iter().map(|j| terms[j].clone()).collect::<Vec<_>>()
+        };
+        for n in [1, 7, 40, 41, 42, 150, 1_000_000] {
+            let top = count.clone().max_features(Some(n)).fit(&texts, &(), &ctx).unwrap();
+            assert_eq!(top.terms().collect::<Vec<_>>(), chosen(n, 1), "{count:?} {n}");
+            let often = count.clone().max_features(Some(n)).min_df(Frequency::Count(9));
+            let often = often.fit(&texts, &(), &ctx).unwrap();
+            assert_eq!(often.terms().collect::<Vec<_>>(), chosen(n, 9), "{count:?} {n}");
+        }
+    }
+}
+
 #[test]
 fn surface_numbers_are_scaled_by_what_was_seen() {
     let texts = ["one two", "one two three four", "one?"];

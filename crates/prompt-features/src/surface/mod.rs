@@ -1,23 +1,4 @@
-//! Fourteen numbers that can be read off a prompt's surface.
-//!
-//! | column | meaning |
-//! |---|---|
-//! | `word_count` | words: runs of characters other than white space |
-//! | `sentence_count` | parts between full stops (`.` `。` `．` `｡` `۔` `।`) that hold more than white space |
-//! | `avg_word_length` | characters in words / words |
-//! | `char_count` | Unicode scalar values |
-//! | `unique_word_ratio` | distinct words after lower-casing / words |
-//! | `long_word_count` | words with more than 7 letters or digits |
-//! | `has_numbers` | 1 if there is a digit or another number (Unicode `N*`) |
-//! | `has_quotes` | 1 if there is a quotation mark; an apostrophe counts where a word starts with it |
-//! | `question_marks` | `?` `？` `؟` `⁇` `⁈` `⁉` `;` (Greek) |
-//! | `exclamation_marks` | `!` `！` `¡` `‼` |
-//! | `has_example_keyword` | 1 if the lower-cased text holds "example" or "such as" |
-//! | `has_detail_words` | 1 for "specifically", "detail" or "include" |
-//! | `has_format_words` | 1 for "format", "structure" or "organize" |
-//! | `avg_sentence_length` | words / sentences |
-//!
-//! Ratios of nothing are 0.
+//! Fourteen numbers that can be read off a prompt's surface; the README defines each.
 
 mod fitted;
 mod measure;

@@ -179,7 +179,7 @@ impl Strings {
     }
 
     fn grow(&mut self) {
-        let slots = self.slots.len() * 4;
+        let slots = self.slots.len() * 2;
         self.mask = slots - 1;
         self.slots.clear();
         self.slots.resize(slots, 0);
