@@ -38,14 +38,16 @@ impl ColumnCounter {
         } else {
             Kind::List
         };
-        let words = width.min(MARKS_LIMIT).div_ceil(64);
+        if width > MARKS_LIMIT {
+            return;
+        }
+        let words = width.div_ceil(64);
         if self.touched.len() < words {
             self.touched.resize(words, 0);
             self.above.resize(words.div_ceil(64), 0);
         }
-        let sums = words.min(TABLE_LIMIT / 64) * 64;
-        if self.sums.len() < sums {
-            self.sums.resize(sums, 0);
+        if width <= TABLE_LIMIT && self.sums.len() < width {
+            self.sums.resize(width, 0);
         }
     }
 
