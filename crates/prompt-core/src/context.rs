@@ -102,6 +102,12 @@ impl FitContext {
         self.clone().threads(1)
     }
 
+    /// The same without the observer, for inner fits whose rounds are not the caller's steps.
+    #[must_use]
+    pub fn unobserved(&self) -> Self {
+        Self { observer: None, ..self.clone() }
+    }
+
     /// The seed.
     pub fn seed(&self) -> Seed {
         self.seed

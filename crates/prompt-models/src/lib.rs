@@ -8,6 +8,7 @@ pub mod experiment;
 pub mod learners;
 pub mod linear;
 pub mod pipeline;
+pub mod prelude;
 pub mod score;
 pub mod select;
 pub mod train;

@@ -1,8 +1,8 @@
 //! What most programs need: `use prompt_models::prelude::*;`.
 
 pub use prompt_core::{
-    Batch, Classes, ClassWeight, Error, Estimator, Featurizer, Fit, FitContext, FitTransform, Model, Params, Predict, Prediction, Result,
-    Scorer, Scratch, Seed, Target, TextMap, Texts, Then, Transform, Union,
+    Batch, ClassWeight, Classes, Error, Estimator, Featurizer, Fit, FitContext, FitTransform, Model, Params,
+    Predict, Prediction, Result, Scorer, Scratch, Seed, Target, TextMap, Texts, Then, Transform, Union,
 };
 pub use prompt_data::sanitise::Sanitiser;
 pub use prompt_data::{Dataset, Example, Fields, Split};

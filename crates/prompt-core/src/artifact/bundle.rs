@@ -125,10 +125,11 @@ fn to_files(thing: &dyn Persist, mut manifest: Manifest) -> Result<(Manifest, BT
 impl Manifest {
     /// The checksum that this manifest should carry.
     fn sum(&self) -> Result<String> {
-        // Through `Value`, whose maps are sorted: the digest must not depend on the order of fields in a file.
         let plain = Self { checksum: String::new(), ..self.clone() };
         let value = serde_json::to_value(plain).map_err(|e| unwritable(&e))?;
-        Ok(hex_digest(value.to_string().as_bytes()))
+        let mut text = String::new();
+        write_sorted(&value, &mut text);
+        Ok(hex_digest(text.as_bytes()))
     }
 }
 
@@ -294,6 +295,33 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| unwritable(&e))?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// JSON with the keys of every object in order: the digest must not depend on the order of fields in a file, nor on
+/// whether some crate of the build asks serde_json to keep that order.
+fn write_sorted(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            out.push('{');
+            for (i, (key, value)) in sorted.into_iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_sorted(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                write_sorted(item, out);
+            }
+            out.push(']');
+        }
+        plain => out.push_str(&plain.to_string()),
+    }
 }
 
 fn hex_digest(bytes: &[u8]) -> String {

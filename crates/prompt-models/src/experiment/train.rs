@@ -150,6 +150,7 @@ impl<'a> Trainer<'a> {
         let k = model.folds.unwrap_or(self.config.traditional.folds);
         let (point, cv) = self.search(name, &*estimator, &points(name, model)?, k, ctx)?;
 
+        let ctx = &ctx.unobserved();
         let fit_started = Instant::now();
         let chosen = apply(&*estimator, &point)?;
         let fitted = match self.rebalanced() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use prompt_core::{Error, Params, Result, TextEstimator, Union};
-use prompt_features::{Analyzer, CountVectorizer, Frequency, HashingVectorizer, Tfidf};
+use prompt_features::{Analyzer, CountVectorizer, Frequency, HashingVectorizer, Surface, Tfidf};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -73,8 +73,9 @@ fn text_estimator(kind: &str) -> Result<Box<dyn TextEstimator>> {
         Tfidf::NAME => Box::new(Tfidf::default()),
         CountVectorizer::NAME => Box::new(CountVectorizer::default()),
         HashingVectorizer::NAME => Box::new(HashingVectorizer::default()),
+        Surface::NAME => Box::new(Surface::default()),
         _ => {
-            let known = [Tfidf::NAME, CountVectorizer::NAME, HashingVectorizer::NAME];
+            let known = [Tfidf::NAME, CountVectorizer::NAME, HashingVectorizer::NAME, Surface::NAME];
             return Err(Error::unknown("kind of features", kind, known));
         }
     })

@@ -69,7 +69,8 @@ impl Search<'_> {
             let features = self.store.get(i, ctx)?;
             let train_y = self.target.select(&fold.train);
             let test_y = self.target.select(&fold.test);
-            let part = ctx.part("fold", i as u64);
+            // The steps that an observer sees are folds, not the rounds inside each fit.
+            let part = ctx.part("fold", i as u64).unobserved();
             let (train_x, train_y) = match self.rebalance {
                 Some(rebalance) => {
                     let rows = rebalance(&train_y, &part)?;
