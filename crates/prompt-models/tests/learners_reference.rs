@@ -1,9 +1,10 @@
 //! Learners and calibrators against scikit-learn, from `tests/reference/models` (made by its `make.py`).
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
 
 use std::collections::BTreeMap;
 
 use prompt_core::artifact::Persist;
-use prompt_core::{CsrBuilder, Fit, FitContext, Learner, Matrix, Params, Target};
+use prompt_core::{CsrBuilder, Fit, FitContext, Learner, Matrix, Target};
 use prompt_models::bayes::{ComplementNb, MultinomialNb};
 use prompt_models::calibrate::{Isotonic, Margins, fit_platt};
 use prompt_models::linear::{LinearClassifier, LinearSvm, LogisticRegression};

@@ -23,11 +23,7 @@ pub fn fit_temperature(margins: &Margins<'_>) -> f64 {
         if slope == 0.0 {
             return s;
         }
-        if slope > 0.0 {
-            high = s
-        } else {
-            low = s
-        }
+        *if slope > 0.0 { &mut high } else { &mut low } = s;
         // In u = ln s the slope is s·f′ and the curvature s²·f″ + s·f′.
         let bend = s * curvature + slope;
         let next = if bend > 0.0 { s * (-slope / bend).exp() } else { f64::NAN };

@@ -138,11 +138,7 @@ impl<'a> SoftmaxLoss<'a> {
                 at.loss = sums.loss;
                 return Some(t);
             }
-            if sums.slope < 0.0 {
-                low = t
-            } else {
-                high = t
-            }
+            *if sums.slope < 0.0 { &mut low } else { &mut high } = t;
             let newton = t - sums.slope / sums.curvature;
             let inside = newton > low && newton < high.min(8.0 * low.max(1.0));
             t = match (inside, high.is_finite()) {
