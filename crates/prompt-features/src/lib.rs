@@ -12,7 +12,7 @@ mod weight;
 pub use count::{CountVectorizer, FittedCountVectorizer};
 pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
 pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
-pub use text::{Analyzer, StopWords, StripAccents, is_space, is_word};
+pub use text::{Analyzer, StopWords, StripAccents, TokenPattern, is_space, is_word};
 pub use tfidf::{FittedTfidf, Tfidf};
 pub use vocabulary::Frequency;
 pub use weight::Norm;

@@ -282,6 +282,8 @@ fn every_bad_parameter_names_itself() {
     }
     bad(&tfidf.clone().analyzer(Analyzer::CharWb), "stop_words", json!("english"));
     bad(&HashingVectorizer::default().analyzer(Analyzer::Char), "stop_words", json!(["a"]));
+    bad(&HashingVectorizer::default().analyzer(Analyzer::CharWb), "token_pattern", json!(r"(?u)\b\w+\b"));
+    bad(&tfidf, "token_pattern", json!("[a-z]+"));
     let fixed = tfidf.clone().vocabulary(Some(vec!["one".into()]));
     bad(&fixed, "max_features", json!(5));
     bad(&fixed, "min_df", json!(2));

@@ -113,7 +113,7 @@ impl Method {
         let (codes, classes) = y.as_classes()?;
         let texts = data.texts();
         let is_train: Vec<bool> = data.iter().map(|e| e.split == Some(Split::Train)).collect();
-        let mut pooled = Confusion::from_counts(classes.len(), vec![0.0; classes.len() * classes.len()])?;
+        let mut pooled: Option<Confusion> = None;
         for family in 0..count(groups) {
             ctx.check()?;
             let train: Vec<usize> = (0..data.len()).filter(|&i| is_train[i] && groups[i] != family).collect();

@@ -3,7 +3,7 @@
 use prompt_core::{FitContext, Legal, Matrix, Params, Result, TextLearner, Texts, params};
 
 use super::FittedCountVectorizer;
-use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents};
+use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents, TOKEN_PATTERNS, TokenPattern};
 use crate::vocabulary::{FREQUENCY, Frequency, Limits, fit};
 use crate::weight::{Norm, Weighting};
 
@@ -32,6 +32,8 @@ params! {
         strip_accents: StripAccents = StripAccents::None, Legal::OneOf(&["none", "ascii", "unicode"]);
         /// Words that leave no token: `none`, `english`, or a list. For the analyzer `word` alone.
         stop_words: StopWords = StopWords::None, Legal::Any("none, english, or a list of words");
+        /// What counts as a word. For the analyzer `word` alone.
+        token_pattern: TokenPattern = TokenPattern::TwoOrMore, Legal::OneOf(TOKEN_PATTERNS);
         /// Terms in fewer documents go: a count, or a share of all.
         min_df: Frequency = Frequency::Count(1), Legal::Any(FREQUENCY);
         /// Terms in more documents go: a count, or a share of all.
@@ -53,6 +55,7 @@ impl CountVectorizer {
             lowercase: self.lowercase,
             strip_accents: self.strip_accents,
             stop_words: self.stop_words.clone(),
+            token_pattern: self.token_pattern,
         }
     }
 

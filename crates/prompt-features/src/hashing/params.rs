@@ -3,7 +3,7 @@
 use prompt_core::{Csr, CsrBuilder, FitContext, Legal, Matrix, Params, Result, TextLearner, Texts, params};
 
 use super::FittedHashingVectorizer;
-use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents};
+use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents, TOKEN_PATTERNS, TokenPattern};
 use crate::vocabulary::blocks;
 use crate::weight::{NORMS, Norm};
 
@@ -36,6 +36,8 @@ params! {
         strip_accents: StripAccents = StripAccents::None, Legal::OneOf(&["none", "ascii", "unicode"]);
         /// Words that leave no token: `none`, `english`, or a list. For the analyzer `word` alone.
         stop_words: StopWords = StopWords::None, Legal::Any("none, english, or a list of words");
+        /// What counts as a word. For the analyzer `word` alone.
+        token_pattern: TokenPattern = TokenPattern::TwoOrMore, Legal::OneOf(TOKEN_PATTERNS);
         /// Number of columns.
         n_features: usize = 1 << 18, Legal::int(1, i64::from(i32::MAX));
         /// Whether half of the terms count −1, so that collisions cancel out on average.
@@ -55,6 +57,7 @@ impl HashingVectorizer {
             lowercase: self.lowercase,
             strip_accents: self.strip_accents,
             stop_words: self.stop_words.clone(),
+            token_pattern: self.token_pattern,
         }
     }
 

@@ -10,7 +10,7 @@ use super::stop_words::StopWords;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Analyzer {
-    /// n-grams of words: runs of two or more word characters (`(?u)\b\w\w+\b`).
+    /// n-grams of words, as [`TokenPattern`] cuts them.
     #[default]
     Word,
     /// n-grams of characters of the whole text, runs of white space taken as one space.
@@ -18,6 +18,21 @@ pub enum Analyzer {
     /// n-grams of characters inside words that have a space on either side; a word shorter than n counts once.
     CharWb,
 }
+
+/// What counts as a word: one of the two patterns that scikit-learn's users take, with Python's `\\w`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TokenPattern {
+    /// Two or more word characters: `(?u)\\b\\w\\w+\\b`, scikit-learn's default.
+    #[default]
+    #[serde(rename = r"(?u)\b\w\w+\b")]
+    TwoOrMore,
+    /// One or more word characters: `(?u)\\b\\w+\\b`. Keeps `I`, `a`, `5`, which short prompts often turn on.
+    #[serde(rename = r"(?u)\b\w+\b")]
+    OneOrMore,
+}
+
+/// The words of [`TokenPattern`] as configurations have them.
+pub(crate) const TOKEN_PATTERNS: &[&str] = &[r"(?u)\b\w\w+\b", r"(?u)\b\w+\b"];
 
 /// The words of [`Analyzer`] as configurations have them.
 pub(crate) const ANALYZERS: &[&str] = &["word", "char", "char_wb"];
@@ -30,6 +45,7 @@ pub(crate) struct Analysis {
     pub(crate) lowercase: bool,
     pub(crate) strip_accents: StripAccents,
     pub(crate) stop_words: StopWords,
+    pub(crate) token_pattern: TokenPattern,
 }
 
 impl Analysis {
@@ -41,6 +57,14 @@ impl Analysis {
                 "stop_words",
                 "none unless `analyzer` is word (character n-grams know no words)",
                 "a list of words",
+            ));
+        }
+        if self.analyzer != Analyzer::Word && self.token_pattern != TokenPattern::default() {
+            return Err(Error::param(
+                owner,
+                "token_pattern",
+                "the default unless `analyzer` is word (character n-grams know no words)",
+                "another pattern",
             ));
         }
         Ok(())

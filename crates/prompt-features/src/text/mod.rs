@@ -11,8 +11,8 @@ mod stop_words;
 mod unicode;
 mod word_table;
 
-pub use analyse::Analyzer;
-pub(crate) use analyse::{ANALYZERS, Analysis};
+pub(crate) use analyse::{ANALYZERS, Analysis, TOKEN_PATTERNS};
+pub use analyse::{Analyzer, TokenPattern};
 pub(crate) use grams::{for_each_gram, grams_between};
 pub(crate) use normalise::Origins;
 pub use normalise::StripAccents;

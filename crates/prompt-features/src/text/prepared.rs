@@ -1,6 +1,6 @@
 //! A normalised text with its token characters marked, in memory that is kept from text to text.
 
-use super::analyse::{Analysis, Analyzer};
+use super::analyse::{Analysis, Analyzer, TokenPattern};
 use super::normalise::Origins;
 use super::unicode::{is_space, is_space_byte, is_word, is_word_byte};
 
@@ -16,6 +16,8 @@ pub(crate) struct Prepared {
     end: usize,
     marks: Vec<u64>,
     ascii: bool,
+    /// Whether a single word character is a word.
+    single: bool,
 }
 
 impl Prepared {
@@ -37,6 +39,7 @@ impl Prepared {
         }
         self.end = self.buffer.len();
         self.ascii = self.buffer.is_ascii();
+        self.single = analysis.token_pattern == TokenPattern::OneOrMore;
         self.buffer.resize((self.end + PADDING).next_multiple_of(64), b' ');
         match analysis.analyzer {
             Analyzer::Word => self.mark_words(),
@@ -144,9 +147,12 @@ impl Prepared {
         }
     }
 
-    /// Calls `visit(start, end)` for each word: a run of two or more word characters.
+    /// Calls `visit(start, end)` for each word: a run of word characters as long as the token pattern asks for.
     #[inline]
     pub(crate) fn for_each_word(&self, mut visit: impl FnMut(usize, usize)) {
+        if self.single {
+            return self.for_each_run(visit);
+        }
         let ascii = self.ascii;
         self.for_each_run(|start, end| {
             let one =

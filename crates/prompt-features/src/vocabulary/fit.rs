@@ -82,7 +82,7 @@ pub(crate) fn fit(
 fn nothing_found(owner: &str, analysis: &Analysis) -> Error {
     let (what, help) = match analysis.analyzer {
         crate::text::Analyzer::Word => (
-            "the texts hold no word of two or more letters or digits that is not a stop word",
+            "the texts hold no word that the token pattern takes and that is not a stop word",
             "check the texts, use fewer stop words, or set analyzer to char_wb",
         ),
         _ => (

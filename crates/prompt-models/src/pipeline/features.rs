@@ -3,7 +3,9 @@
 use std::fmt;
 
 use prompt_core::{Error, Params, Result, TextEstimator, Union};
-use prompt_features::{Analyzer, CountVectorizer, Frequency, HashingVectorizer, Surface, Tfidf};
+use prompt_features::{
+    Analyzer, CountVectorizer, Frequency, HashingVectorizer, Surface, Tfidf, TokenPattern,
+};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,7 +29,7 @@ impl Default for Features {
     fn default() -> Self {
         let common =
             Tfidf::default().min_df(Frequency::Count(2)).max_features(Some(20_000)).sublinear_tf(true);
-        let word = common.clone().ngram_range((1, 2));
+        let word = common.clone().ngram_range((1, 2)).token_pattern(TokenPattern::OneOrMore);
         let char = common.analyzer(Analyzer::CharWb).ngram_range((2, 4));
         Self(vec![("word".into(), Box::new(word)), ("char".into(), Box::new(char))])
     }
