@@ -1,7 +1,5 @@
 //! What was learned from: origin, rows, split, what was removed, labels, findings.
 
-use std::collections::BTreeMap;
-
 use prompt_data::validate::{QualityReport, Severity};
 
 use super::super::result::{DataSummary, ExperimentResults};
@@ -15,7 +13,7 @@ const CLASSES_SHOWN: usize = 30;
 pub(super) fn section(results: &ExperimentResults, h: &mut Html) {
     page::section("data", h, |h| {
         facts(&results.data, h);
-        labels(&results.data.train_labels, h);
+        labels(results, h);
         findings(&results.quality, h)
     });
 }
@@ -27,8 +25,7 @@ pub(super) fn fact(name: &'static str, value: impl AsRef<str>, h: &mut Html) {
 
 fn facts(data: &DataSummary, h: &mut Html) {
     h.element("dl", "class=\"facts\"", |h| {
-        let synthetic = if data.synthetic { " (synthetic: made by a generator)" } else { "" };
-        fact("Origin", format!("{}{synthetic}", data.origin), h);
+        fact("Origin", &data.origin, h);
         fact("Rows read", grouped(data.read), h);
         let removed: Vec<String> = data
             .removed
@@ -59,7 +56,9 @@ fn facts(data: &DataSummary, h: &mut Html) {
     }
 }
 
-fn labels(labels: &BTreeMap<String, usize>, h: &mut Html) {
+/// In the order of the classes; one without training rows is there too.
+fn labels(results: &ExperimentResults, h: &mut Html) {
+    let labels = &results.data.train_labels;
     let total: usize = labels.values().sum();
     let most = labels.values().copied().max().unwrap_or(0).max(1);
     let mut table = Table::new([
@@ -68,7 +67,8 @@ fn labels(labels: &BTreeMap<String, usize>, h: &mut Html) {
         ("Share", Best::High),
         ("", Best::Name),
     ]);
-    for (label, &n) in labels {
+    for label in results.classes.names() {
+        let n = labels.get(label).copied().unwrap_or(0);
         let mut bar = Html::new();
         bar.raw("<span class=\"bar\"")
             .attribute("style", format!("width:{:.1}%", 100.0 * n as f64 / most as f64))
@@ -80,7 +80,7 @@ fn labels(labels: &BTreeMap<String, usize>, h: &mut Html) {
         );
     }
     h.labelled("h3", "", "Label balance of the training rows");
-    fold_long("All classes", labels.len(), h, |h| table.write(h));
+    fold_long("All classes", results.classes.len(), h, |h| table.write(h));
 }
 
 /// Folds what has a line for each of many classes.
@@ -115,12 +115,7 @@ fn findings<'h>(quality: &QualityReport, h: &'h mut Html) -> &'h mut Html {
     if quality.findings.is_empty() {
         return h.raw("<p>Nothing to look at was found.</p>\n");
     }
-    let mut table = Table::new([
-        ("Severity", Best::Name),
-        ("Rows", Best::High),
-        ("Finding", Best::Name),
-        ("What to do", Best::Name),
-    ]);
+    let mut table = Table::new([("Severity", Best::Name), ("Rows", Best::High), ("Finding", Best::Name)]);
     for finding in &quality.findings {
         let mut severity = Html::new();
         match finding.severity {
@@ -133,8 +128,7 @@ fn findings<'h>(quality: &QualityReport, h: &'h mut Html) -> &'h mut Html {
             vec![
                 Cell::html(severity, ""),
                 Cell::count(finding.count),
-                Cell::text(&finding.what),
-                Cell::text(&finding.advice),
+                Cell::text(&finding.what).below(Some(finding.advice.clone())),
             ],
         );
     }

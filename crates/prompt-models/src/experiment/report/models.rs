@@ -6,7 +6,7 @@ use super::super::config::Evaluation;
 use super::super::result::{ExperimentResults, ModelResult, Status};
 use super::markup::{Html, visible};
 use super::page;
-use super::table::{Best, Cell, Table, bounds, bytes, four, percent};
+use super::table::{Best, Cell, Table, bounds, bytes, four, short_percent};
 
 pub(super) fn section(results: &ExperimentResults, evaluation: &Evaluation, h: &mut Html) {
     page::section("models", h, |h| {
@@ -16,7 +16,7 @@ pub(super) fn section(results: &ExperimentResults, evaluation: &Evaluation, h: &
                 h.text(format!(
                     " In brackets: {} bootstrap intervals of {} resamples. Δ is against the winner on the same rows, \
                      p is McNemar's exact test of the errors.",
-                    percent(evaluation.level),
+                    short_percent(evaluation.level),
                     evaluation.bootstrap
                 ));
             }
@@ -26,9 +26,9 @@ pub(super) fn section(results: &ExperimentResults, evaluation: &Evaluation, h: &
         let security = results.task == "security";
         h.element("div", "class=\"pictures\"", |h| {
             if security {
-                bars(results, "Security score", "security_score", h);
+                bars(results, "Security score", "security score", "security_score", h);
             }
-            bars(results, "Macro-F1", "f1_macro", h)
+            bars(results, "Macro-F1", "macro-F1", "f1_macro", h)
         })
         .raw("\n")
     });
@@ -107,7 +107,8 @@ fn row(m: &ModelResult, security: bool, blind: bool, chosen: bool) -> Vec<Cell> 
     cells.extend([
         Cell::score(cv.map(|cv| cv.mean)).below(cv.map(|cv| format!("± {:.4}", cv.std))),
         Cell::number(versus.map(|v| v.difference.estimate), |d| format!("{d:+.4}"))
-            .below(versus.map(|v| format!("{}, p {}", bounds(&v.difference), p_value(v.mcnemar_p)))),
+            .below(versus.map(|v| bounds(&v.difference)))
+            .below(versus.map(|v| format!("p {}", p_value(v.mcnemar_p)))),
         Cell::number(m.fit_seconds, |s| format!("{s:.3}")),
         Cell::number(m.predict_us_per_prompt, |us| format!("{us:.1}")),
         Cell::number(m.model_bytes.map(|b| b as f64), bytes),
@@ -116,7 +117,7 @@ fn row(m: &ModelResult, security: bool, blind: bool, chosen: bool) -> Vec<Cell> 
 }
 
 fn p_value(p: f64) -> String {
-    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
+    if p < 0.001 { "< 0.001".into() } else { format!("= {p:.3}") }
 }
 
 fn status(status: &Status) -> Html {
@@ -134,12 +135,20 @@ fn status(status: &Status) -> Html {
 fn reason(status: &Status) -> Option<&str> {
     match status {
         Status::Ok | Status::Cancelled => None,
-        Status::Failed(why) | Status::Timeout(why) | Status::Unavailable(why) => Some(why),
+        Status::Failed(why) | Status::Timeout(why) => Some(why),
+        // The chip has said it already.
+        Status::Unavailable(why) => Some(why.strip_prefix("unavailable: ").unwrap_or(why)),
     }
 }
 
 /// A bar a model that has the number; no picture when none has.
-fn bars<'h>(results: &ExperimentResults, title: &str, metric: &str, h: &'h mut Html) -> &'h mut Html {
+fn bars<'h>(
+    results: &ExperimentResults,
+    title: &str,
+    name: &str,
+    metric: &str,
+    h: &'h mut Html,
+) -> &'h mut Html {
     let value = |m: &ModelResult| {
         let test = m.test.as_ref()?;
         if metric == "security_score" {
@@ -163,9 +172,9 @@ fn bars<'h>(results: &ExperimentResults, title: &str, metric: &str, h: &'h mut H
     if bars.is_empty() {
         return h;
     }
-    match comparison_svg(title, &format!("{} on the test rows", title.to_lowercase()), &bars) {
+    match comparison_svg(title, &format!("{name} on the test rows"), &bars) {
         Ok(svg) => h.picture(&svg),
-        Err(why) => h.labelled("p", "", format!("No picture of the {}: {why}", title.to_lowercase())),
+        Err(why) => h.labelled("p", "", format!("No picture of the {name}: {why}")),
     }
 }
 

@@ -152,6 +152,11 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
+/// A round share without trailing zeros, such as a level or a limit.
+pub(super) fn short_percent(share: f64) -> String {
+    format!("{}%", (1e6 * share).round() / 1e4)
+}
+
 /// `[low, high]`.
 pub(super) fn bounds(interval: &Interval) -> String {
     format!("[{:.4}, {:.4}]", interval.low, interval.high)
@@ -185,6 +190,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
+        assert_eq!([0.95, 0.07, 0.001].map(short_percent), ["95%", "7%", "0.1%"]);
         assert_eq!(
             [grouped(7), grouped(1234), grouped(1_234_567)],
             ["7", "1\u{202f}234", "1\u{202f}234\u{202f}567"]

@@ -9,14 +9,15 @@ use super::super::gates::Gate;
 use super::super::result::{ExperimentResults, ModelResult, Scores};
 use super::data::{fact, fold_long};
 use super::markup::Html;
-use super::table::{Best, Cell, Table, four, grouped};
+use super::table::{Best, Cell, Table, four, grouped, short_percent};
 use super::{models, page};
 
 pub(super) fn section(results: &ExperimentResults, best: &ModelResult, h: &mut Html) {
     page::section("winner", h, |h| {
         h.labelled("p", "class=\"lead\"", &best.model);
-        parameters(best, h);
-        gates(&results.gates, h);
+        h.element("div", "class=\"beside\"", |h| {
+            h.element("div", "", |h| parameters(best, h)).element("div", "", |h| gates(&results.gates, h))
+        });
         let Some(test) = &best.test else { return h };
         h.labelled("h3", "", "Averages on the test rows");
         h.element("dl", "class=\"facts\"", |h| {
@@ -35,14 +36,13 @@ pub(super) fn section(results: &ExperimentResults, best: &ModelResult, h: &mut H
     });
 }
 
-fn parameters(best: &ModelResult, h: &mut Html) {
+fn parameters<'h>(best: &ModelResult, h: &'h mut Html) -> &'h mut Html {
     h.labelled("h3", "", "Parameters");
     let empty = serde_json::Map::new();
     let own = best.params.as_object().unwrap_or(&empty);
     let all: BTreeMap<&String, &Value> = own.iter().chain(&best.best_params).collect();
     if all.is_empty() {
-        h.raw("<p>This model has no parameters.</p>\n");
-        return;
+        return h.raw("<p>This model has no parameters.</p>\n");
     }
     let mut table = Table::new([("Parameter", Best::Name), ("Value", Best::Name), ("", Best::Name)]);
     for (name, value) in all {
@@ -50,7 +50,7 @@ fn parameters(best: &ModelResult, h: &mut Html) {
         let how = if searched { "chosen by the search" } else { "" };
         table.row(searched, vec![Cell::text(name), Cell::text(plain(value)), Cell::text(how)]);
     }
-    table.write(h);
+    table.write(h)
 }
 
 /// A value as a person writes it: text without quotes.
@@ -58,9 +58,9 @@ pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn gates(gates: &[Gate], h: &mut Html) {
+fn gates<'h>(gates: &[Gate], h: &'h mut Html) -> &'h mut Html {
     if gates.is_empty() {
-        return;
+        return h;
     }
     h.labelled("h3", "", "Gates");
     let mut table = Table::new([
@@ -93,7 +93,7 @@ fn gates(gates: &[Gate], h: &mut Html) {
             ],
         );
     }
-    table.write(h);
+    table.write(h)
 }
 
 /// Precision, recall, F1 and areas of every class.
@@ -150,11 +150,11 @@ fn detection(test: &Scores, h: &mut Html) {
     h.labelled("h3", "", "Detection at a promised false-alarm rate");
     h.element("p", "", |h| {
         h.text(format!(
-            "Malicious against benign ({} and {} rows), by the probability of `malicious`, with at most {}% false \
+            "Malicious against benign ({} and {} rows), by the probability of `malicious`, with at most {} false \
              alarms: {found}.",
             grouped(found.point.positives as usize),
             grouped(found.point.negatives as usize),
-            100.0 * found.alpha,
+            short_percent(found.alpha),
         ))
     });
 }
