@@ -143,7 +143,8 @@ fn measure(set: &Set, folder: &Path, ctx: &FitContext) -> Result<Row> {
         (vec![Fold { train: train.clone(), test: validation }], test, "test")
     };
     let features = Features::default().union();
-    let learner = learners::estimator("linear_svm")?;
+    // Decisions alone are scored: probabilities would cost further fits and change none of them.
+    let learner = learners::estimator("linear_svm")?.with_param("calibration", &json!("none"))?;
     let values: Vec<Value> = vec![json!(0.5), json!(1.0)];
     let params = expand([("c", values.as_slice())]);
     let points = params.iter().map(|p| learner.with_param("c", &p["c"])).collect::<Result<Vec<_>>>()?;

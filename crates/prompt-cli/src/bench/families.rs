@@ -8,7 +8,7 @@ use prompt_models::core::{
 };
 use prompt_models::data::{Dataset, Split};
 use prompt_models::features::{Frequency, Tfidf};
-use prompt_models::linear::LinearSvm;
+use prompt_models::linear::{Calibration, LinearSvm};
 use prompt_models::metrics::Confusion;
 use prompt_models::pipeline::Features;
 use prompt_models::prelude::ComplementNb;
@@ -126,14 +126,13 @@ impl Method {
             let model = self.learner().fit_model(&x, &target, ctx)?;
             let prediction = predict(&*model, &fitted.transform(&Subset::new(&texts, &held))?)?;
             let truth: Target = y.select(&held);
-            pooled.merge(&Confusion::new(
-                truth.as_classes()?.0,
-                &prediction.codes()?,
-                classes.len(),
-                None,
-            )?)?;
+            let found = Confusion::new(truth.as_classes()?.0, &prediction.codes()?, classes.len(), None)?;
+            match &mut pooled {
+                Some(pooled) => pooled.merge(&found)?,
+                None => pooled = Some(found),
+            }
         }
-        Ok(pooled.f1_macro())
+        pooled.map(|p| p.f1_macro()).ok_or_else(|| Error::input("the data has no rows", "check the data set"))
     }
 
     fn features(&self) -> Union<Box<dyn prompt_models::core::TextEstimator>> {
@@ -145,7 +144,11 @@ impl Method {
     }
 
     fn learner(&self) -> Box<dyn Estimator> {
-        if self.bayes { Box::new(ComplementNb::default().alpha(0.3)) } else { Box::new(LinearSvm::default()) }
+        if self.bayes {
+            Box::new(ComplementNb::default().alpha(0.3))
+        } else {
+            Box::new(LinearSvm::default().calibration(Calibration::None))
+        }
     }
 }
 
