@@ -109,7 +109,7 @@ fn row(m: &ModelResult, security: bool, blind: bool, chosen: bool) -> Vec<Cell> 
         Cell::number(versus.map(|v| v.difference.estimate), |d| format!("{d:+.4}"))
             .below(versus.map(|v| bounds(&v.difference)))
             .below(versus.map(|v| format!("p {}", p_value(v.mcnemar_p)))),
-        Cell::number(m.fit_seconds, |s| format!("{s:.3}")),
+        Cell::number(m.fit_seconds, |s| if s < 0.01 { format!("{s:.5}") } else { format!("{s:.3}") }),
         Cell::number(m.predict_us_per_prompt, |us| format!("{us:.1}")),
         Cell::number(m.model_bytes.map(|b| b as f64), bytes),
     ]);
