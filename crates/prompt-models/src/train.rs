@@ -206,23 +206,24 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         _ => vec![BTreeMap::new()],
     };
     let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
-    let fitted = ctx.map(points.len(), |i| -> Result<(Arc<dyn Model>, Option<Prediction>, f64)> {
+    let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
         let model = recipe.with(&points[i])?.fit_model(&x, &y_train, &inner)?;
         let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
         let score = match &prediction {
             Some(p) => Confusion::new(truth.as_classes()?.0, &p.codes()?, classes.len(), None)?.f1_macro(),
             None => 0.0,
         };
-        Ok((model, prediction, score))
+        Ok(Candidate { at: i, model, prediction, score })
     });
-    let mut best: Option<(usize, Arc<dyn Model>, Option<Prediction>, f64)> = None;
-    for (i, outcome) in fitted.into_iter().enumerate() {
-        let (model, prediction, score) = outcome?;
-        if best.as_ref().is_none_or(|b| score > b.3) {
-            best = Some((i, model, prediction, score));
+    let mut best: Option<Candidate> = None;
+    for candidate in fitted {
+        let candidate = candidate?;
+        // The first of equals.
+        if best.as_ref().is_none_or(|b| candidate.score > b.score) {
+            best = Some(candidate);
         }
     }
-    let (at, model, prediction, _) =
+    let Candidate { at, model, prediction, .. } =
         best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
 
     let validation = match &prediction {
@@ -258,6 +259,15 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         train_rows: train_rows.len(),
         fit_seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// One point of the search, fitted on the training rows.
+struct Candidate {
+    at: usize,
+    model: Arc<dyn Model>,
+    /// Of the held-out rows, where there are some.
+    prediction: Option<Prediction>,
+    score: f64,
 }
 
 /// The numbers of a report that a manifest keeps.
