@@ -8,7 +8,18 @@ use prompt_models::prelude::*;
 fn prompts() -> Vec<String> {
     let mut prompts: Vec<String> = (0..200)
         .map(|i| {
-            let words = ["summarize", "Ignore", "this", "report", "système", "previous", "plan", "über", "🙂", "東京"];
+            let words = [
+                "summarize",
+                "Ignore",
+                "this",
+                "report",
+                "système",
+                "previous",
+                "plan",
+                "über",
+                "🙂",
+                "東京",
+            ];
             (0..60).map(|j| words[(i * 31 + j * 7 + i * j) % words.len()]).collect::<Vec<_>>().join(" ")
         })
         .collect();

@@ -24,8 +24,14 @@ fn from_text_to_a_served_answer() {
     let answer = model.predict(&test).unwrap();
     let truth: Vec<u32> = fold.test.iter().map(|&i| codes[i]).collect();
     let (probabilities, _) = answer.probabilities().unwrap();
-    let report =
-        ClassificationReport::new(&truth, &answer.codes().unwrap(), classes.names(), Some(probabilities), None).unwrap();
+    let report = ClassificationReport::new(
+        &truth,
+        &answer.codes().unwrap(),
+        classes.names(),
+        Some(probabilities),
+        None,
+    )
+    .unwrap();
     assert!(report.f1_macro > 0.6, "{report}");
 
     let dir = tempfile::tempdir().unwrap();

@@ -102,8 +102,9 @@ fn a_label_never_seen() {
 #[test]
 fn one_class_only() {
     let shell = Shell::new();
-    shell
-        .write("one.jsonl", "{\"text\": \"one\", \"label\": \"a\"}\n{\"text\": \"two\", \"label\": \"a\"}\n");
+    let lines: String =
+        (0..6).map(|i| format!("{{\"text\": \"plan my trip {i}\", \"label\": \"a\"}}\n")).collect();
+    shell.write("one.jsonl", lines);
     train(&shell, "one.jsonl").fails_with(&["single class", "at least two classes"]);
 }
 
