@@ -1,4 +1,5 @@
 //! The commands, each as a user types it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
 
 mod common;
 
