@@ -40,7 +40,7 @@ fn from_text_to_a_served_answer() {
     save(&path, &model, Manifest { seed: 7, synthetic: true, ..Manifest::default() }).unwrap();
     let loaded = LoadedModel::open(&path).unwrap();
     assert!(loaded.manifest.synthetic);
-    assert_eq!(loaded.scorer.score(Batch::Texts(&test)).unwrap(), [answer.clone()]);
+    assert_eq!(loaded.scorer.score(Batch::Texts(&test)).unwrap(), std::slice::from_ref(&answer));
 
     let (mut scratch, mut out) = (Scratch::new(), vec![0.0; classes.len()]);
     for (i, text) in test.iter().enumerate() {

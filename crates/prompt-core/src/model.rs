@@ -219,16 +219,14 @@ fn check_numbers(who: &str, tags: Tags, x: &Matrix) -> Result<()> {
         return bad(row, column, "a number that is not finite", "remove it");
     }
     if !tags.negative {
-        for row in 0..x.rows() {
-            let mut found = None;
-            x.row(row).for_each(|j, v| {
-                if v < 0.0 && found.is_none() {
-                    found = Some(j);
-                }
-            });
-            if let Some(column) = found {
-                return bad(row, column, "a negative number", "this learner takes counts: use numbers ≥ 0");
+        let found = match x {
+            Matrix::Dense(d) => {
+                d.data().iter().position(|v| *v < 0.0).map(|at| (at / d.cols(), at % d.cols()))
             }
+            Matrix::Sparse(s) => s.first_where(|v| v < 0.0),
+        };
+        if let Some((row, column)) = found {
+            return bad(row, column, "a negative number", "this learner takes counts: use numbers ≥ 0");
         }
     }
     Ok(())

@@ -83,6 +83,20 @@ impl Csr {
         &mut self.values
     }
 
+    /// Row and column of the first stored value that `test` holds for. Blocks are tested whole, so that the usual
+    /// answer, none, comes at the speed of memory.
+    pub fn first_where(&self, test: impl Fn(f32) -> bool) -> Option<(usize, usize)> {
+        const BLOCK: usize = 1024;
+        for (b, block) in self.values.chunks(BLOCK).enumerate() {
+            if block.iter().fold(false, |any, v| any | test(*v)) {
+                let at = b * BLOCK + block.iter().position(|v| test(*v))?;
+                let row = self.indptr.partition_point(|&start| start <= at) - 1;
+                return Some((row, self.indices[at] as usize));
+            }
+        }
+        None
+    }
+
     /// Row `i`. Panics when there is no such row, as slices do.
     pub fn row(&self, i: usize) -> RowView<'_> {
         let range = self.indptr[i]..self.indptr[i + 1];
@@ -153,6 +167,11 @@ impl Csr {
         let Some(mut out) = parts.next() else {
             return Err(Error::input("a stack of no matrices", "give it at least one part"));
         };
+        let parts: Vec<Self> = parts.collect();
+        let more: usize = parts.iter().map(Self::nnz).sum();
+        out.indices.reserve_exact(more);
+        out.values.reserve_exact(more);
+        out.indptr.reserve_exact(parts.iter().map(Self::rows).sum());
         for part in parts {
             if part.cols != out.cols {
                 return Err(Error::shape("columns of a stacked part", out.cols, part.cols));

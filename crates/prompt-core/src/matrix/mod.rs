@@ -98,10 +98,7 @@ impl Matrix {
             Self::Dense(x) => {
                 x.data().iter().position(|v| !v.is_finite()).map(|at| (at / x.cols(), at % x.cols()))
             }
-            Self::Sparse(x) => x.values().iter().position(|v| !v.is_finite()).map(|at| {
-                let row = x.indptr().partition_point(|&start| start <= at) - 1;
-                (row, x.indices()[at] as usize)
-            }),
+            Self::Sparse(x) => x.first_where(|v| !v.is_finite()),
         }
     }
 
