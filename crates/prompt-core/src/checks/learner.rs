@@ -42,11 +42,7 @@ pub const ALL: &[(&str, Check)] = &[
 /// As a test does, when the outcome is not what the exceptions let expect or there is no such check.
 #[track_caller]
 pub fn run(check: &str, estimator: &dyn Estimator, catalog: &Catalog, exceptions: &[(&str, &str)]) {
-    let outcome = match ALL.iter().find(|(name, _)| *name == check) {
-        Some((_, f)) => f(estimator, catalog),
-        None => Err("there is no such check".to_owned()),
-    };
-    super::expect(estimator.name(), check, exceptions, outcome);
+    super::run_one(ALL, check, (estimator.name(), estimator), catalog, exceptions);
 }
 
 /// One test for each learner and check; see [`checks`](crate::checks).
@@ -278,17 +274,7 @@ fn class_weights_are_honoured(e: &dyn Estimator, _: &Catalog) -> Outcome {
 }
 
 fn bad_parameters_name_themselves(e: &dyn Estimator, _: &Catalog) -> Outcome {
-    for spec in e.specs() {
-        ensure(spec.legal.allows(&spec.default), || format!("the default of `{}` is illegal", spec.name))?;
-        ensure(!spec.doc.is_empty(), || format!("`{}` has no documentation", spec.name))?;
-        let Some(bad) = spec.legal.illegal_example() else { continue };
-        match e.with_param(spec.name, &bad) {
-            Err(error @ Error::Param { .. }) if error.to_string().contains(spec.name) => {}
-            Err(other) => return Err(format!("`{}` = {bad} gives another error: {other}", spec.name)),
-            Ok(_) => return Err(format!("`{}` = {bad} is accepted", spec.name)),
-        }
-    }
-    Ok(())
+    super::parameters_name_themselves(&e.specs(), |name, value| e.with_param(name, value).map(|_| ()))
 }
 
 fn dense_with(e: &dyn Estimator, value: f64) -> Data {

@@ -19,7 +19,11 @@
 pub mod learner;
 pub mod text;
 
+use serde_json::Value;
+
 use crate::artifact::{Bundle, Catalog, Manifest, Persist};
+use crate::error::Error;
+use crate::param::ParamSpec;
 
 /// What a check found.
 pub type Outcome = Result<(), String>;
@@ -41,6 +45,43 @@ pub fn expect(estimator: &str, check: &str, exceptions: &[(&str, &str)], outcome
 #[track_caller]
 fn unmet(message: &str) {
     assert!(message.is_empty(), "{message}");
+}
+
+/// A check of one estimator.
+type Check<E> = fn(&E, &Catalog) -> Outcome;
+
+/// Runs the check of this name out of a list.
+#[track_caller]
+fn run_one<E: ?Sized>(
+    all: &[(&str, Check<E>)],
+    check: &str,
+    (name, estimator): (&str, &E),
+    catalog: &Catalog,
+    exceptions: &[(&str, &str)],
+) {
+    let outcome = match all.iter().find(|(name, _)| *name == check) {
+        Some((_, f)) => f(estimator, catalog),
+        None => Err("there is no such check".to_owned()),
+    };
+    expect(name, check, exceptions, outcome);
+}
+
+/// Every default is legal and every parameter is documented and refuses a bad example by its own name.
+fn parameters_name_themselves(
+    specs: &[ParamSpec],
+    set: impl Fn(&str, &Value) -> crate::Result<()>,
+) -> Outcome {
+    for spec in specs {
+        ensure(spec.legal.allows(&spec.default), || format!("the default of `{}` is illegal", spec.name))?;
+        ensure(!spec.doc.is_empty(), || format!("`{}` has no documentation", spec.name))?;
+        let Some(bad) = spec.legal.illegal_example() else { continue };
+        match set(spec.name, &bad) {
+            Err(error @ Error::Param { .. }) if error.to_string().contains(spec.name) => {}
+            Err(other) => return Err(format!("`{}` = {bad} gives another error: {other}", spec.name)),
+            Ok(()) => return Err(format!("`{}` = {bad} is accepted", spec.name)),
+        }
+    }
+    Ok(())
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {

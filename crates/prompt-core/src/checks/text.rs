@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{Outcome, damage_is_refused, ensure, text_of, with_saved};
 use crate::artifact::{Bundle, Catalog, Loaded};
 use crate::context::FitContext;
-use crate::error::Error;
 use crate::matrix::{Matrix, SparseRow};
 use crate::scratch::Scratch;
 use crate::text::{Featurizer, TextEstimator};
@@ -32,11 +31,7 @@ pub const ALL: &[(&str, Check)] = &[
 /// As a test does, when the outcome is not what the exceptions let expect or there is no such check.
 #[track_caller]
 pub fn run(check: &str, estimator: &dyn TextEstimator, catalog: &Catalog, exceptions: &[(&str, &str)]) {
-    let outcome = match ALL.iter().find(|(name, _)| *name == check) {
-        Some((_, f)) => f(estimator, catalog),
-        None => Err("there is no such check".to_owned()),
-    };
-    super::expect(estimator.name(), check, exceptions, outcome);
+    super::run_one(ALL, check, (estimator.name(), estimator), catalog, exceptions);
 }
 
 /// One test for each stage and check; written like [`estimator_checks!`](crate::estimator_checks).
@@ -176,17 +171,7 @@ fn spans_are_pieces_of_the_text(e: &dyn TextEstimator, _: &Catalog) -> Outcome {
 }
 
 fn bad_parameters_name_themselves(e: &dyn TextEstimator, _: &Catalog) -> Outcome {
-    for spec in e.specs() {
-        ensure(spec.legal.allows(&spec.default), || format!("the default of `{}` is illegal", spec.name))?;
-        ensure(!spec.doc.is_empty(), || format!("`{}` has no documentation", spec.name))?;
-        let Some(bad) = spec.legal.illegal_example() else { continue };
-        match e.with_param(spec.name, &bad) {
-            Err(error @ Error::Param { .. }) if error.to_string().contains(spec.name) => {}
-            Err(other) => return Err(format!("`{}` = {bad} gives another error: {other}", spec.name)),
-            Ok(_) => return Err(format!("`{}` = {bad} is accepted", spec.name)),
-        }
-    }
-    Ok(())
+    super::parameters_name_themselves(&e.specs(), |name, value| e.with_param(name, value).map(|_| ()))
 }
 
 fn saving_keeps_every_bit(e: &dyn TextEstimator, catalog: &Catalog) -> Outcome {
