@@ -87,7 +87,7 @@ impl Job {
         }
     }
 
-    /// The least ratio that is asked for on the synthetic texts.
+    /// The least ratio that is asked for.
     fn bar(self) -> Option<f64> {
         match self {
             Self::Tfidf => Some(40.0),
