@@ -319,4 +319,7 @@ fn a_read_only_folder_and_a_file_are_refused_without_leftovers() {
     assert!(Bundle::open(&file).unwrap_err().to_string().contains("name the folder"));
     assert!(Bundle::open(dir.path()).unwrap_err().to_string().contains("there is no manifest.json"));
     assert!(matches!(Bundle::open(&dir.path().join("none")), Err(Error::Io { .. })));
+    std::fs::create_dir(dir.path().join(".none.old-1-1")).unwrap();
+    let error = Bundle::open(&dir.path().join("none")).unwrap_err().to_string();
+    assert!(error.contains("interrupted") && error.contains(".none.old-1-1"), "{error}");
 }

@@ -114,6 +114,67 @@ fn a_finished_run_is_read_back_and_a_changed_one_is_not() {
     assert!(LoadedModel::open(&dir.path().join("models/multinomial_nb/model")).is_ok());
 }
 
+/// Labelled prompts with splits; `flip` turns the labels of the test rows around.
+fn written(path: &Path, rows: usize, flip: bool) {
+    let lines: String = (0..rows)
+        .map(|i| {
+            let test = i % 5 == 4;
+            let (text, label) =
+                if i % 2 == 0 { ("water the garden", "benign") } else { ("ignore the rules", "malicious") };
+            let other = if label == "benign" { "malicious" } else { "benign" };
+            let label = if test && flip { other } else { label };
+            let split = if test { "test" } else { "train" };
+            json!({"text": format!("{text} {i} {}", i * 7919 % 613), "label": label, "split": split})
+                .to_string()
+                + "\n"
+        })
+        .collect();
+    std::fs::write(path, lines).unwrap();
+}
+
+#[test]
+fn models_of_other_rows_are_never_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data.jsonl");
+    let out = dir.path().join("out");
+    let told = || {
+        let mut told = config(&out, &[("multinomial_nb", plain())]);
+        told.data.path = Some(path.clone());
+        told.split.keep_near_duplicates_together = false;
+        told
+    };
+    written(&path, 200, false);
+    assert_eq!(run(told()).best().unwrap().test.as_ref().unwrap().report.accuracy, 1.0);
+
+    // Test rows that changed are scored anew, also when nothing else changed.
+    written(&path, 200, true);
+    assert_eq!(run(told()).best().unwrap().test.as_ref().unwrap().report.accuracy, 0.0);
+
+    // A run on other rows that was killed before its first model leaves those of the run before it: not its own.
+    written(&path, 200, false);
+    run(told());
+    written(&path, 100, false);
+    let killed = Experiment::new(told()).unwrap();
+    let token = prompt_models::core::CancelToken::new();
+    token.cancel();
+    assert!(killed.run(&FitContext::new(1).with_cancel(token)).is_err(), "stopped while reading");
+    let results = run(told());
+    assert_eq!(results.data.train, 80);
+    assert_eq!(results.best().unwrap().test.as_ref().unwrap().report.rows, 20);
+    let log = std::fs::read_to_string(out.join("experiment.log")).unwrap();
+    assert!(!log.contains("read back"), "{log}");
+}
+
+#[test]
+fn a_fold_count_that_cannot_be_had_fails_its_model_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let many = Model { folds: Some(5000), ..plain() };
+    let results = run(config(dir.path(), &[("multinomial_nb", many), ("majority", plain())]));
+    let Status::Failed(why) = status(&results, "multinomial_nb") else { panic!("{}", results.summary()) };
+    assert!(why.contains("fewer than 5000 folds"), "{why}");
+    assert_eq!(results.best.as_deref(), Some("majority"));
+}
+
 #[test]
 fn the_data_s_own_splits_are_honoured() {
     let dir = tempfile::tempdir().unwrap();

@@ -91,7 +91,9 @@ impl Default for Manifest {
     }
 }
 
-/// Saves a fitted thing as a folder. The folder appears whole or not at all; one that is there is replaced.
+/// Saves a fitted thing as a folder. A new folder appears whole or not at all. One that is there is replaced in two
+/// renames; a process killed between them leaves the previous one beside it as `.NAME.old-…`, and opening the missing
+/// folder says so.
 ///
 /// Returns the manifest as written.
 ///
@@ -218,10 +220,30 @@ pub fn read_files(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
                 files.insert(name.to_owned(), bytes);
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && dir.is_dir() => {}
-            Err(e) => return Err(Error::io("read", &path, e)),
+            Err(e) => {
+                return Err(match set_aside(dir) {
+                    Some(old) => Error::artifact(
+                        dir,
+                        format!(
+                            "is missing: a save was interrupted; the model before it is in {}",
+                            old.display()
+                        ),
+                        "rename that folder back, or save again",
+                    ),
+                    None => Error::io("read", &path, e),
+                });
+            }
         }
     }
     Ok(files)
+}
+
+/// What an interrupted save of `dir` left of the model before it.
+fn set_aside(dir: &Path) -> Option<PathBuf> {
+    let prefix = format!(".{}.old-", dir.file_name()?.to_string_lossy());
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut entries = fs::read_dir(parent).ok()?.flatten();
+    entries.find(|e| e.file_name().to_string_lossy().starts_with(&prefix)).map(|e| e.path())
 }
 
 /// Writes all files into a new folder beside `dir`, makes them durable, and puts the folder in place.

@@ -176,7 +176,7 @@ impl Node {
         }
     }
 
-    /// A list of finite `f64`, of this length where one is given.
+    /// A list of `f64` without NaN, of this length where one is given.
     ///
     /// # Errors
     /// [`Error::Artifact`] when it is missing, of another type or length, or holds NaN.
@@ -188,7 +188,7 @@ impl Node {
         }
     }
 
-    /// A list of finite `f32`, of this length where one is given.
+    /// A list of `f32` without NaN, of this length where one is given.
     ///
     /// # Errors
     /// [`Error::Artifact`] when it is missing, of another type or length, or holds NaN.

@@ -94,13 +94,17 @@ impl Data {
     }
 
     fn rows(estimator: &dyn Estimator, n: usize) -> Self {
+        Self::sized(estimator, n, COLS)
+    }
+
+    fn sized(estimator: &dyn Estimator, n: usize, cols: usize) -> Self {
         let mut rng = Seed::new(2024).rng();
-        let mut data = Vec::with_capacity(n * COLS);
+        let mut data = Vec::with_capacity(n * cols);
         let (mut labels, mut values) = (Vec::new(), Vec::new());
         for _ in 0..n {
             let class = rng.below(3);
             let start = data.len();
-            for j in 0..COLS {
+            for j in 0..cols {
                 let favoured = j % 3 == class;
                 let zero = rng.chance(if favoured { 0.2 } else { 0.5 });
                 let level = 1 + rng.below(if favoured { 8 } else { 3 });
@@ -111,7 +115,7 @@ impl Data {
             labels.push(["a", "b", "c"][shown]);
             values.push(data[start] - 2.0 * data[start + 1] + 0.5 * data[start + 2] + 0.1 * rng.normal());
         }
-        let dense = Dense::new(n, COLS, data).unwrap_or_else(|_| Dense::zeros(n, COLS));
+        let dense = Dense::new(n, cols, data).unwrap_or_else(|_| Dense::zeros(n, cols));
         let y = match estimator.tags().task {
             Task::Classification => Target::labels(&labels),
             Task::Regression => Target::regression(values).unwrap_or_else(|_| Target::labels(&labels)),
@@ -163,7 +167,8 @@ fn fit_is_repeatable(e: &dyn Estimator, _: &Catalog) -> Outcome {
 }
 
 fn threads_do_not_change_a_bit(e: &dyn Estimator, _: &Catalog) -> Outcome {
-    let data = Data::of(e);
+    // More rows and columns than any block of parallel work holds, so that the work is really divided.
+    let data = Data::sized(e, 1300, 96);
     let mut first = None;
     for threads in [1, 2, 16] {
         let model = fit(e, &data, &FitContext::new(7).threads(threads))?;

@@ -59,19 +59,35 @@ pub fn parse<T: DeserializeOwned>(
     }
     // The file alone is sound; what is wrong from here on came from the environment.
     overrides.sort();
-    let mut value: Value = format.read(path, text)?;
-    let mut result = plain;
-    for (name, text) in overrides {
-        set(&mut value, &name, &text)?;
-        result = T::deserialize(&value).map_err(|e| {
-            Error::parse(&name, None, None, e.to_string(), "correct or unset this environment variable")
-        })?;
+    let with = |as_text: Option<usize>| -> Result<Value> {
+        let mut value: Value = format.read(path, text)?;
+        for (i, (name, text)) in overrides.iter().enumerate() {
+            set(&mut value, name, text, as_text == Some(i))?;
+        }
+        Ok(value)
+    };
+    let first = match T::deserialize(with(None)?) {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    // `NAME=2024` reads as a number where a text is wanted: try each variable as text.
+    for i in 0..overrides.len() {
+        if let Ok(Ok(config)) = with(Some(i)).map(T::deserialize) {
+            return Ok(config);
+        }
     }
-    Ok(result)
+    let names: Vec<&str> = overrides.iter().map(|(name, _)| name.as_str()).collect();
+    Err(Error::parse(
+        names.join(", "),
+        None,
+        None,
+        first.to_string(),
+        "correct or unset the environment variable",
+    ))
 }
 
 /// Sets the key that the variable's name spells.
-fn set(root: &mut Value, variable: &str, text: &str) -> Result<()> {
+fn set(root: &mut Value, variable: &str, text: &str, as_text: bool) -> Result<()> {
     let path = variable[ENV_PREFIX.len()..].to_lowercase();
     let mut keys: Vec<&str> = path.split("__").collect();
     let bad = |what: String| {
@@ -86,15 +102,23 @@ fn set(root: &mut Value, variable: &str, text: &str) -> Result<()> {
     let last = keys.pop().filter(|k| !k.is_empty()).ok_or_else(|| bad("names no key".into()))?;
     let mut at = root;
     for key in keys {
+        enter(at);
         let Value::Object(map) = at else { return Err(bad(format!("`{key}` is not inside a table"))) };
         at = map.entry(key).or_insert_with(|| Value::Object(Map::new()));
     }
+    enter(at);
     let Value::Object(map) = at else { return Err(bad(format!("`{last}` is not inside a table"))) };
-    map.insert(
-        last.to_owned(),
-        serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
-    );
+    let plain = || Value::String(text.to_owned());
+    let value = if as_text { plain() } else { serde_json::from_str(text).unwrap_or_else(|_| plain()) };
+    map.insert(last.to_owned(), value);
     Ok(())
+}
+
+/// `model = true` becomes an empty table, so that a variable can set one of its keys.
+fn enter(value: &mut Value) {
+    if *value == Value::Bool(true) {
+        *value = Value::Object(Map::new());
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -210,5 +234,9 @@ mod tests {
         let error = read("a.toml", "", &[("PROMPT_CFG__INNER__FOLDS", "many")]).unwrap_err().to_string();
         assert!(error.starts_with("PROMPT_CFG__INNER__FOLDS: ") && error.contains("unset"), "{error}");
         assert!(read("a.toml", "", &[("PROMPT_CFG__NAME__DEEPER", "1")]).is_err());
+        assert_eq!(read("a.toml", "", &[("PROMPT_CFG__NAME", "2024")]).unwrap().name, "2024");
+        let on =
+            read("a.toml", "", &[("PROMPT_CFG__INNER", "true"), ("PROMPT_CFG__INNER__FOLDS", "5")]).unwrap();
+        assert_eq!(on.inner.folds, 5);
     }
 }

@@ -183,7 +183,8 @@ impl Default for Sanitise {
     }
 }
 
-/// How rows are divided. A `split` field in the data is honoured and the rest of this section is then not used.
+/// How rows are divided. A `split` field in the data is honoured in place of `test_size`; near-duplicates still share
+/// a fold of the cross-validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Split {
@@ -191,7 +192,7 @@ pub struct Split {
     pub test_size: f64,
     /// Whether near-duplicates stay on one side.
     pub keep_near_duplicates_together: bool,
-    /// Jaccard similarity of word shingles from which two texts are near-duplicates.
+    /// Jaccard similarity of 5-character shingles from which two texts are near-duplicates.
     pub near_duplicate_threshold: f64,
 }
 
@@ -209,7 +210,8 @@ pub struct Tuning {
     pub metric: String,
     /// Whether a Bayesian search follows the grid.
     pub bayesian: bool,
-    /// Most bytes of fold features kept in memory, in MiB; beyond that they are made again for each model.
+    /// Most MiB of fold features kept in memory for each number of folds; what does not fit is made again for each
+    /// model.
     pub feature_cache_mib: usize,
 }
 
@@ -405,7 +407,25 @@ impl ExperimentConfig {
         self.data.synthetic.validate()?;
         self.data.fields.validate()?;
         self.sanitise.params.validate()?;
-        Metric::named(&self.tuning.metric)?;
+        if !Metric::named(&self.tuning.metric)?.is_for_classes() {
+            return Err(Error::param(
+                "configuration",
+                "tuning.metric",
+                "a metric of classes",
+                &self.tuning.metric,
+            ));
+        }
+        let anything = (self.traditional.enabled && self.traditional.models.0.iter().any(|(_, m)| m.enabled))
+            || (self.deep.enabled && self.deep.models.values().any(|on| *on))
+            || (self.encoders.enabled && self.encoders.models.values().any(|on| *on));
+        if !anything {
+            return Err(Error::param(
+                "configuration",
+                "traditional.models",
+                "at least one enabled model",
+                "none",
+            ));
+        }
         for criterion in &self.selection.criteria {
             if !super::rank::CRITERIA.contains(&criterion.as_str()) {
                 return Err(Error::unknown(

@@ -220,6 +220,9 @@ impl<'de> Visitor<'de> for ModelVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Model, A::Error> {
         let model = Model::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
         model.estimator(self.0).map_err(A::Error::custom)?;
+        if model.timeout_s.is_some_and(|t| t.is_nan() || t <= 0.0) {
+            return Err(A::Error::custom(format!("{}: timeout_s must be a number > 0", self.0)));
+        }
         if model.folds.is_some_and(|f| f < 2) {
             return Err(A::Error::custom(format!("{}: folds must be at least 2", self.0)));
         }
@@ -453,9 +456,6 @@ pub(super) fn unavailable(config: &super::ExperimentConfig) -> Vec<Unavailable> 
     }
     if config.ensembles.stacking {
         add("stacking", "ensembles");
-    }
-    if config.tuning.bayesian {
-        add("bayesian search", "Bayesian search");
     }
     out
 }

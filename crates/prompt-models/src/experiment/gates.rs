@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Gates;
+use super::config::{ExperimentConfig, Task};
 use super::result::ModelResult;
 
 /// One limit and what was measured against it.
@@ -16,8 +16,11 @@ pub struct Gate {
     pub value: Option<f64>,
     /// The limit.
     pub limit: f64,
-    /// Whether the value must be at least (`true`) or at most (`false`) the limit.
+    /// Whether the value must be above (`true`) or below (`false`) the limit.
     pub at_least: bool,
+    /// Whether the limit itself does not pass.
+    #[serde(default)]
+    pub strict: bool,
     /// What it should reach beyond the limit.
     pub target: Option<f64>,
     /// Whether the limit is kept. A value that was not measured keeps no limit.
@@ -25,9 +28,21 @@ pub struct Gate {
 }
 
 impl Gate {
-    fn new(name: &str, value: Option<f64>, limit: f64, at_least: bool, target: Option<f64>) -> Self {
-        let passed = value.is_some_and(|v| if at_least { v >= limit } else { v <= limit });
-        Self { name: name.to_owned(), value, limit, at_least, target, passed }
+    fn new(
+        name: &str,
+        value: Option<f64>,
+        limit: f64,
+        at_least: bool,
+        strict: bool,
+        target: Option<f64>,
+    ) -> Self {
+        let passed = value.is_some_and(|v| match (at_least, strict) {
+            (true, true) => v > limit,
+            (true, false) => v >= limit,
+            (false, true) => v < limit,
+            (false, false) => v <= limit,
+        });
+        Self { name: name.to_owned(), value, limit, at_least, strict, target, passed }
     }
 
     /// Whether the target beyond the limit is reached too, where there is one.
@@ -40,7 +55,12 @@ impl Gate {
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.passed { "pass" } else { "FAIL" };
-        let sign = if self.at_least { "≥" } else { "≤" };
+        let sign = match (self.at_least, self.strict) {
+            (true, true) => ">",
+            (true, false) => "≥",
+            (false, true) => "<",
+            (false, false) => "≤",
+        };
         match self.value {
             Some(value) => write!(f, "{verdict}  {:<22} {value:>10.4} {sign} {}", self.name, self.limit)?,
             None => write!(f, "{verdict}  {:<22} {:>10} {sign} {}", self.name, "unmeasured", self.limit)?,
@@ -54,7 +74,13 @@ impl fmt::Display for Gate {
 }
 
 /// The winner against the limits.
-pub(super) fn judge(limits: &Gates, best: &ModelResult, peak_memory_mib: Option<f64>) -> Vec<Gate> {
+pub(super) fn judge(
+    config: &ExperimentConfig,
+    best: &ModelResult,
+    peak_memory_mib: Option<f64>,
+) -> Vec<Gate> {
+    let limits = &config.gates;
+    let is_security = config.task == Task::Security;
     let test = best.test.as_ref();
     let security = test.and_then(|t| t.security.as_ref());
     let external = best.external.as_ref();
@@ -97,9 +123,16 @@ pub(super) fn judge(limits: &Gates, best: &ModelResult, peak_memory_mib: Option<
     ];
     rows.into_iter()
         .filter_map(|(name, value, limit, at_least, target)| {
-            // A number that the task or the run does not have is no failure of the model.
-            let applies = value.is_some() || name == "f1_external" && external.is_some();
-            limit.filter(|_| applies).map(|limit| Gate::new(name, value, limit, at_least, target))
+            // What another task, a run without a blind set or a system without that number cannot have is no failure;
+            // what this task should have and these rows could not show is.
+            let applies = match name {
+                "f1_external" => external.is_some(),
+                "memory_mib" | "latency_ms" | "cv_std" => value.is_some(),
+                "accuracy" | "f1_macro" => true,
+                _ => is_security,
+            };
+            let strict = !matches!(name, "accuracy" | "f1_macro");
+            limit.filter(|_| applies).map(|limit| Gate::new(name, value, limit, at_least, strict, target))
         })
         .collect()
 }
@@ -110,12 +143,12 @@ mod tests {
 
     #[test]
     fn a_gate_says_whether_limit_and_target_are_kept() {
-        let gate = Gate::new("false_alarm_rate", Some(0.015), 0.02, false, Some(0.01));
+        let gate = Gate::new("false_alarm_rate", Some(0.015), 0.02, false, true, Some(0.01));
         assert!(gate.passed && gate.on_target() == Some(false));
-        assert_eq!(gate.to_string(), "pass  false_alarm_rate           0.0150 ≤ 0.02  (target 0.01: missed)");
-        let gate = Gate::new("recall_malicious", None, 0.85, true, None);
+        assert_eq!(gate.to_string(), "pass  false_alarm_rate           0.0150 < 0.02  (target 0.01: missed)");
+        let gate = Gate::new("recall_malicious", None, 0.85, true, true, None);
         assert!(
-            !gate.passed && gate.to_string().starts_with("FAIL  recall_malicious       unmeasured ≥ 0.85")
+            !gate.passed && gate.to_string().starts_with("FAIL  recall_malicious       unmeasured > 0.85")
         );
     }
 }

@@ -17,7 +17,7 @@ const BLIND_GAP: f64 = 0.15;
 
 /// Adds what a reader of the numbers must know.
 pub(super) fn add_notes(results: &mut ExperimentResults) {
-    let mut notes = Vec::new();
+    let mut notes = std::mem::take(&mut results.notes);
     if results.data.synthetic {
         notes.push(
             "The training and test data are synthetic: these numbers compare models, they do not promise anything \
@@ -27,6 +27,19 @@ pub(super) fn add_notes(results: &mut ExperimentResults) {
     }
     if results.data.bad_lines > 0 {
         notes.push(format!("{} lines could not be read and were left out.", results.data.bad_lines));
+    }
+    if !results.data.external_bad_lines.is_empty() {
+        notes.push(format!(
+            "{} lines of the blind set could not be used.",
+            results.data.external_bad_lines.len()
+        ));
+    }
+    let leaked: usize = results.quality.leakage.iter().map(|l| l.rows.len()).sum();
+    if leaked > 0 {
+        notes.push(format!(
+            "{leaked} rows of the data repeat, exactly or nearly, rows on another side of its splits (data_quality.json \
+             lists them): scores on them flatter."
+        ));
     }
     if results.cancelled {
         notes.push("The run was stopped; start it again to train the rest.".to_owned());

@@ -40,7 +40,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use prompt_core::{Control, Error, Event, FitContext, Result};
-use serde::{Deserialize, Serialize};
 
 pub use config::{
     Clean, Data, Evaluation, ExperimentConfig, External, Gates, Output, Sanitise, SelectBy, Selection, Split,
@@ -65,14 +64,6 @@ pub struct Experiment {
     config: ExperimentConfig,
 }
 
-/// What a stopped run must have been told and given for a later one to go on from it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Fingerprint {
-    program: String,
-    config: String,
-    data: String,
-}
-
 impl Experiment {
     /// Checks the configuration.
     ///
@@ -93,11 +84,18 @@ impl Experiment {
     /// # Errors
     /// [`Error::Io`] when the folder cannot be changed.
     pub fn forget(&self) -> Result<()> {
-        let path = self.config.output.dir.join("run.json");
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
-            _ => Ok(()),
+        let models = self.config.output.dir.join("models");
+        let Ok(entries) = std::fs::read_dir(&models) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let path = entry.path().join("performance.json");
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", path, e));
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Runs it. The context brings threads, cancellation and an observer; the seed is the configuration's.
@@ -127,18 +125,24 @@ impl Experiment {
             prepared.test.texts.len()
         ));
         folder.write_json("data_quality.json", &prepared.quality)?;
-        let resumable = self.begin(&folder, &prepared)?;
+        let fingerprint = self.fingerprint(&prepared);
+        folder.write_json("run.json", &serde_json::json!({ "fingerprint": fingerprint }))?;
 
         let mut results = self.results(&prepared);
         stage(&ctx, "features of the training rows")?;
         let rows = train::Rows::new(&prepared)?;
-        let folds = train::all_folds(config, &prepared, &ctx)?;
-        let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, &ctx)?;
+        let folds = train::all_folds(config, &prepared, &ctx);
+        let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint, &ctx)?;
         for (name, model) in train::enabled(config) {
-            let result = self.one(&trainer, &folder, name, model, resumable, &ctx);
+            let result = self.one(&trainer, &folder, name, model, &ctx);
             folder.log(format!("{name}: {}", result.status));
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);
+        }
+        if config.tuning.bayesian {
+            results.notes.push(
+                "Bayesian search is asked for and not in this build: the grid was searched.".to_owned(),
+            );
         }
         for missing in families::unavailable(config) {
             folder.log(format!("{}: {}", missing.name, missing.reason));
@@ -151,10 +155,14 @@ impl Experiment {
         // Ranking and reporting are short and go to the end even when the training was stopped.
         let ctx = ctx.with_cancel(prompt_core::CancelToken::new());
         rank::rank(&mut results, config, &ctx)?;
+        for model in results.models.iter().filter(|m| m.is_ok()) {
+            // Once more, with the intervals and the test against the winner.
+            folder.save_result(model, &prepared.test)?;
+        }
         results.wall_seconds = started.elapsed().as_secs_f64();
         results.peak_memory_mib = measure::peak_memory_mib();
         if let Some(best) = results.best() {
-            results.gates = gates::judge(&config.gates, best, results.peak_memory_mib);
+            results.gates = gates::judge(config, best, results.peak_memory_mib);
         }
         insight::add_notes(&mut results);
         self.write(&folder, &results)?;
@@ -166,21 +174,11 @@ impl Experiment {
         Ok(results)
     }
 
-    /// Whether the folder holds models of this very run; if not, marks it as this run's.
-    fn begin(&self, folder: &Folder, prepared: &Prepared) -> Result<bool> {
+    /// What an earlier run must have been told and given for its models to be this run's.
+    fn fingerprint(&self, prepared: &Prepared) -> String {
         let told = ExperimentConfig { output: Output::default(), threads: None, ..self.config.clone() };
-        let text = serde_json::to_string(&told).unwrap_or_default();
-        let now = Fingerprint {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            config: prepare::digest([text.as_str()]),
-            data: prepared.summary.digest.clone(),
-        };
-        let before = folder.read("run.json").and_then(|b| serde_json::from_slice::<Fingerprint>(&b).ok());
-        if before.as_ref() == Some(&now) {
-            return Ok(true);
-        }
-        folder.write_json("run.json", &now)?;
-        Ok(false)
+        let config = serde_json::to_string(&told).unwrap_or_default();
+        prepare::digest([env!("CARGO_PKG_VERSION"), &config, &prepared.summary.all_digest])
     }
 
     /// One model from the search to its saved folder. Whatever happens ends as a status.
@@ -190,12 +188,15 @@ impl Experiment {
         folder: &Folder,
         name: &str,
         model: &Model,
-        resumable: bool,
         ctx: &FitContext,
     ) -> ModelResult {
-        if resumable && let Some(finished) = trainer.finished(name) {
+        if let Some(finished) = trainer.finished(name) {
             folder.log(format!("{name}: read back from an earlier run"));
             return finished;
+        }
+        // The features that all models share are nobody's time.
+        if let Err(error) = trainer.warm(model, ctx) {
+            return ModelResult::without_numbers(name, status_of(error));
         }
         let limit = model.timeout_s.unwrap_or(self.config.traditional.timeout_s);
         let limited = match Duration::try_from_secs_f64(limit) {
@@ -204,14 +205,7 @@ impl Experiment {
         };
         let outcome = limited.check().and_then(|()| trainer.train(name, model, &limited));
         let saved = outcome.and_then(|result| folder.save_result(&result, trainer.test()).map(|()| result));
-        match saved {
-            Ok(result) => result,
-            Err(Error::Cancelled) => ModelResult::without_numbers(name, Status::Cancelled),
-            Err(error @ Error::Timeout { .. }) => {
-                ModelResult::without_numbers(name, Status::Timeout(error.to_string()))
-            }
-            Err(error) => ModelResult::without_numbers(name, Status::Failed(error.to_string())),
-        }
+        saved.unwrap_or_else(|error| ModelResult::without_numbers(name, status_of(error)))
     }
 
     fn results(&self, prepared: &Prepared) -> ExperimentResults {
@@ -246,6 +240,14 @@ impl Experiment {
             folder.write("report.html", report::html(results, &self.config.evaluation)?.as_bytes())?;
         }
         Ok(())
+    }
+}
+
+fn status_of(error: Error) -> Status {
+    match error {
+        Error::Cancelled => Status::Cancelled,
+        Error::Timeout { .. } => Status::Timeout(error.to_string()),
+        other => Status::Failed(other.to_string()),
     }
 }
 

@@ -37,17 +37,28 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
     let read_rows = raw.len();
     let classes = measure::classes_of(config.task, raw.labels()?.into_iter())?;
     let schema = Schema { labels: Some(classes.names().to_vec()), ..Schema::default() };
-    let quality = Quality::default().report(&raw, &schema, &bad, ctx)?;
     // A label outside the task's classes is an error that names its row, not a row to drop in silence.
     classes.encode(raw.labels()?)?;
+
+    // Duplicates are looked for in what the model will read: two prompts that differ in invisible characters alone are
+    // the same prompt to it.
+    let sanitiser: Option<Arc<dyn TextMap>> =
+        if config.sanitise.enabled { Some(Arc::new(config.sanitise.params.clone())) } else { None };
+    let mut as_read = raw.clone();
+    if let Some(map) = &sanitiser {
+        let texts = map_texts(&**map, &raw);
+        as_read.examples_mut().iter_mut().zip(texts).for_each(|(e, text)| e.text = text);
+    }
+    let quality = Quality::default().report(&as_read, &schema, &bad, ctx)?;
     let cleaner = Cleaner::default().duplicates(config.clean.duplicates).min_words(config.clean.min_words);
-    let (data, cleaned) = cleaner.clean(&raw, ctx)?;
+    let (as_read, cleaned) = cleaner.clean(&as_read, ctx)?;
+    let data = raw.select(&cleaned.rows);
     drop(raw);
     ctx.check()?;
 
     let all_groups = if config.split.keep_near_duplicates_together {
         let near = NearDuplicates::default().threshold(config.split.near_duplicate_threshold);
-        Some(near.groups(&data, ctx)?.codes().to_vec())
+        Some(near.groups(&as_read, ctx)?.codes().to_vec())
     } else {
         None
     };
@@ -63,51 +74,49 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
         let sample = HoldOut::default().test_share(share).split(train.len(), Some(&strata), None, seed)?;
         train = sample.test.iter().map(|&i| train[i]).collect();
     }
+    let (origin, synthetic) = (data.origin().to_string(), data.is_synthetic());
     if test.is_empty() {
         return Err(Error::input(
-            format!("{} has no test rows", data.origin()),
+            format!("{origin} has no test rows"),
             "mark rows with split = \"test\", or leave the split field out",
         ));
     }
 
-    let sanitiser: Option<Arc<dyn TextMap>> = match &config.sanitise {
-        s if s.enabled => Some(Arc::new(s.params.clone())),
-        _ => None,
-    };
-    let sanitised = |set: LabelledSet| match &sanitiser {
-        Some(map) => LabelledSet { texts: map_texts(&**map, &set.texts), ..set },
-        None => set,
-    };
-    let set = |rows: &[usize]| labelled(&data, &codes, rows);
-    let (external, external_origin) = external(config, &classes)?;
-    let train_set = set(&train);
-    let digest = digest(
-        train_set.texts.iter().map(String::as_str).chain(train_set.codes.iter().map(|&c| classes.name(c))),
-    );
+    // Training and validation rows as the model reads them; test rows as they were written, since scoring sanitises.
+    let train_set = labelled(&as_read, &codes, &train);
+    let validation_set = labelled(&as_read, &codes, &validation);
+    let test_set = labelled(&data, &codes, &test);
+    drop((as_read, data));
+    let (external, external_origin, external_bad) = external(config, &classes)?;
+    let rows = |set: &'_ LabelledSet| digest_of(set, &classes);
+    let all = [rows(&train_set), rows(&validation_set), rows(&test_set), rows(&external)];
     let mut train_labels = BTreeMap::new();
     for &code in &train_set.codes {
         *train_labels.entry(classes.name(code).to_owned()).or_insert(0) += 1;
     }
     let summary = DataSummary {
-        origin: data.origin().to_string(),
-        synthetic: data.is_synthetic(),
-        digest,
+        origin,
+        synthetic,
+        digest: all[0].clone(),
+        all_digest: digest(all.iter().map(String::as_str)),
         read: read_rows,
         bad_lines: bad.len(),
         bad_line_examples: bad.iter().take(10).map(ToString::to_string).collect(),
         removed: cleaned.by_reason().into_iter().map(|(reason, n)| (reason.name().to_owned(), n)).collect(),
         train: train.len(),
+        validation: validation.len(),
         test: test.len(),
         external: external.texts.len(),
         external_origin,
+        external_bad_lines: external_bad.iter().map(ToString::to_string).collect(),
         train_labels,
         split: how,
     };
     Ok(Prepared {
         groups: all_groups.map(|g| train.iter().map(|&i| g[i]).collect()),
-        train: sanitised(train_set),
-        validation: sanitised(set(&validation)),
-        test: set(&test),
+        train: train_set,
+        validation: validation_set,
+        test: test_set,
         external,
         sanitiser,
         quality,
@@ -127,7 +136,12 @@ fn read(config: &ExperimentConfig) -> Result<(Dataset, Vec<Error>)> {
         return Ok((synth::generate(&config.data.synthetic, Seed::new(config.seed))?, Vec::new()));
     };
     let path = super::data_path(path);
-    let loaded = options(config).read(&path).map_err(|e| explain_missing(e, &path))?;
+    read_labelled(config, &path)
+}
+
+/// The labelled rows of a file, and what was wrong with the others.
+fn read_labelled(config: &ExperimentConfig, path: &Path) -> Result<(Dataset, Vec<Error>)> {
+    let loaded = options(config).read(path).map_err(|e| explain_missing(e, path))?;
     let (labelled, missing): (Vec<usize>, Vec<usize>) =
         (0..loaded.dataset.len()).partition(|&i| loaded.dataset.get(i).is_some_and(|e| e.label.is_some()));
     if labelled.is_empty() {
@@ -139,7 +153,11 @@ fn read(config: &ExperimentConfig) -> Result<(Dataset, Vec<Error>)> {
     let mut bad = loaded.bad;
     for row in missing {
         let line = loaded.dataset.get(row).map(|e| e.line);
-        bad.push(Error::parse(&path, line, None, "the row has no label", "add one, or remove the row"));
+        let error = Error::parse(path, line, None, "the row has no label", "add one, or remove the row");
+        if config.data.strict {
+            return Err(error);
+        }
+        bad.push(error);
     }
     Ok((loaded.dataset.select(&labelled), bad))
 }
@@ -197,25 +215,30 @@ fn labelled(data: &Dataset, codes: &[u32], rows: &[usize]) -> LabelledSet {
     set
 }
 
-/// The blind set and what it is.
-fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet, String)> {
+/// The blind set, what it is, and what was wrong with the rest of it.
+fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet, String, Vec<Error>)> {
     if !config.external.enabled {
-        return Ok((LabelledSet::default(), "off".into()));
+        return Ok((LabelledSet::default(), "off".into(), Vec::new()));
     }
-    let (data, origin) = match &config.external.path {
+    let (data, origin, bad) = match &config.external.path {
         Some(path) => {
             let path = super::data_path(path);
-            let data = options(config).read(&path).map_err(|e| explain_missing(e, &path))?.dataset;
-            (data, path.display().to_string())
+            let (data, bad) = read_labelled(config, &path)?;
+            (data, path.display().to_string(), bad)
         }
         None if config.task == Task::Security => {
-            (blind::security()?, "the project's own blind set".to_owned())
+            (blind::security()?, "the project's own blind set".to_owned(), Vec::new())
         }
-        None => return Ok((LabelledSet::default(), "none".into())),
+        None => return Ok((LabelledSet::default(), "none".into(), Vec::new())),
     };
     let codes = classes.encode(data.labels()?)?;
     let rows: Vec<usize> = (0..data.len()).collect();
-    Ok((labelled(&data, &codes, &rows), origin))
+    Ok((labelled(&data, &codes, &rows), origin, bad))
+}
+
+/// Digest of texts and labels in order.
+fn digest_of(set: &LabelledSet, classes: &Classes) -> String {
+    digest(set.texts.iter().map(String::as_str).chain(set.codes.iter().map(|&c| classes.name(c))))
 }
 
 /// SHA-256 over parts, each with its length, in hexadecimal.

@@ -115,7 +115,7 @@ pub struct ModelResult {
     pub intervals: BTreeMap<String, Interval>,
     /// Against the winner.
     pub versus_best: Option<Versus>,
-    /// Seconds of the final fit on all training rows, features included.
+    /// Seconds of the final fit of the learner on all training rows; the features, which all models share, are not in it.
     pub fit_seconds: Option<f64>,
     /// Seconds of everything: search, fit, scoring.
     pub wall_seconds: Option<f64>,
@@ -129,6 +129,10 @@ pub struct ModelResult {
     pub peak_memory_mib: Option<f64>,
     /// Where it was saved.
     pub path: Option<PathBuf>,
+    /// Digest of program, configuration and all rows of the run that trained it; a later run takes the model over only
+    /// when its own is the same.
+    #[serde(default)]
+    pub fingerprint: String,
     /// The pipeline and its predictions, in memory only.
     #[serde(skip)]
     pub held: Option<Held>,
@@ -171,6 +175,7 @@ impl ModelResult {
             model_bytes: None,
             peak_memory_mib: None,
             path: None,
+            fingerprint: String::new(),
             held: None,
         }
     }
@@ -211,12 +216,18 @@ pub struct DataSummary {
     pub removed: BTreeMap<String, usize>,
     /// Training rows.
     pub train: usize,
+    /// Rows that the data gives for choosing.
+    pub validation: usize,
     /// Test rows.
     pub test: usize,
     /// Rows of the blind set.
     pub external: usize,
     /// What the blind set is, in words.
     pub external_origin: String,
+    /// Lines of the blind set that could not be used, in words.
+    pub external_bad_lines: Vec<String>,
+    /// Digest of every row: training, validation, test and blind.
+    pub all_digest: String,
     /// Training rows by class.
     pub train_labels: BTreeMap<String, usize>,
     /// How rows were divided, in words.

@@ -13,8 +13,13 @@ impl ExperimentResults {
         let _ = writeln!(out, "data      {}", d.origin);
         let _ = writeln!(
             out,
-            "rows      {} train, {} test ({}), {} blind ({})",
-            d.train, d.test, d.split, d.external, d.external_origin
+            "rows      {} train, {}{} test ({}), {} blind ({})",
+            d.train,
+            if d.validation > 0 { format!("{} validation, ", d.validation) } else { String::new() },
+            d.test,
+            d.split,
+            d.external,
+            d.external_origin
         );
         for (reason, n) in d.removed.iter().filter(|(_, n)| **n > 0) {
             let _ = writeln!(out, "removed   {n}: {reason}");

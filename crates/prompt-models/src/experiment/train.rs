@@ -19,7 +19,9 @@ use super::prepare::Prepared;
 use super::result::{CrossValidation, Held, LabelledSet, ModelResult, Point, Status};
 use crate::learners;
 use crate::pipeline::{self, FittedFeatures, LoadedModel};
-use crate::select::{FoldStore, Metric, Params, PointScores, Rebalance, Search, apply, best, expand};
+use crate::select::{
+    FoldStore, Metric, Params, PointScores, Rebalance, Search, apply, best, expand, rebalanced,
+};
 
 /// The texts that folds are made of, and how they are divided.
 ///
@@ -58,31 +60,27 @@ pub(super) struct Trainer<'a> {
     metric: Metric,
     /// The features of the validation fold and of the k-folds, by number of folds.
     given: Option<FoldStore<'a>>,
-    folds: Vec<(usize, FoldStore<'a>)>,
+    folds: Vec<(usize, Result<FoldStore<'a>, String>)>,
+    fingerprint: String,
     /// The features of all training rows.
     features: FittedFeatures,
     x: Matrix,
 }
 
-/// The folds of every number that some model asks for.
-pub(super) fn all_folds(
-    config: &ExperimentConfig,
-    data: &Prepared,
-    ctx: &FitContext,
-) -> Result<Vec<(usize, Vec<Fold>)>> {
+/// Folds, or why the rows cannot be divided into that many.
+type Folds = Result<Vec<Fold>, String>;
+
+/// The folds of every number that some model asks for. A number that cannot be had fails the models that ask for it.
+pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitContext) -> Vec<(usize, Folds)> {
     let family = &config.traditional;
     let mut counts: Vec<usize> = enabled(config).map(|(_, m)| m.folds.unwrap_or(family.folds)).collect();
     counts.sort_unstable();
     counts.dedup();
     let n = data.train.texts.len();
     let divide = |k: usize| {
-        let folds = KFold::default().folds(k).split(
-            n,
-            Some(&data.train.codes),
-            data.groups.as_deref(),
-            ctx.seed(),
-        )?;
-        Ok((k, folds))
+        let folds =
+            KFold::default().folds(k).split(n, Some(&data.train.codes), data.groups.as_deref(), ctx.seed());
+        (k, folds.map_err(|e| e.to_string()))
     };
     counts.into_iter().map(divide).collect()
 }
@@ -101,8 +99,9 @@ impl<'a> Trainer<'a> {
         config: &'a ExperimentConfig,
         data: &'a Prepared,
         rows: &'a Rows,
-        folds: &'a [(usize, Vec<Fold>)],
+        folds: &'a [(usize, Folds)],
         folder: &'a Folder,
+        fingerprint: String,
         ctx: &FitContext,
     ) -> Result<Self> {
         let metric = Metric::named(&config.tuning.metric)?;
@@ -118,16 +117,42 @@ impl<'a> Trainer<'a> {
             rows,
             metric,
             given: rows.given.as_ref().map(|fold| store(std::slice::from_ref(fold))),
-            folds: folds.iter().map(|(k, folds)| (*k, store(folds))).collect(),
+            folds: folds
+                .iter()
+                .map(|(k, f)| (*k, f.as_ref().map(|f| store(f)).map_err(Clone::clone)))
+                .collect(),
+            fingerprint,
             features,
             x,
         })
     }
 
-    /// A model that an earlier run of the same experiment finished, measured again on the same rows.
+    /// Makes the features of the folds that a model will use, as far as they are kept.
+    pub(super) fn warm(&self, model: &Model, ctx: &FitContext) -> Result<()> {
+        for store in
+            self.given.iter().chain(self.store(model.folds.unwrap_or(self.config.traditional.folds)).ok())
+        {
+            store.warm(ctx)?;
+        }
+        Ok(())
+    }
+
+    fn store(&self, k: usize) -> Result<&FoldStore<'a>> {
+        let found = self.folds.iter().find(|(n, _)| *n == k).map(|(_, store)| store);
+        match found {
+            Some(Ok(store)) => Ok(store),
+            Some(Err(why)) => Err(Error::input(why.clone(), "change the number of folds")),
+            None => Err(Error::input(format!("{k} folds were not made"), "report this as a bug")),
+        }
+    }
+
+    /// A model that an earlier run of the same experiment on the same rows finished.
     pub(super) fn finished(&self, name: &str) -> Option<ModelResult> {
         let bytes = self.folder.read(&format!("models/{name}/performance.json"))?;
         let mut result: ModelResult = serde_json::from_slice(&bytes).ok()?;
+        if result.fingerprint != self.fingerprint {
+            return None;
+        }
         let scorer = LoadedModel::open(&self.folder.model_dir(name)).ok()?.scorer;
         let test = measure::predict(&*scorer, &self.data.test, &FitContext::default()).ok()??;
         let external = measure::predict(&*scorer, &self.data.external, &FitContext::default()).ok()?;
@@ -153,11 +178,11 @@ impl<'a> Trainer<'a> {
         let ctx = &ctx.unobserved();
         let fit_started = Instant::now();
         let chosen = apply(&*estimator, &point)?;
-        let fitted = match self.rebalanced() {
+        let fitted = match self.rebalance() {
             Some(rebalance) => {
                 let y = self.rows.target.select(&self.rows.train);
-                let rows = rebalance(&y, ctx)?;
-                chosen.fit_model(&self.x.select_rows(&rows), &y.select(&rows), ctx)?
+                let (rows, y) = rebalanced(rebalance(&y, ctx)?, &y)?;
+                chosen.fit_model(&self.x.select_rows(&rows), &y, ctx)?
             }
             None => chosen.fit_model(&self.x, &self.rows.target.select(&self.rows.train), ctx)?,
         };
@@ -166,6 +191,7 @@ impl<'a> Trainer<'a> {
 
         let mut result = ModelResult::without_numbers(name, Status::Ok);
         result.params = chosen.params();
+        result.fingerprint.clone_from(&self.fingerprint);
         result.best_params = point;
         result.cv = Some(cv);
         result.fit_seconds = Some(fit_seconds);
@@ -184,10 +210,8 @@ impl<'a> Trainer<'a> {
         ctx: &FitContext,
     ) -> Result<(Params, CrossValidation)> {
         let points = params.iter().map(|p| apply(estimator, p)).collect::<Result<Vec<_>>>()?;
-        let folds = self.folds.iter().find(|(n, _)| *n == k).map(|(_, store)| store);
-        let folds =
-            folds.ok_or_else(|| Error::input(format!("{k} folds were not made"), "report this as a bug"))?;
-        let rebalance = self.rebalanced();
+        let folds = self.store(k)?;
+        let rebalance = self.rebalance();
         let run = |store: &FoldStore<'_>, points: &[Box<dyn Estimator>]| {
             let search = Search {
                 store,
@@ -251,7 +275,7 @@ impl<'a> Trainer<'a> {
         measure::scores(truth.as_classes()?.0, &prediction, self.config)
     }
 
-    fn rebalanced(&self) -> Option<Box<Rebalance<'static>>> {
+    fn rebalance(&self) -> Option<Box<Rebalance<'static>>> {
         let how = self.config.clean.balance;
         (how != Balance::None).then(|| {
             Box::new(move |y: &Target, ctx: &FitContext| {

@@ -65,6 +65,21 @@ impl<'a> FoldStore<'a> {
         self.kept.lock().map_or(0, |k| k.made)
     }
 
+    /// Makes the features of the first folds, as many as are kept, so that nobody's time limit pays for them.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn warm(&self, ctx: &FitContext) -> Result<()> {
+        for i in 0..self.folds.len() {
+            self.get(i, ctx)?;
+            let kept = self.kept.lock().is_ok_and(|k| k.folds[i].is_some());
+            if !kept {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The features of fold `i`.
     ///
     /// # Errors

@@ -69,6 +69,11 @@ impl Metric {
         !matches!(self.0, Kind::LogLoss | Kind::Brier | Kind::Mae | Kind::Rmse)
     }
 
+    /// Whether it measures classes (the others measure numbers).
+    pub fn is_for_classes(self) -> bool {
+        !matches!(self.0, Kind::R2 | Kind::Mae | Kind::Rmse)
+    }
+
     /// The number for these predictions, negated where less is better; sample weights of the target count.
     ///
     /// # Errors

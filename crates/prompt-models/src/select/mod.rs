@@ -18,5 +18,5 @@ pub use folds::{FoldFeatures, FoldStore};
 pub(crate) use grid::apply;
 pub use grid::{GridSearch, Params, SearchResult, expand};
 pub use metric::Metric;
-pub(crate) use search::best;
 pub use search::{PointScores, Rebalance, Search};
+pub(crate) use search::{best, rebalanced};

@@ -39,6 +39,34 @@ impl PointScores {
 /// gives back positions among them; a position may come twice.
 pub type Rebalance<'a> = dyn Fn(&Target, &FitContext) -> Result<Vec<usize>> + Sync + 'a;
 
+/// Rows that come more than once become one row that weighs as much: a learner that holds rows out for itself (to
+/// calibrate) must not find a copy of a held-out row among those it learns from.
+pub(crate) fn rebalanced(mut rows: Vec<usize>, y: &Target) -> Result<(Vec<usize>, Target)> {
+    rows.sort_unstable();
+    let mut times: Vec<f64> = Vec::new();
+    let mut last = None;
+    for &row in &rows {
+        if last == Some(row) {
+            if let Some(times) = times.last_mut() {
+                *times += 1.0;
+            }
+        } else {
+            times.push(1.0);
+            last = Some(row);
+        }
+    }
+    rows.dedup();
+    let target = y.select(&rows);
+    if times.iter().all(|t| *t == 1.0) {
+        return Ok((rows, target));
+    }
+    let weights = match target.weights() {
+        Some(own) => own.iter().zip(&times).map(|(w, t)| w * t).collect(),
+        None => times,
+    };
+    Ok((rows, target.with_weights(weights)?))
+}
+
 /// A cross-validated comparison of parameter points.
 pub struct Search<'a> {
     /// Where the features of the folds come from.
@@ -60,7 +88,8 @@ impl Search<'_> {
     /// Fits and scores every point in every fold. A point that fails keeps its error and stops no other.
     ///
     /// # Errors
-    /// Features that cannot be made, or a stop asked for through `ctx`.
+    /// Features that cannot be made, or a stop asked for through `ctx` or by its observer: half a cross-validation is
+    /// none.
     pub fn run(&self, points: &[Box<dyn Estimator>], ctx: &FitContext) -> Result<Vec<PointScores>> {
         let folds = self.store.folds();
         let mut all: Vec<Vec<Result<Scored>>> = points.iter().map(|_| Vec::new()).collect();
@@ -73,8 +102,8 @@ impl Search<'_> {
             let part = ctx.part("fold", i as u64).unobserved();
             let (train_x, train_y) = match self.rebalance {
                 Some(rebalance) => {
-                    let rows = rebalance(&train_y, &part)?;
-                    (&features.train.select_rows(&rows), train_y.select(&rows))
+                    let (rows, train_y) = rebalanced(rebalance(&train_y, &part)?, &train_y)?;
+                    (&features.train.select_rows(&rows), train_y)
                 }
                 None => (&features.train, train_y),
             };
@@ -94,7 +123,7 @@ impl Search<'_> {
             }
             let done = Event { stage: self.stage, step: (i + 1) * points.len(), total, values: &[] };
             if ctx.report(&done)? == Control::Stop {
-                break;
+                return Err(Error::Cancelled);
             }
         }
         all.into_iter().map(|results| self.collect(results)).collect()
