@@ -88,8 +88,8 @@ fn check_trials(successes: u64, n: u64, level: f64) -> Result<()> {
 
 /// The p at which `successes` or fewer out of `n` have probability `tail`: P(X ≤ k | p) = I_{1−p}(n − k, k + 1).
 ///
-/// Bisection on the incomplete beta function: some fifty steps, and right to the last digits wherever the
-/// library's own inverse is not.
+/// Bisection on the incomplete beta function: some fifty steps, and right where the library's own inverse is not. It is
+/// as exact as that function: 1e-10 up to some 100,000 trials, about 1e-6 for tails near one half at a million.
 fn upper_bound(successes: u64, n: u64, tail: f64) -> f64 {
     if successes == n {
         return 1.0;
