@@ -61,6 +61,7 @@ impl AsyncRegistry {
                 let store = ArtifactStore::new(folder.join("artifacts"));
                 let read_only = !prepare_folder(&folder, &store)?;
                 let folder = folder.canonicalize().map_err(|e| Error::io("open", &folder, e))?;
+                refuse_lost_versions(&folder, &store)?;
                 let db = Database::sqlite(&folder.join(DATABASE), read_only).await?;
                 Ok(Self { db, store: ArtifactStore::new(folder.join("artifacts")), clock })
             }
@@ -71,6 +72,11 @@ impl AsyncRegistry {
                 Ok(Self { db, store, clock })
             }
         }
+    }
+
+    /// As [`Registry::exists`](crate::Registry::exists).
+    pub fn exists(folder: impl AsRef<Path>) -> bool {
+        folder.as_ref().join(DATABASE).is_file()
     }
 
     /// Whether the registry can only be read, because its folder is.
@@ -95,28 +101,28 @@ impl AsyncRegistry {
         .await?;
         let mut connection = self.connection().await?;
         let mut tx = connection.begin().await.map_err(|e| self.db.failed("write", e))?;
-        let done = self.add(self.change(&mut tx), name, &artifact, info).await;
-        let version = self.finish(tx, done).await?;
-        if self.store.locate(&artifact.digest).is_err() {
-            // A sweep has set the artifact aside before it could see the new version.
-            let store = self.store.clone();
-            blocking(move || store.put(&artifact)).await?;
-        }
-        Ok(version)
+        let done = self.add(self.change(&mut tx), name, artifact, info).await;
+        self.finish(tx, done).await
     }
 
     async fn add(
         &self,
         mut change: Change<'_>,
         name: ModelName,
-        artifact: &Checked,
+        mut artifact: Checked,
         info: RegisterInfo,
     ) -> Result<Version> {
+        change.hold_artifacts().await?;
+        if self.store.locate(&artifact.digest).is_err() {
+            // A sweep took it between `put` and now; from here on none can.
+            let store = self.store.clone();
+            artifact = blocking(move || store.put(&artifact).map(|()| artifact)).await?;
+        }
         let number = change.next_version(&name).await?;
         if let Some(parent) = info.parent {
             known(change.db, change.connection, &ModelRef::version(name.clone(), parent)).await?;
         }
-        let manifest = artifact.bundle.manifest.clone();
+        let manifest = artifact.bundle.manifest;
         let mut metrics = manifest.metrics;
         metrics.extend(info.metrics);
         let version = Version {
@@ -190,9 +196,14 @@ impl AsyncRegistry {
     /// # Errors
     /// The same.
     pub async fn resolve(&self, model: &ModelRef) -> Result<PathBuf> {
-        let version = self.get(model).await?;
-        // One look at one folder: not worth a thread.
-        self.store.locate(&self.digest(&version)?)
+        loop {
+            let version = self.get(model).await?;
+            // One look at one folder: not worth a thread.
+            let found = self.store.locate(&self.digest(&version)?);
+            if found.is_ok() || self.still_means(model, &version).await? {
+                return found;
+            }
+        }
     }
 
     /// As [`Registry::load`](crate::Registry::load).
@@ -200,8 +211,19 @@ impl AsyncRegistry {
     /// # Errors
     /// The same.
     pub async fn load(&self, model: &ModelRef) -> Result<Bundle> {
-        let version = self.get(model).await?;
-        self.verified(&version).await
+        loop {
+            let version = self.get(model).await?;
+            let found = self.verified(&version).await;
+            if found.is_ok() || self.still_means(model, &version).await? {
+                return found;
+            }
+        }
+    }
+
+    /// Whether a reference means the same version as before. One that was deleted meanwhile may have been swept:
+    /// then its missing files say nothing, and what the reference means now counts.
+    async fn still_means(&self, model: &ModelRef, version: &Version) -> Result<bool> {
+        Ok(self.get(model).await?.version == version.version)
     }
 
     /// As [`Registry::promote`](crate::Registry::promote).
@@ -332,28 +354,43 @@ impl AsyncRegistry {
         let mut swept = Swept::default();
         for candidate in candidates {
             let store = self.store.clone();
-            let leaving: Leaving = match candidate {
+            let (digest, aside) = match candidate {
                 Candidate::Unfinished(folder) => {
                     swept.bytes += blocking(move || store.discard_folder(&folder)).await?;
                     swept.unfinished += 1;
                     continue;
                 }
                 Candidate::Artifact(digest) if in_use.iter().any(|d| d == digest.as_str()) => continue,
-                Candidate::Artifact(digest) => match blocking(move || store.set_aside(digest)).await? {
-                    Some(leaving) => leaving,
-                    None => continue,
-                },
-                Candidate::Leaving(leaving) => leaving,
+                Candidate::Artifact(digest) => (digest, None),
+                Candidate::Leaving(leaving) => (leaving.digest.clone(), Some(leaving)),
             };
-            let store = self.store.clone();
-            if count(&self.db, &mut connection, leaving.digest.as_str()).await? > 0 {
-                blocking(move || store.put_back(&leaving)).await?;
-            } else {
+            let mut tx = connection.begin().await.map_err(|e| self.db.failed("write", e))?;
+            let done = self.unneeded(self.change(&mut tx), digest, aside).await;
+            if let Some(leaving) = self.finish(tx, done).await? {
                 swept.artifacts.push(leaving.digest.as_str().to_owned());
                 swept.bytes += blocking(move || store.discard(&leaving)).await?;
             }
         }
         Ok(swept)
+    }
+
+    /// Sets an artifact aside that no version refers to; what an interrupted sweep set aside and a version needs
+    /// comes back.
+    async fn unneeded(
+        &self,
+        mut change: Change<'_>,
+        digest: Digest,
+        aside: Option<Leaving>,
+    ) -> Result<Option<Leaving>> {
+        change.hold_artifacts().await?;
+        let needed = count(change.db, change.connection, digest.as_str()).await? > 0;
+        // One rename: not worth a thread, and here nothing can come between it and the count.
+        match (needed, aside) {
+            (true, None) => Ok(None),
+            (true, Some(leaving)) => self.store.put_back(&leaving).map(|()| None),
+            (false, None) => self.store.set_aside(digest),
+            (false, aside) => Ok(aside),
+        }
     }
 
     /// Closes the database. Dropping does too, but does not wait until it is done.
@@ -416,6 +453,24 @@ fn prepare_folder(folder: &Path, store: &ArtifactStore) -> Result<bool> {
         }
         Err(e) => Err(e),
     }
+}
+
+/// Refuses a folder whose artifacts have outlived their database: a new one would show no models, and a sweep
+/// would then remove them.
+fn refuse_lost_versions(folder: &Path, store: &ArtifactStore) -> Result<()> {
+    // The database is there before the first artifact, so looking in the other order never blames a registry
+    // that another process makes at this moment.
+    if store.is_empty()? {
+        return Ok(());
+    }
+    let file = folder.join(DATABASE);
+    let what = match fs::metadata(&file) {
+        Ok(found) if found.len() > 0 => return Ok(()),
+        Ok(_) => "the database is damaged: it is empty, but there are artifacts",
+        Err(e) if e.kind() == ErrorKind::NotFound => "the database is missing, but there are artifacts",
+        Err(e) => return Err(Error::io("look at", &file, e)),
+    };
+    Err(Error::parse(&file, None, None, what, "restore it from a copy, or choose another registry"))
 }
 
 fn check(info: &RegisterInfo) -> Result<()> {

@@ -28,6 +28,19 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// Whether a folder holds a registry, so that one who only reads need not make an empty one.
+    ///
+    /// ```
+    /// use prompt_registry::Registry;
+    /// let dir = tempfile::tempdir().unwrap();
+    /// assert!(!Registry::exists(dir.path()));
+    /// Registry::open(dir.path()).unwrap();
+    /// assert!(Registry::exists(dir.path()));
+    /// ```
+    pub fn exists(folder: impl AsRef<Path>) -> bool {
+        AsyncRegistry::exists(folder)
+    }
+
     /// Opens the registry at a location, and makes it where there is none.
     ///
     /// A folder that can be read but not written is opened for reading (see [`read_only`](Self::read_only)).
@@ -160,7 +173,7 @@ impl Registry {
     }
 
     /// Removes artifacts that no version refers to, and what writers that died left behind, where they are older
-    /// than `grace`. It may run while others register: what they need stays or comes back, and a half-written
+    /// than `grace`. It may run while others register: what a version needs stays at its place, and a half-written
     /// folder is left alone for an hour at least.
     ///
     /// # Errors

@@ -48,6 +48,17 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Keeps others from registering and from sweeping until the transaction ends. Taken before the lock of a
+    /// name.
+    pub(crate) async fn hold_artifacts(&mut self) -> Result<()> {
+        // The one row that every registry has.
+        sqlx::query("UPDATE registry_schema SET version = version WHERE id = 1")
+            .execute(&mut *self.connection)
+            .await
+            .map_err(|e| self.db.failed("write", e))?;
+        Ok(())
+    }
+
     /// Adds a version and says so in the log.
     pub(crate) async fn insert(&mut self, version: &Version, note: &ChangeNote) -> Result<()> {
         sqlx::query(

@@ -28,6 +28,9 @@ pub(crate) use sweep::{Candidate, Leaving};
 const INCOMING: &str = ".incoming-";
 const LEAVING: &str = ".leaving-";
 
+/// How often a writer tries to put its folder in place while others write and sweep the same model.
+const TRIES: u32 = 16;
+
 /// The folder of all artifacts.
 #[derive(Debug, Clone)]
 pub(crate) struct ArtifactStore {
@@ -76,9 +79,11 @@ impl ArtifactStore {
         }
         let shelf = self.root.join(artifact.digest.prefix());
         fs::create_dir_all(&shelf).map_err(|e| Error::io("create", &shelf, e))?;
-        if let Err(e) = fs::rename(fresh, target) {
-            // A folder cannot be renamed over a full one.
-            if !target.exists() {
+        let mut tries = 0;
+        while let Err(e) = fs::rename(fresh, target) {
+            tries += 1;
+            // A folder cannot be renamed over a full one; other writers and sweeps may come in between.
+            if !is_occupied(&e) || tries == TRIES {
                 return Err(Error::io("put in place", target, e));
             }
             if self.verify(&artifact.digest).is_ok() {
@@ -86,9 +91,12 @@ impl ArtifactStore {
                 let _ = fs::remove_dir_all(fresh);
                 return Ok(());
             }
-            let aside = self.root.join(unique(&format!("{LEAVING}{}-", artifact.digest.as_str())));
-            fs::rename(target, &aside).map_err(|e| Error::io("replace", target, e))?;
-            fs::rename(fresh, target).map_err(|e| Error::io("put in place", target, e))?;
+            // Damaged: named so that no sweep puts it back.
+            let aside = self.root.join(unique(INCOMING));
+            match fs::rename(target, &aside) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::io("replace", target, e)),
+                _ => {}
+            }
             let _ = fs::remove_dir_all(&aside);
         }
         sync_folder(&shelf);
@@ -118,6 +126,14 @@ impl ArtifactStore {
         }
         Ok(found.bundle)
     }
+}
+
+/// Whether a rename failed because something is at its target.
+fn is_occupied(error: &std::io::Error) -> bool {
+    use ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory, PermissionDenied};
+    // Windows says that access is denied.
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
+        || cfg!(windows) && error.kind() == PermissionDenied
 }
 
 /// Writes files into a new folder and makes them durable.

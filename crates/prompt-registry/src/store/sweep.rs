@@ -1,9 +1,10 @@
 //! Removing what no version refers to, also while others register.
 //!
-//! A sweep sets a folder aside by renaming it, looks into the database *after* that, and puts the folder back
-//! when a version has come to refer to it. A registration looks for its folder *after* its row is committed,
-//! and writes it again when it was set aside. Whatever the order of these four steps, a version that exists has
-//! its artifact.
+//! A sweep and a registration never decide at the same time: each does so in a transaction that holds the same
+//! lock. A sweep counts the versions that refer to a folder and, when there are none, sets it aside by renaming
+//! it; a registration makes sure that its folder is there, written again where a sweep was faster, and adds its
+//! row. So what a version refers to is at its place from the moment the version can be seen. What was set aside
+//! is removed after the transaction.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -48,6 +49,16 @@ pub(crate) struct Leaving {
 }
 
 impl ArtifactStore {
+    /// Whether it holds no artifact.
+    pub(crate) fn is_empty(&self) -> Result<bool> {
+        for (_, shelf) in entries(&self.root)? {
+            if entries(&shelf)?.iter().any(|(name, _)| Digest::parse(name).is_some()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Everything older than `grace` at the time `now_ms`, in the order of names.
     pub(crate) fn candidates(&self, now_ms: i64, grace: Duration) -> Result<Vec<Candidate>> {
         let grace = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
@@ -93,12 +104,12 @@ impl ArtifactStore {
         }
     }
 
-    /// Puts an artifact back that a version refers to after all.
+    /// Puts an artifact back that a version refers to.
     pub(crate) fn put_back(&self, leaving: &Leaving) -> Result<()> {
         let target = self.folder(&leaving.digest);
         match fs::rename(&leaving.path, &target) {
             Ok(()) => Ok(()),
-            // The registration that refers to it has written it again.
+            // Its registration has written it again.
             Err(_) if target.exists() => remove(&leaving.path),
             Err(e) => Err(Error::io("put back", &target, e)),
         }

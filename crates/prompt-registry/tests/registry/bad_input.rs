@@ -88,6 +88,39 @@ fn a_damaged_database() {
 }
 
 #[test]
+fn artifacts_without_their_database_are_no_empty_registry() {
+    let bench = Bench::new();
+    let registry = bench.with_versions("m", 1);
+    let artifact = registry.resolve(&at("m")).unwrap();
+    drop(registry);
+    let file = bench.folder().join("registry.db");
+    let copy = fs::read(&file).unwrap();
+    fs::write(&file, []).unwrap();
+    let error = refused(bench.folder());
+    assert!(matches!(error, Error::Parse { .. }), "{error}");
+    let expected = "registry.db: the database is damaged: it is empty, but there are artifacts; \
+                    restore it from a copy, or choose another registry";
+    assert!(error.to_string().ends_with(expected), "{error}");
+    assert_eq!(fs::metadata(&file).unwrap().len(), 0, "it was not touched");
+    fs::remove_file(&file).unwrap();
+    let error = refused(bench.folder()).to_string();
+    assert!(error.contains("registry.db: the database is missing, but there are artifacts"), "{error}");
+    assert!(!Registry::exists(bench.folder()) && artifact.is_dir());
+    fs::write(&file, copy).unwrap();
+    assert_eq!(bench.open().load(&at("m")).unwrap().root.get_meta::<f64>().unwrap(), 1.0);
+}
+
+#[test]
+fn an_empty_database_without_artifacts_is_a_new_registry() {
+    let bench = Bench::new();
+    fs::create_dir(bench.folder()).unwrap();
+    assert!(!Registry::exists(bench.folder()));
+    fs::write(bench.folder().join("registry.db"), []).unwrap();
+    assert!(bench.open().names().unwrap().is_empty());
+    assert!(Registry::exists(bench.folder()));
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let bench = Bench::new();
     drop(bench.with_versions("m", 1));

@@ -125,36 +125,44 @@ fn processes_get_different_numbers() {
 fn a_sweep_without_grace_never_takes_what_a_version_needs() {
     let bench = Bench::new();
     let folder = bench.model(1.0);
-    let rounds = 25;
+    let (names, rounds) = (["a", "b"], 15);
     let (registering, sweeping) = (bench.open(), bench.open());
-    // A second from now every artifact is old enough, and no writer.
-    bench.clock.set(now_ms() + 1_000);
+    // Half an hour from now every artifact is old enough, and no writer.
+    bench.clock.set(now_ms() + 1_800_000);
     let done = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let sweeper = scope.spawn(|| {
             let mut taken = 0;
-            while !done.load(Ordering::SeqCst) {
+            loop {
+                // The last sweep begins when the last version is gone.
+                let last = done.load(Ordering::SeqCst);
                 taken += sweeping.gc(Duration::ZERO).unwrap().artifacts.len();
+                if last {
+                    return taken;
+                }
             }
-            taken
         });
-        for _ in 0..rounds {
-            // The same model again and again: found in the store, and up for sweeping, at the same moment.
-            let work = || -> prompt_core::Result<()> {
-                let version = registering.register("m", &folder, RegisterInfo::default())?;
+        // The same model again and again: found in the store, and up for sweeping, at the same moment.
+        let work = |name: &str| -> prompt_core::Result<()> {
+            for _ in 0..rounds {
+                let version = registering.register(name, &folder, RegisterInfo::default())?;
+                registering.resolve(&version.reference())?;
                 registering.load(&version.reference())?;
                 registering.delete(&version.reference(), &note("next"))?;
-                Ok(())
-            };
-            let outcome = work();
-            if outcome.is_err() {
-                done.store(true, Ordering::SeqCst);
             }
+            Ok(())
+        };
+        let workers = names.map(|name| scope.spawn(move || work(name)));
+        let outcomes = workers.map(|w| w.join().unwrap());
+        done.store(true, Ordering::SeqCst);
+        for outcome in outcomes {
             outcome.unwrap();
         }
-        done.store(true, Ordering::SeqCst);
         sweeper.join().unwrap()
     });
     assert!(taken > 0, "the sweep had something to take");
-    assert_eq!(registering.history("m").unwrap().len(), 2 * rounds);
+    for name in names {
+        assert_eq!(registering.history(name).unwrap().len(), 2 * rounds);
+    }
+    assert!(sweeping.gc(Duration::ZERO).unwrap().artifacts.is_empty(), "the last sweep took all");
 }
