@@ -4,6 +4,7 @@ mod asynchronous;
 mod blocking;
 mod change;
 mod clock;
+mod folder;
 mod id;
 mod location;
 mod log;
