@@ -65,7 +65,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What the labels mean: security, intent, chat or text.
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "text", conflicts_with = "config")]
     pub(crate) task: String,
     /// The learner (the task's default otherwise).
     #[arg(long, value_name = "NAME")]
@@ -77,10 +77,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
     /// The field that holds the text.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
     /// The seed.
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 42, conflicts_with = "config")]
     pub(crate) seed: u64,
     /// Stop at the first bad line.
     #[arg(long)]
@@ -102,7 +102,13 @@ pub(crate) struct Train {
 #[derive(Args, Clone)]
 pub(crate) struct RegistryPlace {
     /// The registry's folder.
-    #[arg(long = "registry", value_name = "DIR", env = "PROMPT_REGISTRY", default_value = "out/registry")]
+    #[arg(
+        long = "registry",
+        global = true,
+        value_name = "DIR",
+        env = "PROMPT_REGISTRY",
+        default_value = "out/registry"
+    )]
     pub(crate) place: PathBuf,
 }
 
@@ -114,14 +120,14 @@ pub(crate) struct Evaluate {
     /// Labelled data.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// Which rows: train, validation, test or all (test rows where the data has splits, all otherwise).
+    /// Which rows: train, validation, test or all (test rows where the data has some, else validation rows, else all).
     #[arg(long, value_enum)]
     pub(crate) split: Option<SplitChoice>,
     /// The field that holds the label.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
     /// The field that holds the text.
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
     /// Print one JSON object with scikit-learn's names.
     #[arg(long)]
@@ -155,9 +161,9 @@ pub(crate) struct Predict {
     /// Where to write; `-` is standard output.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// The form of the output.
-    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
-    pub(crate) format: Format,
+    /// The form of the output (CSV where the output's name ends in .csv, JSON lines otherwise).
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
     /// The field that holds the text.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) text_field: Option<String>,
@@ -202,7 +208,7 @@ pub(crate) enum DataCommand {
         /// The file.
         file: PathBuf,
         /// The field that holds the text.
-        #[arg(long, value_name = "COLUMN")]
+        #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
         text: Option<String>,
         /// The field that holds the label.
         #[arg(long, value_name = "COLUMN")]

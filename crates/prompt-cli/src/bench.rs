@@ -20,6 +20,7 @@ use prompt_models::select::{FoldStore, Metric, Search, expand};
 use serde_json::{Value, json};
 
 use crate::args::{Bench, BenchCommand};
+use crate::out::outln;
 
 /// One data set and what a good model reaches on it.
 struct Set {
@@ -67,13 +68,20 @@ pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
     let ctx = FitContext::new(42).with_cancel(stop.clone());
     let mut rows = Vec::new();
     if !json {
-        println!(
+        outln!(
             "word (1,2) and char_wb (2,4) TF-IDF, 20,000 columns each, linear SVM; C chosen without the scored rows"
-        );
-        println!(
+        )?;
+        outln!(
             "{:<16} {:<10} {:<9} {:>7} {:>7} {:>8}  {:<10} {:>7}",
-            "data", "scored on", "metric", "value", "bar", "", "chosen", "s"
-        );
+            "data",
+            "scored on",
+            "metric",
+            "value",
+            "bar",
+            "",
+            "chosen",
+            "s"
+        )?;
     }
     for set in SETS.iter().filter(|s| wanted(s.name)) {
         let started = Instant::now();
@@ -82,7 +90,7 @@ pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
             rows.push(row.to_json(set, started.elapsed().as_secs_f64()));
         } else {
             let verdict = if row.value >= set.bar { "reached" } else { "MISSED" };
-            println!(
+            outln!(
                 "{:<16} {:<10} {:<9} {:>7.4} {:>7.3} {verdict:>8}  {:<10} {:>7.1}",
                 set.name,
                 row.scored_on,
@@ -91,7 +99,7 @@ pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
                 set.bar,
                 format!("C = {}", row.chosen),
                 started.elapsed().as_secs_f64()
-            );
+            )?;
         }
     }
     if wanted("families") {
@@ -99,7 +107,7 @@ pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
         rows.extend(found);
     }
     if *json {
-        println!("{}", Value::from(rows));
+        outln!("{}", Value::from(rows))?;
     }
     Ok(ExitCode::SUCCESS)
 }

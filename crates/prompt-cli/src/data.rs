@@ -10,9 +10,7 @@ use prompt_models::data::validate::{Quality, Schema, Severity};
 use prompt_models::data::write::WriteOptions;
 
 use crate::args::{Data, DataCommand};
-
-/// How many bad lines are shown one by one.
-const SHOWN: usize = 20;
+use crate::out::{bad_lines, outln, print};
 
 pub(crate) fn run(args: &Data) -> Result<ExitCode> {
     match &args.command {
@@ -33,15 +31,9 @@ pub(crate) fn run(args: &Data) -> Result<ExitCode> {
                 Quality::default().report(&loaded.dataset, &schema, &loaded.bad, &FitContext::default())?;
             if *json {
                 let bad: Vec<String> = loaded.bad.iter().map(ToString::to_string).collect();
-                println!("{}", serde_json::json!({ "file": file, "bad_lines": bad, "quality": report }));
+                outln!("{}", serde_json::json!({ "file": file, "bad_lines": bad, "quality": report }))?;
             } else {
-                for error in loaded.bad.iter().take(SHOWN) {
-                    println!("{error}");
-                }
-                if loaded.bad.len() > SHOWN {
-                    println!("… and {} more bad lines", loaded.bad.len() - SHOWN);
-                }
-                println!("{report}");
+                print(&format!("{}{report}\n", bad_lines(&loaded.bad)))?;
             }
             let wrong = !loaded.bad.is_empty() || report.worst() >= Some(Severity::Error);
             Ok(if wrong && *strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -11,6 +11,7 @@ use prompt_models::metrics::{
 use serde_json::Value;
 
 use crate::args::{Evaluate, SplitChoice};
+use crate::out::{bad_lines, outln};
 
 pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     let model = crate::model::open(&args.model, &args.registry.place)?;
@@ -22,9 +23,7 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
         fields.label = target.as_str().into();
     }
     let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
-    for error in loaded.bad.iter().take(10) {
-        eprintln!("{error}");
-    }
+    eprint!("{}", bad_lines(&loaded.bad));
     let (rows, which) = choose(args.split, &loaded.dataset)?;
     let data = loaded.dataset.select(&rows);
     let texts = data.texts();
@@ -59,14 +58,14 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     if args.json {
         numbers["bad_lines"] = Value::from(loaded.bad.len());
         numbers["split"] = Value::from(which);
-        println!("{numbers}");
+        outln!("{numbers}")?;
     } else {
-        println!(
+        outln!(
             "{} on {which} of {} ({} rows)\n\n{text}",
             model.manifest.name,
             args.data.display(),
             data.len()
-        );
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,6 +90,8 @@ fn choose(
         Some(SplitChoice::Validation) => of(Split::Validation),
         Some(SplitChoice::Test) => of(Split::Test),
         None if !data.rows_of(Split::Test).is_empty() => of(Split::Test),
+        // Rows that a model may have been fitted on say little about it.
+        None if !data.rows_of(Split::Validation).is_empty() => of(Split::Validation),
         Some(SplitChoice::All) | None => Ok(((0..data.len()).collect(), "all rows")),
     }
 }

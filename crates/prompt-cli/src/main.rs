@@ -8,6 +8,7 @@ mod data;
 mod evaluate;
 mod metrics;
 mod model;
+mod out;
 mod predict;
 mod progress;
 mod registry;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global();
     }
     let result = match arguments.command {
-        args::Command::Run(a) => run::run(&a, &stop),
+        args::Command::Run(a) => run::run(&a, arguments.threads, &stop),
         args::Command::Train(a) => train::run(&a, &stop),
         args::Command::Evaluate(a) => evaluate::run(&a),
         args::Command::Predict(a) => predict::run(&a, &stop),

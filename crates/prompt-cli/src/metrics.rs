@@ -7,6 +7,7 @@ use prompt_models::core::{Classes, Dense, Error, Result};
 use prompt_models::metrics::{ClassificationReport, RegressionReport};
 
 use crate::args::Metrics;
+use crate::out::outln;
 
 pub(crate) fn run(args: &Metrics) -> Result<ExitCode> {
     let table = Columns::read(&args.file)?;
@@ -17,7 +18,7 @@ pub(crate) fn run(args: &Metrics) -> Result<ExitCode> {
         let report = classification(&table)?;
         (serde_json::to_string(&report), report.to_string())
     };
-    println!("{}", if args.json { json.unwrap_or_default() } else { text });
+    outln!("{}", if args.json { json.unwrap_or_default() } else { text })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -18,11 +18,12 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
     if let Some(text) = &args.text_field {
         fields.text = text.as_str().into();
     }
+    let format = args.format.unwrap_or_else(|| format_of(&args.output));
     let options = ScoreOptions { fields, strict: args.strict, max_line_bytes: args.max_line_bytes };
     let line = args.text.as_ref().map(|text| serde_json::json!({ "text": text }).to_string());
     let score = |out: &mut dyn Write| -> Result<ScoreSummary> {
         let mut out = out;
-        match (&line, &args.input, args.format) {
+        match (&line, &args.input, format) {
             (Some(line), _, Format::Jsonl) => score_jsonl(
                 Path::new("<text>"),
                 line.as_bytes(),
@@ -52,9 +53,19 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         score(&mut BufWriter::new(std::io::stdout().lock()))?
     } else {
         let mut file = AtomicFile::create(&args.output)?;
-        let summary = score(&mut file)?;
-        file.commit()?;
-        summary
+        match score(&mut file) {
+            Ok(summary) => {
+                file.commit()?;
+                summary
+            }
+            // What could not be written is not worth keeping; what was scored before the input failed is.
+            Err(error @ Error::Io { action: "write", .. }) => return Err(error),
+            Err(error) => {
+                file.commit()?;
+                eprintln!("what was scored before is kept in {}", args.output.display());
+                return Err(error);
+            }
+        }
     };
     if summary.bad > 0 {
         eprintln!(
@@ -64,6 +75,12 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         );
     }
     Ok(if summary.scored == 0 && summary.bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The form of the output by its name.
+fn format_of(output: &Path) -> Format {
+    let csv = output.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if csv { Format::Csv } else { Format::Jsonl }
 }
 
 /// Whether a file is JSON lines by its name; standard input is.

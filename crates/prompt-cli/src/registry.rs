@@ -6,9 +6,11 @@ use prompt_models::core::{Error, Result};
 use prompt_registry::{ChangeNote, Filter, ModelName, ModelRef, RegisterInfo, Registry, Stage, Version};
 
 use crate::args::{Registry as Arguments, RegistryCommand};
+use crate::out::outln;
 
 pub(crate) fn run(args: &Arguments) -> Result<ExitCode> {
     let place = &args.place.place;
+    // A folder that is no registry stays as it is unless a model is registered in it.
     let makes_one = matches!(args.command, RegistryCommand::Register { .. });
     if !makes_one && !place.exists() {
         return Err(Error::input(
@@ -22,48 +24,53 @@ pub(crate) fn run(args: &Arguments) -> Result<ExitCode> {
             let filter = Filter { name: name.clone().map(ModelName::new).transpose()?, ..Filter::default() };
             let versions = registry.list(&filter)?;
             if *json {
-                println!("{}", serde_json::to_string(&versions).unwrap_or_default());
+                outln!("{}", serde_json::to_string(&versions).unwrap_or_default())?;
             } else {
-                list(&versions);
+                list(&versions)?;
             }
         }
         RegistryCommand::Register { name, dir, description } => {
             let info =
                 RegisterInfo { description: description.clone(), by: who(), ..RegisterInfo::default() };
-            println!("registered {}", registry.register(name, dir, info)?.reference());
+            outln!("registered {}", registry.register(name, dir, info)?.reference())?;
         }
         RegistryCommand::Promote { model, stage, reason } => {
             let model: ModelRef = model.parse()?;
             let stage: Stage = stage.parse()?;
             let version = registry.promote(&model, stage, &ChangeNote::new(who(), reason))?;
-            println!("{} is now {}", version.reference(), version.stage);
+            outln!("{} is now {}", version.reference(), version.stage)?;
         }
         RegistryCommand::Rollback { name, to, reason } => {
             let version = registry.rollback(name, *to, &ChangeNote::new(who(), reason))?;
-            println!("{} is now {}", version.reference(), version.stage);
+            outln!("{} is now {}", version.reference(), version.stage)?;
         }
         RegistryCommand::History { name } => {
             for entry in registry.history(name)? {
-                println!("{entry}");
+                outln!("{entry}")?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(versions: &[Version]) {
+fn list(versions: &[Version]) -> Result<()> {
     if versions.is_empty() {
-        println!("no models are registered");
-        return;
+        outln!("no models are registered")?;
+        return Ok(());
     }
-    println!(
+    outln!(
         "{:<24} {:>7}  {:<10}  {:<9}  {:>9}  {:>9}  description",
-        "name", "version", "stage", "task", "f1_macro", "KiB"
-    );
+        "name",
+        "version",
+        "stage",
+        "task",
+        "f1_macro",
+        "KiB"
+    )?;
     for v in versions {
         let f1 = v.metrics.get("f1_macro").map_or("–".to_owned(), |f| format!("{f:.4}"));
         let synthetic = if v.synthetic { " (synthetic data)" } else { "" };
-        println!(
+        outln!(
             "{:<24} {:>7}  {:<10}  {:<9}  {:>9}  {:>9}  {}{synthetic}",
             v.name.as_str(),
             v.version,
@@ -72,8 +79,9 @@ fn list(versions: &[Version]) {
             f1,
             v.bytes / 1024,
             v.description
-        );
+        )?;
     }
+    Ok(())
 }
 
 /// The person at the keyboard, as far as the system tells.

@@ -12,6 +12,7 @@ use prompt_registry::{RegisterInfo, Registry};
 use serde_json::Value;
 
 use crate::args::Train;
+use crate::out::{bad_lines, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
@@ -46,12 +47,7 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
         .or(configured)
         .ok_or_else(|| Error::input("the configuration names no data file", "name one with --data"))?;
     let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&path)?;
-    for error in loaded.bad.iter().take(10) {
-        eprintln!("{error}");
-    }
-    if loaded.bad.len() > 10 {
-        eprintln!("… and {} more bad lines", loaded.bad.len() - 10);
-    }
+    eprint!("{}", bad_lines(&loaded.bad));
 
     let progress = Arc::new(Progress::new(args.json));
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
@@ -59,6 +55,9 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
     let trained = train(&recipe, &loaded.dataset, &TrainOptions::default(), &ctx);
     progress.finish();
     let trained = trained?;
+    if !trained.cleaned.removed.is_empty() {
+        eprintln!("repeated texts: {}", trained.cleaned);
+    }
     let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
     let version = match &args.register {
         Some(name) => {
@@ -68,12 +67,13 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
         None => None,
     };
     if args.json {
-        println!(
+        outln!(
             "{}",
             serde_json::json!({
                 "model": trained.manifest.name,
                 "out": args.out,
                 "train_rows": trained.train_rows,
+                "removed_rows": trained.cleaned.removed.len(),
                 "params": trained.manifest.params,
                 "chosen": trained.chosen,
                 "validation": trained.validation,
@@ -81,24 +81,24 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
                 "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
                 "registered": version.map(|v| v.reference().to_string()),
             })
-        );
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
+    outln!(
         "{} on {} rows in {:.2} s, saved in {}",
         manifest.name,
         trained.train_rows,
         trained.fit_seconds,
         args.out.display()
-    );
+    )?;
     for (name, value) in &trained.chosen {
-        println!("chosen on the validation rows: {name} = {value}");
+        outln!("chosen on the validation rows: {name} = {value}")?;
     }
     if let Some(report) = &trained.validation {
-        println!("\non {}:\n{report}", trained.measured_on);
+        outln!("\non {}:\n{report}", trained.measured_on)?;
     }
     if let Some(version) = version {
-        println!("registered as {}", version.reference());
+        outln!("registered as {}", version.reference())?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,9 @@ use prompt_core::{
     Result, Scorer, Subset, Target, TextMap, Texts, map_texts, predict,
 };
 use prompt_data::sanitise::Sanitiser;
+use prompt_data::split::{Parts, given};
 use prompt_data::synth::SECURITY_CLASSES;
-use prompt_data::{Dataset, Fields, Split};
+use prompt_data::{CleanReport, Cleaner, Dataset, Fields};
 use prompt_metrics::{ClassificationReport, Confusion};
 use serde_json::Value;
 
@@ -152,6 +153,8 @@ pub struct Trained {
     pub measured_on: &'static str,
     /// Rows it was fitted on.
     pub train_rows: usize,
+    /// Which rows were left out first: those whose text another row has, of the training rows before others.
+    pub cleaned: CleanReport,
     /// Seconds of fitting, the search included.
     pub fit_seconds: f64,
 }
@@ -162,20 +165,27 @@ pub struct Trained {
 /// fitted on training rows alone, so that what was measured is what is saved.
 ///
 /// # Errors
-/// Rows without labels, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
+/// Rows without labels, splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
 pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitContext) -> Result<Trained> {
     let started = Instant::now();
-    let rows = |split: Split| if data.has_splits() { data.rows_of(split) } else { Vec::new() };
-    let train_rows = if data.has_splits() { rows(Split::Train) } else { (0..data.len()).collect() };
+    let (data, cleaned) = Cleaner::default().clean(data, ctx)?;
+    let data = &data;
+    let parts =
+        given(data)?.unwrap_or_else(|| Parts { train: (0..data.len()).collect(), ..Parts::default() });
+    let train_rows = parts.train;
     if train_rows.is_empty() {
-        return Err(Error::input(
-            format!("{} has no training rows", data.origin()),
-            "mark rows with split = \"train\", or leave the split field out",
-        ));
+        return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
     let labels = data.labels()?;
     let classes = recipe.classes(&labels)?;
     let y = Target::labels_among(&labels, &classes)?;
+    let first = labels[train_rows[0]];
+    if train_rows.iter().all(|&row| labels[row] == first) {
+        return Err(Error::input(
+            format!("the training rows of {} have a single class, `{first}`", data.origin()),
+            "give rows of at least two classes",
+        ));
+    }
 
     let sanitiser: Option<Arc<dyn TextMap>> = match &recipe.sanitiser {
         Some(params) => {
@@ -193,7 +203,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         recipe.features.union().fit_transform(&Subset::new(&*texts, &train_rows), &(), ctx)?;
     let y_train = y.select(&train_rows);
 
-    let (held_out, measured_on) = match (rows(Split::Validation), rows(Split::Test)) {
+    let (held_out, measured_on) = match (parts.validation, parts.test) {
         (validation, _) if !validation.is_empty() => (validation, "validation rows"),
         (_, test) => (test, "test rows"),
     };
@@ -257,6 +267,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         validation,
         measured_on,
         train_rows: train_rows.len(),
+        cleaned,
         fit_seconds: started.elapsed().as_secs_f64(),
     })
 }

@@ -15,6 +15,8 @@ use prompt_models::prelude::ComplementNb;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::out::outln;
+
 /// Which sources belong together. A source that no family names is a family of its own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,10 +35,10 @@ pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> R
     })?;
     let data = super::read(folder, "prompt_security/data.jsonl.gz")?;
     if !json {
-        println!(
+        outln!(
             "\nprompt_security, one source family left out at a time, all its rows predicted, pooled macro-F1:"
-        );
-        println!("{:<34} {:>16} {:>18}", "", "strict families", "minimal families");
+        )?;
+        outln!("{:<34} {:>16} {:>18}", "", "strict families", "minimal families")?;
     }
     let groupings = [&families.families, &families.minimal_families].map(|f| group(&data, f));
     let mut rows = Vec::new();
@@ -52,16 +54,16 @@ pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> R
                 "strict_families": count(&groupings[0]), "minimal_families": count(&groupings[1]),
             }));
         } else {
-            println!("{:<34} {:>16.4} {:>18.4}", method.name, values[0], values[1]);
+            outln!("{:<34} {:>16.4} {:>18.4}", method.name, values[0], values[1])?;
         }
     }
     if !json {
-        println!(
+        outln!(
             "({} strict and {} minimal families; {})",
             count(&groupings[0]),
             count(&groupings[1]),
             file.display()
-        );
+        )?;
     }
     Ok(rows)
 }

@@ -26,21 +26,25 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Reads a JSON object.
     pub(super) fn parse(line: &'a [u8], writer: &RecordWriter<'_>) -> Result<Self> {
-        let read = || -> Option<Self> {
-            let fields = serde_json::from_slice::<RawFields<'a>>(line).ok()?.0;
-            let names = writer.fields.text.names();
-            let raw = names.iter().find_map(|n| fields.iter().find(|(k, _)| k == n)).map(|(_, raw)| *raw)?;
-            let text = serde_json::from_str::<BorrowedStr<'a>>(raw.get()).ok()?.0;
-            Some(Self { text, fields })
+        let explained = || match writer.explain.extract(line, &mut String::new()) {
+            Err(error) => error,
+            Ok(_) => Error::parse("<line>", None, None, "not a JSON object with a text", "one object a line"),
         };
-        match read() {
-            Some(record) => Ok(record),
-            // The slow path finds out what is wrong and says it well.
-            None => {
-                let mut scratch = String::new();
-                writer.explain.extract(line, &mut scratch)?;
-                Err(Error::parse("<line>", None, None, "not a JSON object with a text", "one object a line"))
+        let Ok(RawFields(fields)) = serde_json::from_slice::<RawFields<'a>>(line) else {
+            return Err(explained());
+        };
+        let names = writer.fields.text.names();
+        // Readers disagree on which of two equal keys counts; what one of them scores, another would act on.
+        for name in names.iter().chain(writer.fields.label.names()) {
+            if fields.iter().filter(|(key, _)| key == name).count() > 1 {
+                let what = format!("field `{name}` is there twice");
+                return Err(Error::parse("<line>", None, None, what, "write it once"));
             }
+        }
+        let raw = names.iter().find_map(|n| fields.iter().find(|(k, _)| k == n)).map(|(_, raw)| *raw);
+        match raw.map(|raw| serde_json::from_str::<Option<BorrowedStr<'a>>>(raw.get())) {
+            Some(Ok(text)) => Ok(Self { text: text.map_or(Cow::Borrowed(""), |t| t.0), fields }),
+            _ => Err(explained()),
         }
     }
 }
@@ -107,8 +111,10 @@ impl<'m> RecordWriter<'m> {
     /// Appends the record's line.
     pub(super) fn write(&self, record: &Record<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
+        let labels = self.fields.label.names();
+        let label = labels.iter().find(|n| record.fields.iter().any(|(k, _)| k == *n));
         for (name, raw) in &record.fields {
-            self.write_field(name, raw.get(), out);
+            self.write_field(name, raw.get(), label.is_some_and(|l| name == l), out);
         }
         self.write_scores(&record.text, scratch, out)
     }
@@ -122,25 +128,21 @@ impl<'m> RecordWriter<'m> {
     ) -> Result<()> {
         out.push(b'{');
         let quoted = |s: &str| serde_json::to_string(s).unwrap_or_default();
-        self.write_field("text", &quoted(&example.text), out);
+        self.write_field("text", &quoted(&example.text), false, out);
         if let Some(label) = &example.label {
-            self.write_field(
-                self.fields.label.names().first().map_or("label", String::as_str),
-                &quoted(label),
-                out,
-            );
+            self.write_field("label", &quoted(label), true, out);
         }
         if let Some(target) = example.target {
-            self.write_field("target", &target.to_string(), out);
+            self.write_field("target", &target.to_string(), false, out);
         }
         if let Some(source) = &example.source {
-            self.write_field("source", &quoted(source), out);
+            self.write_field("source", &quoted(source), false, out);
         }
         if let Some(split) = example.split {
-            self.write_field("split", &quoted(split.name()), out);
+            self.write_field("split", &quoted(split.name()), false, out);
         }
         for (name, raw) in example.extra.iter() {
-            self.write_field(name, raw, out);
+            self.write_field(name, raw, false, out);
         }
         self.write_scores(&example.text, scratch, out)
     }
@@ -187,8 +189,9 @@ impl<'m> RecordWriter<'m> {
         self.model.scorer.heads().first().and_then(|h| h.output.classes())
     }
 
-    fn write_field(&self, name: &str, raw: &str, out: &mut Vec<u8>) {
-        let name = if self.fields.label.names().iter().any(|n| n == name) {
+    /// Appends a field of the input, on one line; `is_label` for the one field that holds the label.
+    fn write_field(&self, name: &str, raw: &str, is_label: bool, out: &mut Vec<u8>) {
+        let name = if is_label {
             "true_label"
         } else if OWN.contains(&name) {
             return;
@@ -201,7 +204,12 @@ impl<'m> RecordWriter<'m> {
         // Writing to a vector cannot fail.
         let _ = serde_json::to_writer(&mut *out, name);
         out.push(b':');
-        out.extend_from_slice(raw.as_bytes());
+        // A line break between the tokens of a value would end the output's line; inside a string there is none.
+        if raw.contains(['\n', '\r']) {
+            write_on_one_line(raw, out);
+        } else {
+            out.extend_from_slice(raw.as_bytes());
+        }
     }
 
     fn write_scores(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
@@ -236,6 +244,22 @@ impl<'m> RecordWriter<'m> {
             out.push(b'\n');
             Ok(())
         })
+    }
+}
+
+/// Appends JSON without the white space between its tokens; numbers and the order of keys stay as they were written.
+fn write_on_one_line(raw: &str, out: &mut Vec<u8>) {
+    let (mut in_string, mut escaped) = (false, false);
+    for &byte in raw.as_bytes() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+        } else if byte.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = byte == b'"';
+        }
+        out.push(byte);
     }
 }
 
