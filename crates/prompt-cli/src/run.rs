@@ -5,18 +5,28 @@ use std::sync::Arc;
 
 use prompt_models::core::{CancelToken, FitContext, Result};
 use prompt_models::experiment::{Experiment, ExperimentConfig, ExperimentResults, ModelResult};
-use prompt_registry::{RegisterInfo, Registry};
+use prompt_registry::{ModelName, RegisterInfo, Registry};
 
 use crate::args::Run;
+use crate::out::print;
 use crate::progress::Progress;
 
-pub(crate) fn run(args: &Run, stop: &CancelToken) -> Result<ExitCode> {
+pub(crate) fn run(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     let mut config = ExperimentConfig::load(&args.config)?;
     if let Some(out) = &args.out {
         config.output.dir.clone_from(out);
     }
     config.output.legacy_names |= args.legacy_names;
-    let registry = config.output.registry.clone();
+    // The command line says it last.
+    config.threads = threads.or(config.threads);
+    // What could not be registered in the end is said before the work, not after it.
+    let registry = match &config.output.registry {
+        Some(place) => {
+            ModelName::new(config.name.as_str())?;
+            Some((place.clone(), Registry::open(place.as_path())?))
+        }
+        None => None,
+    };
     let experiment = Experiment::new(config)?;
     if args.fresh {
         experiment.forget()?;
@@ -26,16 +36,17 @@ pub(crate) fn run(args: &Run, stop: &CancelToken) -> Result<ExitCode> {
     let results = experiment.run(&ctx);
     progress.finish();
     let results = results?;
-    let registered = match (&registry, results.best()) {
-        (Some(place), Some(best)) if !results.cancelled => Some(register(place, &results, best)?),
-        _ => None,
-    };
     if args.json {
-        println!("{}", serde_json::to_string(&results).unwrap_or_default());
+        print(&format!("{}\n", serde_json::to_string(&results).unwrap_or_default()))?;
     } else {
-        print!("{}", results.summary());
-        if let Some(line) = registered {
-            println!("{line}");
+        print(&results.summary())?;
+    }
+    if let (Some((place, registry)), Some(best)) = (&registry, results.best())
+        && !results.cancelled
+    {
+        let line = register(place, registry, &results, best)?;
+        if !args.json {
+            print(&line)?;
         }
     }
     Ok(if results.cancelled {
@@ -48,16 +59,21 @@ pub(crate) fn run(args: &Run, stop: &CancelToken) -> Result<ExitCode> {
 }
 
 /// Registers the winner and says under which name and version.
-fn register(place: &std::path::Path, results: &ExperimentResults, best: &ModelResult) -> Result<String> {
+fn register(
+    place: &std::path::Path,
+    registry: &Registry,
+    results: &ExperimentResults,
+    best: &ModelResult,
+) -> Result<String> {
     let Some(dir) = &best.path else { return Ok(String::new()) };
     let info = RegisterInfo {
         description: format!("{} of experiment {}", best.model, results.name),
         by: "prompt run".into(),
         ..RegisterInfo::default()
     };
-    let version = Registry::open(place)?.register(&results.name, dir, info)?;
+    let version = registry.register(&results.name, dir, info)?;
     Ok(format!(
-        "Registered as {} in {}; put it into production with: prompt registry --registry {} promote {}",
+        "Registered as {} in {}; put it into production with: prompt registry --registry {} promote {}\n",
         version.reference(),
         place.display(),
         place.display(),
