@@ -10,7 +10,6 @@ use crate::out::outln;
 
 pub(crate) fn run(args: &Arguments) -> Result<ExitCode> {
     let place = &args.place.place;
-    // A folder that is no registry stays as it is unless a model is registered in it.
     let makes_one = matches!(args.command, RegistryCommand::Register { .. });
     if !makes_one && !place.exists() {
         return Err(Error::input(
