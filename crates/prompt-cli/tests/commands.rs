@@ -96,11 +96,12 @@ fn ctrl_c_keeps_finished_models_and_the_run_goes_on_from_there() {
     assert!(results.contains("logistic_regression") && results.contains("cancelled"), "{results}");
 
     // The same run again, with less left to do in the slow model so that the test stays short.
-    let before = std::fs::metadata(&done).unwrap().modified().unwrap();
+    let weights = shell.path("out/models/multinomial_nb/model/weights.safetensors");
+    let before = std::fs::metadata(&weights).unwrap().modified().unwrap();
     let again = shell.run(&["run", config]).succeeds();
     assert!(shell.read("out/experiment.log").contains("multinomial_nb: read back from an earlier run"));
     assert_eq!(
-        std::fs::metadata(&done).unwrap().modified().unwrap(),
+        std::fs::metadata(&weights).unwrap().modified().unwrap(),
         before,
         "a finished model is not trained again"
     );
