@@ -193,16 +193,30 @@ pub fn json_object(example: &Example, out: &mut impl Write) -> io::Result<()> {
     if let Some(split) = &example.split {
         field(out, &mut first, "split", split)?;
     }
+    let mut value = Vec::new();
     for (name, raw) in example.extra.iter().filter(|(name, _)| !ROLES.contains(name)) {
         out.write_all(b", ")?;
         serde_json::to_writer(&mut *out, name)?;
         out.write_all(b": ")?;
-        // A value that spanned lines in a JSON list must not break a JSONL line; raw line breaks lie between tokens.
-        for part in raw.split(['\n', '\r']) {
-            out.write_all(part.as_bytes())?;
-        }
+        value.clear();
+        compact_json(raw, &mut value);
+        out.write_all(&value)?;
     }
     out.write_all(b"}")
+}
+
+/// Appends one JSON value as it came but on one line, so that a value that spanned lines in a JSON list does not break
+/// a JSONL line. In valid JSON raw line breaks lie between tokens only, so no value changes.
+///
+/// ```
+/// let mut out = Vec::new();
+/// prompt_data::write::compact_json("{\n  \"k\": \"v\\nw\"\r\n}", &mut out);
+/// assert_eq!(out, b"{  \"k\": \"v\\nw\"}");
+/// ```
+pub fn compact_json(raw: &str, out: &mut Vec<u8>) {
+    for part in raw.split(['\n', '\r']) {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// The names under which roles are written.
