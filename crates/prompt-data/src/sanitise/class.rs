@@ -111,6 +111,20 @@ fn joins(before: Option<char>, after: Option<char>) -> bool {
     }
 }
 
+/// Whether this is a variation selector.
+pub(super) fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether a text starts with the tags of a flag: up to six letters or digits and the tag that ends them.
+pub(super) fn is_flag(text: &str) -> bool {
+    let letters = text
+        .chars()
+        .take_while(|c| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}'))
+        .count();
+    letters <= 6 && text.chars().nth(letters) == Some('\u{e007f}')
+}
+
 /// Whether a variation selector after this selects something.
 fn selects(before: Option<char>) -> bool {
     before.is_some_and(|c| {

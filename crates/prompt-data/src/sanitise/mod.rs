@@ -153,6 +153,7 @@ impl Sanitiser {
         let (mut copied, mut before_copied) = (0, None);
         let mut flag_sequence = false;
         let mut at = 0;
+        let mut last_selects = false;
         while let Some((start, c)) = class::next_suspect(text, at) {
             at = start + c.len_utf8();
             let follows_change = start == copied && copied > 0;
@@ -160,12 +161,20 @@ impl Sanitiser {
             let after = text.get(at..).and_then(|rest| rest.chars().next());
             let verdict = match class::verdict(c, before, after) {
                 // The flags of England, Scotland and Wales are a black flag and tags.
-                Verdict::Drop(Kind::Tag) if before == Some('🏴') || (flag_sequence && follows_change) => {
+                Verdict::Drop(Kind::Tag)
+                    if (before == Some('🏴') && class::is_flag(text.get(start..).unwrap_or_default()))
+                        || (flag_sequence && follows_change) =>
+                {
                     flag_sequence = c != '\u{e007f}';
                     Verdict::Drop(Kind::Joiner)
                 }
+                // One selector selects; a run of them behind one character carries bytes.
+                Verdict::Drop(Kind::Joiner) if class::is_selector(c) && follows_change && last_selects => {
+                    Verdict::Drop(Kind::VariationSelector)
+                }
                 other => other,
             };
+            last_selects = class::is_selector(c);
             let (kind, replacement) = match verdict {
                 Verdict::Drop(kind) if self.wants(kind) => (kind, None),
                 Verdict::Replace(new, kind) if self.wants(kind) => (kind, Some(new)),

@@ -60,6 +60,12 @@ impl KFold {
         let mut fold_of = vec![0; rows];
         if groups.is_some() {
             deal_groups(&units, &totals, k, &mut fold_of);
+            if let Some(fold) = (0..k).find(|fold| !fold_of.contains(fold)) {
+                return Err(Error::input(
+                    format!("fold {} of {k} would hold out no row: the groups are too large", fold + 1),
+                    "take fewer folds, give more data, or let groups be divided",
+                ));
+            }
         } else {
             // One card after the other, class by class: the next class goes on where the last one stopped, so that
             // the folds differ by one row in every class and in all.
@@ -91,7 +97,11 @@ fn deal_groups(units: &[super::assign::Unit], totals: &[usize], k: usize, fold_o
                 })
                 .sum()
         };
-        let best = (0..k).min_by(|&a, &b| growth(a).total_cmp(&growth(b))).unwrap_or(0);
+        // A class's first group grows every fold alike: then the smallest fold takes it.
+        let size = |fold: usize| counts[fold].iter().sum::<usize>();
+        let best = (0..k)
+            .min_by(|&a, &b| growth(a).total_cmp(&growth(b)).then_with(|| size(a).cmp(&size(b))))
+            .unwrap_or(0);
         for (count, more) in counts[best].iter_mut().zip(&unit.classes) {
             *count += more;
         }

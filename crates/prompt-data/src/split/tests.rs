@@ -170,3 +170,19 @@ fn without_a_given_split_the_parts_are_stratified_by_label() {
     let rare = parts.test.iter().filter(|&&row| data.get(row).unwrap().label.as_deref() == Some("rare"));
     assert_eq!(rare.count(), 2);
 }
+
+#[test]
+fn groups_of_many_classes_spread_over_the_folds() {
+    // Ten classes, each one group: ties of the class shares must not all go to the first fold.
+    let classes: Vec<u32> = (0..30).map(|i| i / 3).collect();
+    let folds = KFold::default().folds(3).split(30, None, Some(&classes), Seed::new(1)).unwrap();
+    let sizes: Vec<usize> = folds.iter().map(|f| f.test.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 30);
+    assert!(sizes.iter().all(|n| (9..=12).contains(n)), "{sizes:?}");
+    // Many small classes of single rows: as even as without groups.
+    let classes: Vec<u32> = (0..1650).map(|i| i % 150).collect();
+    let groups: Vec<u32> = (0..1650).collect();
+    let folds = KFold::default().split(1650, Some(&classes), Some(&groups), Seed::new(1)).unwrap();
+    let sizes: Vec<usize> = folds.iter().map(|f| f.test.len()).collect();
+    assert!(sizes.iter().all(|n| (300..=360).contains(n)), "{sizes:?}");
+}

@@ -74,8 +74,8 @@ fn to_io(error: csv::Error) -> io::Error {
 
 /// The cell with a `'` in front when a spreadsheet would take it for a formula.
 pub fn disarm(cell: &str) -> Cow<'_, str> {
-    let formula =
-        cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && !cell.parse::<f64>().is_ok_and(f64::is_finite);
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+        && !cell.parse::<f64>().is_ok_and(f64::is_finite);
     if formula { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
 }
 

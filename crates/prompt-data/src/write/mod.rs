@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(back.get(0).unwrap().text, "'=cmd|' /C calc'!A0");
         assert_eq!(back.get(0).unwrap().target, Some(-0.25));
         assert_eq!(back.get(0).unwrap().extra.get("note").unwrap(), "two\nlines, \"quoted\"");
-        assert_eq!(back.get(0).unwrap().extra.get("n").unwrap(), "{\"a\":[true],\"z\":1}");
+        assert_eq!(back.get(0).unwrap().extra.get("n").unwrap(), "{\"z\":1,\"a\":[true]}");
         assert_eq!(back.get(1).unwrap().split, Some(Split::Test));
         let plain = WriteOptions { guard_formulas: false, ..WriteOptions::default() };
         let (written, back) = round_trip("a.csv.gz", &plain);
