@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::{Error, Result};
 
@@ -13,7 +14,10 @@ pub(crate) const DATABASE: &str = "registry.db";
 
 /// Makes what a registry needs; tells whether the folder can be written.
 pub(crate) fn prepare_folder(folder: &Path, store: &ArtifactStore) -> Result<bool> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    // A name of its own for every call: threads of one process may open the same registry at once.
+    static PROBES: AtomicU64 = AtomicU64::new(0);
+    let number = PROBES.fetch_add(1, Ordering::Relaxed);
+    let probe = folder.join(format!(".probe-{}-{number}", std::process::id()));
     let made = store.create().and_then(|()| {
         fs::write(&probe, [])
             .and_then(|()| fs::remove_file(&probe))
