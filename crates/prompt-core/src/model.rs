@@ -24,7 +24,7 @@ pub enum Task {
 }
 
 /// What a learner takes. Anything it does not take is refused with an error before it sees the data, and
-/// [`checks`](crate::checks) hold every learner to its word.
+/// the examination of feature `checks` holds every learner to its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tags {
     /// Classes or numbers.

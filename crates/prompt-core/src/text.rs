@@ -301,7 +301,7 @@ impl<F: Featurizer + ?Sized> Featurizer for Arc<F> {
     }
 }
 
-/// Gives a [`Featurizer`] its [`Transform`] to a [`Matrix`]. (A blanket impl would stand in the way of chains.)
+/// Gives a [`Featurizer`] its [`Transform`](crate::Transform) to a [`Matrix`]. (A blanket impl would stand in the way of chains.)
 #[macro_export]
 macro_rules! transform_by_featurizing {
     ($fitted:ty) => {
@@ -314,7 +314,7 @@ macro_rules! transform_by_featurizing {
     };
 }
 
-/// Gives a [`TextMap`] its [`Transform`] to `Vec<String>`.
+/// Gives a [`TextMap`] its [`Transform`](crate::Transform) to `Vec<String>`.
 #[macro_export]
 macro_rules! transform_by_mapping {
     ($fitted:ty) => {
