@@ -15,7 +15,7 @@ pub(crate) fn print(text: &str) -> Result<()> {
         .map_err(|e| Error::io("write", "<standard output>", e))
 }
 
-/// [`print`] with a format and a line break.
+/// [`print()`] with a format and a line break.
 macro_rules! outln {
     ($($arg:tt)*) => {
         $crate::out::print(&format!("{}\n", format_args!($($arg)*)))

@@ -1,6 +1,6 @@
 //! Pipelines chosen at run time: text → sanitiser → features side by side → model.
 //!
-//! They are the same [`Chain`](prompt_core::Chain) and [`Union`] that typed code writes with `then` and
+//! They are the same [`Chain`](prompt_core::Chain) and [`Union`](prompt_core::Union) that typed code writes with `then` and
 //! `Union::with`, over boxed parts, so a configured pipeline computes the same bits as the typed one.
 
 mod features;
