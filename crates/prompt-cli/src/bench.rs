@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use prompt_models::core::{
-    CancelToken, Error, FitContext, FitTransform, Result, Subset, Target, Transform, predict,
+    CancelToken, Error, FitContext, FitTransform, Result, Subset, Target, Task, Transform, predict,
 };
 use prompt_models::data::read::ReadOptions;
 use prompt_models::data::split::{Fold, KFold};
@@ -152,7 +152,8 @@ fn measure(set: &Set, folder: &Path, ctx: &FitContext) -> Result<Row> {
     };
     let features = Features::default().union();
     // Decisions alone are scored: probabilities would cost further fits and change none of them.
-    let learner = learners::estimator("linear_svm")?.with_param("calibration", &json!("none"))?;
+    let learner =
+        learners::estimator(Task::Classification, "linear_svm")?.with_param("calibration", &json!("none"))?;
     let values: Vec<Value> = vec![json!(0.5), json!(1.0)];
     let params = expand([("c", values.as_slice())]);
     let points = params.iter().map(|p| learner.with_param("c", &p["c"])).collect::<Result<Vec<_>>>()?;

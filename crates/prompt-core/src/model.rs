@@ -43,6 +43,11 @@ pub struct Tags {
     pub dense: bool,
     /// Takes sparse matrices.
     pub sparse: bool,
+    /// Splits on the categories of dense columns that are marked as such; other learners refuse those and need
+    /// them encoded.
+    pub categorical: bool,
+    /// Neither the origin nor the unit of a column matters to it, so that nothing need be scaled for it.
+    pub scale_free: bool,
 }
 
 impl Tags {
@@ -56,6 +61,8 @@ impl Tags {
         negative: true,
         dense: true,
         sparse: true,
+        categorical: false,
+        scale_free: false,
     };
 
     /// The same for numbers.
@@ -74,6 +81,16 @@ pub trait Model: Persist + Send + Sync {
     /// probabilities that sum to one, or values. Allocates nothing once `scratch` is warm.
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]);
 
+    /// Scores the rows from `first` on, as many as `out` holds. What each row gets is what
+    /// [`score_row`](Self::score_row) gives it; a model that is faster over several rows at once says so here.
+    /// The caller has checked that the matrix has [`n_features`](Self::n_features) columns and those rows.
+    fn score_rows(&self, x: &Matrix, first: usize, scratch: &mut Scratch, out: &mut [f64]) {
+        let width = self.output().width().max(1);
+        for (i, out) in out.chunks_exact_mut(width).enumerate() {
+            self.score_row(x.row(first + i), scratch, out);
+        }
+    }
+
     /// The contribution of column `j` to each output's margin per unit of its value, for linear models.
     fn coefficient(&self, _column: usize, _out: &mut [f64]) -> bool {
         false
@@ -89,6 +106,9 @@ impl<M: Model + ?Sized> Model for Arc<M> {
     }
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         (**self).score_row(row, scratch, out);
+    }
+    fn score_rows(&self, x: &Matrix, first: usize, scratch: &mut Scratch, out: &mut [f64]) {
+        (**self).score_rows(x, first, scratch, out);
     }
     fn coefficient(&self, column: usize, out: &mut [f64]) -> bool {
         (**self).coefficient(column, out)
@@ -114,14 +134,13 @@ pub fn predict(model: &dyn Model, x: &Matrix) -> Result<Prediction> {
     let mut scores = Dense::zeros(x.rows(), width);
     if width > 0 {
         const BLOCK: usize = 256;
-        scores.data_mut().par_chunks_mut(BLOCK * width).enumerate().for_each_init(
-            Scratch::new,
-            |scratch, (block, out)| {
-                for (i, out) in out.chunks_exact_mut(width).enumerate() {
-                    model.score_row(x.row(block * BLOCK + i), scratch, out);
-                }
-            },
-        );
+        scores
+            .data_mut()
+            .par_chunks_mut(BLOCK * width)
+            .enumerate()
+            .for_each_init(Scratch::new, |scratch, (block, out)| {
+                model.score_rows(x, block * BLOCK, scratch, out)
+            });
     }
     Prediction::new(model.output().clone(), scores)
 }
@@ -173,6 +192,15 @@ fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
         }
         Matrix::Sparse(_) if !tags.sparse => {
             return Err(Error::unsupported(who, "sparse matrices", "convert with Matrix::to_dense"));
+        }
+        Matrix::Dense(d) if !tags.categorical => {
+            if let Some(column) = d.categorical().and_then(|levels| levels.iter().position(|n| *n > 0)) {
+                return Err(Error::unsupported(
+                    who,
+                    format!("categories as codes (column `{}`)", d.names().get(column)),
+                    "encode them first, one column for each level",
+                ));
+            }
         }
         _ => {}
     }

@@ -1,71 +1,106 @@
 //! The learners by name: what configurations, `--model` and the searches choose from.
+//!
+//! A family of learners brings its [`Entry`]s and its decoders; a name may stand for a classifier, a regressor or both,
+//! and the [`Task`] says which is meant.
 
 use prompt_core::artifact::Catalog;
-use prompt_core::{Error, Estimator, Params, Result};
-use serde_json::{Value, json};
+use prompt_core::{Error, Estimator, Result, Task};
+use serde_json::Value;
 
-use crate::baseline::{self, Baseline, Majority, Stratified};
-use crate::bayes::{ComplementNb, MultinomialNb};
-use crate::linear::{self, LinearClassifier, LinearSvm, LogisticRegression};
+use crate::{baseline, bayes, linear};
 
-/// The names of all learners.
-pub const NAMES: [&str; 6] = [
-    LogisticRegression::NAME,
-    LinearSvm::NAME,
-    MultinomialNb::NAME,
-    ComplementNb::NAME,
-    Majority::NAME,
-    Stratified::NAME,
+/// For each parameter the values that a search tries.
+pub type Grid = Vec<(&'static str, Vec<Value>)>;
+
+/// One name: what it makes for each task, and what a search tries when a configuration does not say.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) classifier: Option<fn() -> Box<dyn Estimator>>,
+    pub(crate) regressor: Option<fn() -> Box<dyn Estimator>>,
+    /// Empty for learners with nothing to tune.
+    pub(crate) grid: fn(Task) -> Grid,
+}
+
+/// A learner with its defaults, boxed: what an [`Entry`] holds.
+pub(crate) fn boxed<E: Estimator + Default + 'static>() -> Box<dyn Estimator> {
+    Box::new(E::default())
+}
+
+/// The families in the order in which reports list them: entries, and decoders of the fitted models.
+const FAMILIES: &[(&[Entry], fn(&mut Catalog))] = &[
+    (linear::ENTRIES, linear::register),
+    (bayes::ENTRIES, bayes::register),
+    (baseline::ENTRIES, baseline::register),
 ];
 
-/// The learner of this name, with its defaults.
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().flat_map(|(entries, _)| entries.iter())
+}
+
+fn maker(entry: &Entry, task: Task) -> Option<fn() -> Box<dyn Estimator>> {
+    match task {
+        Task::Classification => entry.classifier,
+        Task::Regression => entry.regressor,
+    }
+}
+
+/// The names of all learners for this task.
 ///
 /// ```
-/// let svm = prompt_models::learners::estimator("linear_svm").unwrap();
+/// use prompt_core::Task;
+/// use prompt_models::learners::names;
+/// assert!(names(Task::Classification).contains(&"logistic_regression"));
+/// ```
+pub fn names(task: Task) -> Vec<&'static str> {
+    entries().filter(|e| maker(e, task).is_some()).map(|e| e.name).collect()
+}
+
+/// Whether some task has a learner of this name.
+pub fn is_known(name: &str) -> bool {
+    entries().any(|e| e.name == name)
+}
+
+fn found(task: Task, name: &str) -> Result<(&'static Entry, fn() -> Box<dyn Estimator>)> {
+    entries().find(|e| e.name == name).and_then(|e| Some((e, maker(e, task)?))).ok_or_else(|| {
+        let what = match task {
+            Task::Classification => "model",
+            Task::Regression => "model for numbers",
+        };
+        Error::unknown(what, name, names(task))
+    })
+}
+
+/// The learner of this name for this task, with its defaults.
+///
+/// ```
+/// use prompt_core::Task;
+/// use prompt_models::learners::estimator;
+/// let svm = estimator(Task::Classification, "linear_svm").unwrap();
 /// assert_eq!(svm.params()["c"], 1.0);
-/// let error = prompt_models::learners::estimator("linear_svc").unwrap_err().to_string();
+/// let error = estimator(Task::Classification, "linear_svc").unwrap_err().to_string();
 /// assert!(error.starts_with("unknown model `linear_svc`; known: logistic_regression, linear_svm"));
 /// ```
 ///
 /// # Errors
-/// [`Error::Unknown`] with the known names.
-pub fn estimator(name: &str) -> Result<Box<dyn Estimator>> {
-    Ok(match name {
-        LogisticRegression::NAME => Box::new(LogisticRegression::default()),
-        LinearSvm::NAME => Box::new(LinearSvm::default()),
-        MultinomialNb::NAME => Box::new(MultinomialNb::default()),
-        ComplementNb::NAME => Box::new(ComplementNb::default()),
-        Majority::NAME => Box::new(Majority::default()),
-        Stratified::NAME => Box::new(Stratified::default()),
-        _ => return Err(Error::unknown("model", name, NAMES)),
-    })
+/// [`Error::Unknown`] with the names known for the task.
+pub fn estimator(task: Task, name: &str) -> Result<Box<dyn Estimator>> {
+    found(task, name).map(|(_, make)| make())
 }
 
 /// The values that a search tries when a configuration names none: for each parameter its values. Empty for
 /// learners with nothing to tune.
 ///
 /// # Errors
-/// [`Error::Unknown`] with the known names.
-pub fn builtin_grid(name: &str) -> Result<Vec<(&'static str, Vec<Value>)>> {
-    Ok(match name {
-        LogisticRegression::NAME => vec![("c", vec![json!(1.0), json!(4.0), json!(16.0), json!(64.0)])],
-        LinearSvm::NAME => vec![("c", vec![json!(0.25), json!(0.5), json!(1.0), json!(2.0)])],
-        MultinomialNb::NAME => vec![("alpha", vec![json!(0.01), json!(0.1), json!(0.5), json!(1.0)])],
-        ComplementNb::NAME => vec![
-            ("alpha", vec![json!(0.1), json!(0.5), json!(1.0)]),
-            ("norm", vec![json!(false), json!(true)]),
-        ],
-        Majority::NAME | Stratified::NAME => vec![],
-        _ => return Err(Error::unknown("model", name, NAMES)),
-    })
+/// [`Error::Unknown`] with the names known for the task.
+pub fn builtin_grid(task: Task, name: &str) -> Result<Grid> {
+    found(task, name).map(|(entry, _)| (entry.grid)(task))
 }
 
 /// Teaches a catalog to read every model of this crate's learners.
 pub fn register(catalog: &mut Catalog) {
-    for kind in linear::KINDS {
-        catalog.model::<LinearClassifier>(kind);
+    for (_, register) in FAMILIES {
+        register(catalog);
     }
-    catalog.model::<Baseline>(baseline::KIND);
 }
 
 #[cfg(test)]
@@ -74,41 +109,21 @@ mod tests {
 
     #[test]
     fn every_name_has_a_learner_and_a_legal_grid() {
-        for name in NAMES {
-            let learner = estimator(name).unwrap();
-            assert_eq!(learner.name(), name);
-            for (param, values) in builtin_grid(name).unwrap() {
-                assert!(values.len() > 1);
-                for value in values {
-                    assert_eq!(learner.with_param(param, &value).unwrap().params()[param], value);
+        for task in [Task::Classification, Task::Regression] {
+            for name in names(task) {
+                let learner = estimator(task, name).unwrap();
+                assert_eq!((learner.name(), learner.tags().task), (name, task));
+                for (param, values) in builtin_grid(task, name).unwrap() {
+                    assert!(values.len() > 1);
+                    for value in values {
+                        assert_eq!(learner.with_param(param, &value).unwrap().params()[param], value);
+                    }
                 }
             }
+            assert!(builtin_grid(task, "nothing").is_err());
         }
-        assert!(builtin_grid("nothing").is_err());
-    }
-}
-
-#[cfg(test)]
-mod examination {
-    use super::*;
-
-    fn catalog() -> Catalog {
-        let mut catalog = Catalog::new();
-        register(&mut catalog);
-        catalog
-    }
-
-    prompt_core::estimator_checks! {
-        catalog: catalog();
-        logistic_regression: LogisticRegression::default();
-        logistic_regression_plain: LogisticRegression::default().fit_intercept(false).c(10.0);
-        linear_svm: LinearSvm::default();
-        linear_svm_hinge: LinearSvm::default().loss(linear::Loss::Hinge).calibration(linear::Calibration::Platt);
-        multinomial_nb: MultinomialNb::default();
-        complement_nb: ComplementNb::default();
-        complement_nb_norm: ComplementNb::default().norm(true),
-            except class_weights_are_honoured because "norm divides out how much a class weighs";
-        majority: Majority::default(), except it_learns because "it looks at the target alone";
-        stratified: Stratified::default(), except it_learns because "it looks at the target alone";
+        let mut all: Vec<&str> = entries().map(|e| e.name).collect();
+        all.sort_unstable();
+        assert!(all.windows(2).all(|w| w[0] != w[1]), "a name is there twice: {all:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use prompt_core::artifact::Manifest;
 use prompt_core::{
     Classes, Error, Estimator, Featurizer, FitContext, FitTransform, Matrix, Model, Params, Prediction,
-    Result, Scorer, Subset, Target, TextMap, Texts, map_texts, predict,
+    Result, Scorer, Subset, Target, Task, TextMap, Texts, map_texts, predict,
 };
 use prompt_data::sanitise::Sanitiser;
 use prompt_data::split::{Parts, given};
@@ -58,7 +58,7 @@ impl Recipe {
             task: task.to_owned(),
             sanitiser: (task == "security").then(Sanitiser::default),
             features: Features::default(),
-            estimator: learners::estimator("linear_svm")?,
+            estimator: learners::estimator(Task::Classification, "linear_svm")?,
             fixed: Vec::new(),
         })
     }
@@ -68,7 +68,7 @@ impl Recipe {
     /// # Errors
     /// [`Error::Unknown`] with the known names.
     pub fn model(mut self, name: &str) -> Result<Self> {
-        self.estimator = learners::estimator(name)?;
+        self.estimator = learners::estimator(Task::Classification, name)?;
         self.fixed.clear();
         Ok(self)
     }
@@ -114,7 +114,7 @@ impl Recipe {
 
     /// Every combination of the learner's built-in grid, leaving alone what the caller set.
     fn points(&self) -> Result<Vec<BTreeMap<String, Value>>> {
-        let grid = learners::builtin_grid(self.estimator.name())?;
+        let grid = learners::builtin_grid(self.estimator.tags().task, self.estimator.name())?;
         let free = grid.iter().filter(|(name, _)| !self.fixed.iter().any(|f| f == name));
         Ok(expand(free.map(|(name, values)| (*name, values.as_slice()))))
     }

@@ -132,7 +132,12 @@ impl Matrix {
                     part.row(i).for_each(|_, v| data.push(v));
                 }
             }
-            return Ok(Self::Dense(Dense::new(first.rows(), cols, data)?.with_names(names)));
+            let both = Dense::new(first.rows(), cols, data)?.with_names(names);
+            let levels = parts.iter().flat_map(|(_, p)| match p {
+                Self::Dense(d) => d.categorical().map_or_else(|| vec![0; d.cols()], <[u32]>::to_vec),
+                Self::Sparse(s) => vec![0; s.cols()],
+            });
+            return Ok(Self::Dense(both.with_categorical(levels.collect())?));
         }
         let cols = parts.iter().map(|(_, p)| p.cols()).sum();
         let mut builder = CsrBuilder::new(cols);

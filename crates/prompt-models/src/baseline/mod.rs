@@ -7,6 +7,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::learners::{Entry, boxed};
 use crate::linear::Problem;
 
 params! {
@@ -104,7 +105,23 @@ struct Facts {
 }
 
 /// The artifact kind of both.
-pub(crate) const KIND: &str = "baseline";
+const KIND: &str = "baseline";
+
+/// The baselines by name.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry { name: Majority::NAME, classifier: Some(boxed::<Majority>), regressor: None, grid: |_| vec![] },
+    Entry {
+        name: Stratified::NAME,
+        classifier: Some(boxed::<Stratified>),
+        regressor: None,
+        grid: |_| vec![],
+    },
+];
+
+/// Teaches a catalog to read a fitted baseline.
+pub(crate) fn register(catalog: &mut Catalog) {
+    catalog.model::<Baseline>(KIND);
+}
 
 impl Baseline {
     fn of(who: &str, x: &Matrix, y: &Target, class_weight: &ClassWeight, rule: Rule) -> Result<Self> {
@@ -177,5 +194,22 @@ impl Artifact for Baseline {
         let classes = Classes::new(facts.classes)?;
         let prior = node.get_f64s("prior", Some(classes.len()))?.to_vec();
         Ok(Self { output: Output::Classes(classes), features: facts.features, prior, rule: facts.rule })
+    }
+}
+
+#[cfg(test)]
+mod examination {
+    use super::*;
+
+    fn catalog() -> Catalog {
+        let mut catalog = Catalog::new();
+        register(&mut catalog);
+        catalog
+    }
+
+    prompt_core::estimator_checks! {
+        catalog: catalog();
+        majority: Majority::default(), except it_learns because "it looks at the target alone";
+        stratified: Stratified::default(), except it_learns because "it looks at the target alone";
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use prompt_core::{Error, Estimator, Result};
+use prompt_core::{Error, Estimator, Result, Task};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -120,6 +120,11 @@ pub const PLANNED: &[&str] = &[
     "gaussian_nb",
 ];
 
+/// Whether a name is promised but not in this build.
+pub(super) fn is_planned(name: &str) -> bool {
+    PLANNED.contains(&name) && !learners::is_known(name)
+}
+
 /// The name of a learner as this workspace spells it.
 fn canonical(name: &str) -> &str {
     match name {
@@ -135,10 +140,10 @@ impl Model {
     /// # Errors
     /// [`Error::Unknown`] or [`Error::Param`] for a parameter.
     pub fn estimator(&self, name: &str) -> Result<Option<Box<dyn Estimator>>> {
-        if PLANNED.contains(&name) {
+        if is_planned(name) {
             return Ok(None);
         }
-        let mut estimator = learners::estimator(name)?;
+        let mut estimator = learners::estimator(Task::Classification, name)?;
         for (param, value) in &self.params {
             estimator = estimator.with_param(param, value)?;
         }
@@ -436,7 +441,7 @@ pub(super) fn unavailable(config: &super::ExperimentConfig) -> Vec<Unavailable> 
     };
     if config.traditional.enabled {
         for (name, model) in &config.traditional.models.0 {
-            if model.enabled && PLANNED.contains(&name.as_str()) {
+            if model.enabled && is_planned(name) {
                 add(name, "such learner");
             }
         }

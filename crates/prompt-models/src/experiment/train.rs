@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use prompt_core::artifact::Manifest;
 use prompt_core::{
-    Error, Estimator, FitContext, FitTransform, Matrix, Prediction, Result, Scorer, Target, Texts, Union,
+    Error, Estimator, FitContext, FitTransform, Matrix, Prediction, Result, Scorer, Target, Task, Texts,
+    Union,
 };
 use prompt_data::split::{Fold, KFold};
 use prompt_data::{Balance, balance};
 use serde_json::json;
 
 use super::config::ExperimentConfig;
-use super::families::{Grid, Model, PLANNED};
+use super::families::{Grid, Model, is_planned};
 use super::measure;
 use super::output::Folder;
 use super::prepare::Prepared;
@@ -88,9 +89,7 @@ pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitCon
 /// The models that this build can train, in the order of the configuration.
 pub(super) fn enabled(config: &ExperimentConfig) -> impl Iterator<Item = (&str, &Model)> {
     let family = &config.traditional;
-    let on = |(name, model): &&(String, Model)| {
-        family.enabled && model.enabled && !PLANNED.contains(&name.as_str())
-    };
+    let on = |(name, model): &&(String, Model)| family.enabled && model.enabled && !is_planned(name);
     family.models.0.iter().filter(on).map(|(name, model)| (name.as_str(), model))
 }
 
@@ -350,7 +349,7 @@ fn points(name: &str, model: &Model) -> Result<Vec<Params>> {
         Grid::None => vec![Params::new()],
         Grid::Explicit(grid) => expand(grid.iter().map(|(name, values)| (name.as_str(), values.as_slice()))),
         Grid::Builtin => {
-            let grid = learners::builtin_grid(name)?;
+            let grid = learners::builtin_grid(Task::Classification, name)?;
             // A parameter that the configuration sets is not searched.
             let free = grid.iter().filter(|(param, _)| !model.params.contains_key(*param));
             expand(free.map(|(param, values)| (*param, values.as_slice())))
