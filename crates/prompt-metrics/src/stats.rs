@@ -1,5 +1,7 @@
 //! Small statistics that several modules need.
 
+use statrs::distribution::{ContinuousCDF, Normal};
+
 /// The `q`-quantile (0 ≤ q ≤ 1) of `sorted` numbers, linear between neighbours; NaN when there are none.
 ///
 /// Written operation for operation as NumPy 2.4's `numpy.quantile` (`method="linear"`), because bins that are cut
@@ -11,6 +13,50 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let t = position - position.floor();
     let (a, b) = (sorted[below], sorted[(below + 1).min(last)]);
     if t >= 0.5 { b - (b - a) * (1.0 - t) } else { a + (b - a) * t }
+}
+
+/// The value at `x` of the line through `points`, which are sorted by their first number; flat beyond the ends.
+pub(crate) fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
+    let after = points.partition_point(|p| p.0 < x);
+    match (after.checked_sub(1).and_then(|b| points.get(b)), points.get(after)) {
+        (Some(a), Some(b)) => a.1 + (b.1 - a.1) * (x - a.0) / (b.0 - a.0),
+        (Some(end), None) | (None, Some(end)) => end.1,
+        (None, None) => f64::NAN,
+    }
+}
+
+/// As numbers: −0.0 and 0.0 are a tie. The inputs are finite.
+pub(crate) fn order(a: f64, b: f64) -> std::cmp::Ordering {
+    a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal)
+}
+
+/// Ranks from 1; equal values share the mean of theirs.
+pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut sorted: Vec<usize> = (0..values.len()).collect();
+    sorted.sort_by(|&a, &b| order(values[a], values[b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for run in sorted.chunk_by(|&a, &b| values[a] == values[b]) {
+        let mean = first as f64 + (run.len() as f64 + 1.0) / 2.0;
+        run.iter().for_each(|&i| ranks[i] = mean);
+        first += run.len();
+    }
+    ranks
+}
+
+/// P(Z ≤ z) of a standard normal number.
+pub(crate) fn normal_cdf(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
+/// The z with P(Z ≤ z) = `p`.
+pub(crate) fn normal_quantile(p: f64) -> f64 {
+    Normal::standard().inverse_cdf(p)
+}
+
+/// P(|Z| ≥ |z|).
+pub(crate) fn normal_two_sided(z: f64) -> f64 {
+    (2.0 * Normal::standard().sf(z.abs())).min(1.0)
 }
 
 /// The index of the largest value, the first of several.

@@ -92,6 +92,60 @@ pub fn tpr_at_fpr(is_positive: &[bool], scores: &[f64], alpha: f64, level: f64) 
     })
 }
 
+/// What it costs to catch a share of the positives: the highest threshold whose true-positive rate is at least `recall`,
+/// with the false-positive rate there.
+///
+/// Reference: the first point of scikit-learn 1.9.1 `roc_curve(drop_intermediate=False)` with `tpr >= recall`.
+///
+/// ```
+/// use prompt_metrics::threshold::fpr_at_recall;
+/// let truth = [false, false, false, true, true];
+/// let found = fpr_at_recall(&truth, &[0.1, 0.6, 0.3, 0.9, 0.5], 0.9, 0.95)?;
+/// assert_eq!((found.threshold, found.fpr.estimate), (0.5, 1.0 / 3.0));
+/// # Ok::<(), prompt_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`tpr_at_fpr`]; `recall` outside (0, 1].
+pub fn fpr_at_recall(
+    is_positive: &[bool],
+    scores: &[f64],
+    recall: f64,
+    level: f64,
+) -> Result<OperatingPoint> {
+    if !(recall > 0.0 && recall <= 1.0) {
+        return Err(Error::param("fpr_at_recall", "recall", "a number in (0, 1]", recall));
+    }
+    let cuts = cuts(is_positive, scores, None)?;
+    let positives = cuts.last().map_or(0.0, |all| all.tp);
+    let threshold =
+        cuts.iter().find(|cut| cut.tp / positives >= recall).map_or(f64::INFINITY, |c| c.threshold);
+    operating_point(is_positive, scores, threshold, level)
+}
+
+impl OperatingPoint {
+    /// The precision where a share `prevalence` of the rows is positive, which may differ from the rows at hand:
+    /// π·TPR / (π·TPR + (1 − π)·FPR). `None` where nothing is called positive.
+    ///
+    /// ```
+    /// use prompt_metrics::threshold::operating_point;
+    /// let point = operating_point(&[true, true, false, false], &[0.9, 0.8, 0.7, 0.1], 0.5, 0.95)?;
+    /// assert_eq!(point.precision_at(0.5)?, Some(2.0 / 3.0));
+    /// assert!(point.precision_at(0.01)?.is_some_and(|p| p < 0.02)); // one attack in a hundred: mostly false alarms
+    /// # Ok::<(), prompt_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `prevalence` outside [0, 1].
+    pub fn precision_at(&self, prevalence: f64) -> Result<Option<f64>> {
+        if !(0.0..=1.0).contains(&prevalence) {
+            return Err(Error::param("precision_at", "prevalence", "a number in [0, 1]", prevalence));
+        }
+        let (caught, alarms) = (prevalence * self.tpr.estimate, (1.0 - prevalence) * self.fpr.estimate);
+        Ok((caught + alarms > 0.0).then(|| caught / (caught + alarms)))
+    }
+}
+
 /// What a given threshold catches and costs.
 ///
 /// # Errors
@@ -204,5 +258,16 @@ mod tests {
         assert!(message(tpr_at_fpr(&[false, true], &[0.5, 0.1], 1.0, 0.95)).contains("`alpha`"));
         assert!(message(tpr_at_fpr(&[false, true], &[f64::NAN, 0.1], 0.1, 0.95)).contains("NaN at row 0"));
         assert!(message(tpr_at_fpr(&[], &[], 0.1, 0.95)).contains("no rows"));
+        assert!(
+            fpr_at_recall(&[false, true], &[0.2, 0.1], 0.0, 0.95)
+                .unwrap_err()
+                .to_string()
+                .contains("`recall`")
+        );
+        let point = fpr_at_recall(&[false, true], &[0.2, 0.1], 1.0, 0.95).unwrap();
+        assert_eq!(point.fpr.estimate, 1.0);
+        assert!(point.precision_at(1.5).unwrap_err().to_string().contains("`prevalence`"));
+        let silent = operating_point(&[false, true], &[0.2, 0.1], 9.0, 0.95).unwrap();
+        assert_eq!(silent.precision_at(0.5).unwrap(), None);
     }
 }

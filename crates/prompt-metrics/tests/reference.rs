@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use prompt_core::Dense;
+mod fixture;
+
+use fixture::{all_close, close, flags, for_each_case, labels, matrix, numbers, optional, weights};
 use prompt_metrics::probability::{
     average_precision, average_precision_macro, average_precision_per_class, brier, brier_binary,
     calibration_curve, ece, log_loss, precision_recall_curve, roc_auc, roc_auc_ovr, roc_auc_per_class,
@@ -13,64 +15,6 @@ use prompt_metrics::{
     Average, Bins, Confusion, SecurityClasses, SecurityScore, clopper_pearson, clopper_pearson_upper,
     mcnemar_exact, regress, wilson,
 };
-use serde_json::Value;
-
-/// Numbers agree to 1e-10, relative where they are large.
-fn close(found: f64, expected: &Value, what: &str) {
-    let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: the reference has no number"));
-    let tolerance = 1e-10 * expected.abs().max(1.0);
-    assert!((found - expected).abs() <= tolerance, "{what}: found {found}, the reference says {expected}");
-}
-
-fn all_close(found: impl IntoIterator<Item = f64>, expected: &Value, what: &str) {
-    let (found, expected): (Vec<f64>, &Vec<Value>) =
-        (found.into_iter().collect(), expected.as_array().unwrap());
-    assert_eq!(found.len(), expected.len(), "{what}: number of values");
-    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        close(*f, e, &format!("{what}[{i}]"));
-    }
-}
-
-/// `null` in the reference stands for undefined.
-fn optional(found: Option<f64>, expected: &Value, what: &str) {
-    match found {
-        Some(found) => close(found, expected, what),
-        None => assert!(expected.is_null(), "{what}: undefined, the reference says {expected}"),
-    }
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
-}
-
-fn labels(value: &Value) -> Vec<u32> {
-    value.as_array().unwrap().iter().map(|v| u32::try_from(v.as_u64().unwrap()).unwrap()).collect()
-}
-
-fn flags(value: &Value) -> Vec<bool> {
-    value.as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect()
-}
-
-fn weights(case: &Value) -> Option<Vec<f64>> {
-    (!case["weights"].is_null()).then(|| numbers(&case["weights"]))
-}
-
-fn matrix(value: &Value) -> Dense {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Dense::new(rows.len(), rows[0].len(), rows.concat()).unwrap()
-}
-
-fn for_each_case(file: &str, at_least: usize, test: impl Fn(&Value, &str)) {
-    let path = format!("{}/../../tests/reference/metrics/{file}.json", env!("CARGO_MANIFEST_DIR"));
-    let fixture: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert_eq!(fixture["made_with"]["scikit-learn"], "1.9.1");
-    let cases = fixture["cases"].as_array().unwrap();
-    assert!(cases.len() >= at_least);
-    for case in cases {
-        test(case, &format!("{file}, {}", case["name"].as_str().unwrap()));
-    }
-}
-
 #[test]
 fn classes_equal_scikit_learn() {
     for_each_case("classify", 23, |case, name| {

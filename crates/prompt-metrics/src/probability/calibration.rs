@@ -61,7 +61,7 @@ pub fn calibration_curve(
         return Err(Error::param("calibration_curve", "n_bins", "a whole number ≥ 1", n_bins));
     }
     let weights = Weights::new(weights, p.len())?;
-    let edges = inner_edges(p, bins, n_bins, weights);
+    let edges = bin_edges(p, bins, n_bins, weights);
     // Sums of weight, weight × probability, weight × truth.
     let mut sums = vec![[0.0; 3]; n_bins];
     for (i, &p) in p.iter().enumerate() {
@@ -79,7 +79,7 @@ pub fn calibration_curve(
 }
 
 /// The upper edges of all bins but the last.
-fn inner_edges(p: &[f64], bins: Bins, n_bins: usize, weights: Weights<'_>) -> Vec<f64> {
+pub(super) fn bin_edges(p: &[f64], bins: Bins, n_bins: usize, weights: Weights<'_>) -> Vec<f64> {
     // NumPy's `linspace(0, 1, n_bins + 1)`, bit for bit.
     let step = 1.0 / n_bins as f64;
     let fractions = (1..n_bins).map(|k| k as f64 * step);
@@ -108,8 +108,14 @@ pub fn reliability(
     n_bins: usize,
     weights: Option<&[f64]>,
 ) -> Result<Vec<CalibrationBin>> {
+    let (hit, confidence) = first_choice(y_true, proba)?;
+    calibration_curve(&hit, &confidence, Bins::EqualMass, n_bins, weights)
+}
+
+/// Of each row, whether its most probable class is right and how probable it is.
+pub(super) fn first_choice(y_true: &[u32], proba: &Dense) -> Result<(Vec<bool>, Vec<f64>)> {
     check::probabilities(y_true, proba)?;
-    let (hit, confidence): (Vec<bool>, Vec<f64>) = y_true
+    Ok(y_true
         .iter()
         .enumerate()
         .map(|(i, &truth)| {
@@ -117,8 +123,7 @@ pub fn reliability(
             let choice = argmax(row);
             (choice == truth as usize, row[choice].min(1.0))
         })
-        .unzip();
-    calibration_curve(&hit, &confidence, Bins::EqualMass, n_bins, weights)
+        .unzip())
 }
 
 /// Expected calibration error of the first choice, in [0, 1]; 0 is honest.

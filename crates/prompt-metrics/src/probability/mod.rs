@@ -5,11 +5,17 @@
 
 mod calibration;
 mod curve;
+mod gain;
+mod honesty;
 mod loss;
 mod rank;
 
 pub use calibration::{Bins, CalibrationBin, ECE_BINS, calibration_curve, ece, reliability};
 pub use curve::{PrPoint, RocPoint, precision_recall_curve, roc_curve};
+pub use gain::{GainPoint, gain_curve, lift_at, roc_auc_partial};
+pub use honesty::{
+    BrierParts, CalibrationError, ace, brier_decomposition, calibration_error, calibration_error_binary,
+};
 pub use loss::{brier, brier_binary, log_loss, top_k_accuracy};
 pub use rank::{
     average_precision, average_precision_macro, average_precision_per_class, roc_auc, roc_auc_ovr,

@@ -3,6 +3,7 @@
 use prompt_core::{Error, Result};
 
 use crate::check;
+use crate::stats::{order, ranks};
 
 /// Pearson's correlation, in [−1, 1]. Reference: SciPy 1.17.1 `pearsonr`.
 ///
@@ -95,25 +96,6 @@ fn correlation(x: &[f64], y: &[f64]) -> f64 {
         xy += dx * dy;
     }
     (xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
-}
-
-/// As numbers: −0.0 and 0.0 are a tie. The inputs are finite.
-fn order(a: f64, b: f64) -> std::cmp::Ordering {
-    a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal)
-}
-
-/// Ranks from 1; equal values share the mean of theirs.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut sorted: Vec<usize> = (0..values.len()).collect();
-    sorted.sort_by(|&a, &b| order(values[a], values[b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    for run in sorted.chunk_by(|&a, &b| values[a] == values[b]) {
-        let mean = first as f64 + (run.len() as f64 + 1.0) / 2.0;
-        run.iter().for_each(|&i| ranks[i] = mean);
-        first += run.len();
-    }
-    ranks
 }
 
 /// Pairs within runs of equal neighbours.

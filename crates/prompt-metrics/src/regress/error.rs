@@ -48,6 +48,64 @@ pub fn mape(y_true: &[f64], y_pred: &[f64], weights: Option<&[f64]>) -> Result<f
     Ok(w.mean(y_true.len(), |i| (y_pred[i] - y_true[i]).abs() / y_true[i].abs().max(f64::EPSILON)))
 }
 
+/// Symmetric relative error, in [0, 2]: mean 2·|y − ŷ| / (|y| + |ŷ|); a row where both are 0 counts 0.
+///
+/// ```
+/// use prompt_metrics::regress::smape;
+/// assert_eq!(smape(&[100.0, 0.0], &[300.0, 0.0], None)?, 0.5);
+/// # Ok::<(), prompt_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`mae`].
+pub fn smape(y_true: &[f64], y_pred: &[f64], weights: Option<&[f64]>) -> Result<f64> {
+    let w = checked(y_true, y_pred, weights)?;
+    Ok(w.mean(y_true.len(), |i| {
+        let size = y_true[i].abs() + y_pred[i].abs();
+        if size > 0.0 { 2.0 * (y_pred[i] - y_true[i]).abs() / size } else { 0.0 }
+    }))
+}
+
+/// The pinball loss of a predicted `quantile`: mean of q·(y − ŷ) where ŷ is too low, (1 − q)·(ŷ − y) where too high.
+///
+/// Reference: scikit-learn 1.9.1 `mean_pinball_loss(alpha=quantile)`.
+///
+/// # Errors
+/// As [`mae`]; `quantile` outside [0, 1].
+pub fn pinball(y_true: &[f64], y_pred: &[f64], quantile: f64, weights: Option<&[f64]>) -> Result<f64> {
+    if !(0.0..=1.0).contains(&quantile) {
+        return Err(Error::param("pinball", "quantile", "a number in [0, 1]", quantile));
+    }
+    let w = checked(y_true, y_pred, weights)?;
+    Ok(w.mean(y_true.len(), |i| {
+        let below = y_true[i] - y_pred[i];
+        if below >= 0.0 { quantile * below } else { (quantile - 1.0) * below }
+    }))
+}
+
+/// R² less what `n_features` features gain by chance: 1 − (1 − R²)·(n − 1) / (n − p − 1).
+///
+/// Reference: statsmodels 0.15.0 `OLS(…).fit().rsquared_adj`.
+///
+/// # Errors
+/// As [`r2`]; unless there are at least two rows more than features.
+pub fn r2_adjusted(
+    y_true: &[f64],
+    y_pred: &[f64],
+    n_features: usize,
+    weights: Option<&[f64]>,
+) -> Result<f64> {
+    let plain = r2(y_true, y_pred, weights)?;
+    let n = y_true.len();
+    if n < n_features + 2 {
+        return Err(Error::input(
+            format!("adjusted R² of {n} rows and {n_features} features is undefined"),
+            "it takes at least two rows more than features",
+        ));
+    }
+    Ok(1.0 - (1.0 - plain) * (n as f64 - 1.0) / (n as f64 - n_features as f64 - 1.0))
+}
+
 /// The median absolute error, in the target's unit.
 ///
 /// With weights: the number up to which half of the weight lies, the mean of two where the half falls between them.
@@ -166,6 +224,9 @@ mod tests {
             mse(&[1.0], &[f64::NAN], None).unwrap_err().to_string().contains("y_pred holds NaN at row 0")
         );
         assert!(r2(&[1.0], &[1.0], None).unwrap_err().to_string().contains("one row"));
+        assert!(pinball(&[1.0], &[1.0], 1.5, None).unwrap_err().to_string().contains("`quantile`"));
+        let few = r2_adjusted(&[1.0, 2.0], &[1.0, 2.0], 1, None).unwrap_err().to_string();
+        assert!(few.contains("2 rows and 1 features"), "{few}");
         assert!(within_k(&[1.0], &[1.0], -1.0, None).unwrap_err().to_string().contains("`k`"));
     }
 }

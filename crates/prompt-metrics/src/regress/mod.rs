@@ -4,4 +4,7 @@ mod correlation;
 mod error;
 
 pub use correlation::{kendall, pearson, spearman};
-pub use error::{explained_variance, mae, mape, median_absolute_error, mse, r2, rmse, within_k};
+pub use error::{
+    explained_variance, mae, mape, median_absolute_error, mse, pinball, r2, r2_adjusted, rmse, smape,
+    within_k,
+};
