@@ -323,7 +323,7 @@ mod tests {
         );
 
         let positive: Vec<bool> = (0..60).map(|i| i % 2 == 0).collect();
-        let good: Vec<f64> = (0..60).map(|i| f64::from(i % 2) * -1.0 + 0.03 * f64::from(i % 11)).collect();
+        let good: Vec<f64> = (0..60).map(|i| 0.03 * f64::from(i % 11) - f64::from(i % 2)).collect();
         let poor: Vec<f64> = (0..60).map(|i| f64::from(i % 7)).collect();
         let found = verdict(&Evidence::Scores { is_positive: &positive, a: &poor, b: &good });
         assert_eq!(found.verdict, VerdictKind::Worse);
