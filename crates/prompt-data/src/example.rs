@@ -79,7 +79,8 @@ impl Extra {
         self.0.is_empty()
     }
 
-    /// A field's value; `None` where there is no such field.
+    /// A field's value; `None` where there is no such field, or where its value is nested more than 127 deep (which
+    /// [`raw`](Self::raw) gives all the same).
     pub fn get(&self, name: &str) -> Option<Value> {
         self.raw(name).and_then(|raw| serde_json::from_str(raw).ok())
     }
@@ -90,7 +91,7 @@ impl Extra {
     }
 
     /// Names and values (as JSON text) in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.0.iter().map(|(n, v)| (&**n, v.get()))
     }
 
@@ -105,15 +106,16 @@ impl Extra {
                 "change its value",
             )
         })?;
-        self.set_raw(name, raw);
+        match self.0.iter_mut().find(|(n, _)| &**n == name) {
+            Some((_, value)) => *value = raw,
+            None => self.push(name, raw),
+        }
         Ok(())
     }
 
-    pub(crate) fn set_raw(&mut self, name: &str, raw: Box<RawValue>) {
-        match self.0.iter_mut().find(|(n, _)| &**n == name) {
-            Some((_, value)) => *value = raw,
-            None => self.0.push((name.into(), raw)),
-        }
+    /// Adds a field that is not there yet.
+    pub(crate) fn push(&mut self, name: &str, raw: Box<RawValue>) {
+        self.0.push((name.into(), raw));
     }
 }
 

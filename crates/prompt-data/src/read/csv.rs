@@ -3,86 +3,22 @@
 //! Written here rather than taken from a library for three promises that rest on it: memory is bounded whatever the
 //! file holds, a quote that is never closed costs one line instead of the rest of the file, and every error knows its
 //! line.
+//!
+//! A line begins either a row or inside a quoted cell; there is nothing else that the lines before it could have left
+//! behind. So what a line does to an open cell is found out once and kept, and a file of nothing but unclosed quotes is
+//! still read in one pass:
+//!
+//! ```text
+//! held:   [ begins the row | leaves the cell open … | closes it, breaks it, or not looked at yet … ]
+//!           0                1 ..= passed             passed + 1 ..
+//! ```
 
 use std::collections::VecDeque;
 use std::io::Read;
 
 use super::lines::{LineError, LineReader};
 use super::record::{BadRecord, utf8};
-
-/// The cells of one row.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    inside: Inside,
-}
-
-/// What the last byte of a [`Row`] was part of.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Inside {
-    #[default]
-    CellStart,
-    Plain,
-    Quoted,
-    /// After a quote in a quoted cell: its end, or the first half of a doubled quote.
-    QuoteInQuoted,
-}
-
-impl Row {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-        self.inside = Inside::CellStart;
-    }
-
-    /// Takes in one physical line; `false` when a quoted cell goes on in the next.
-    fn push_line(&mut self, line: &[u8], delimiter: u8) -> bool {
-        for &byte in line {
-            self.inside = match (self.inside, byte) {
-                (Inside::Quoted, b'"') => Inside::QuoteInQuoted,
-                (Inside::Quoted, _) => {
-                    self.bytes.push(byte);
-                    Inside::Quoted
-                }
-                (_, b) if b == delimiter => {
-                    self.ends.push(self.bytes.len());
-                    Inside::CellStart
-                }
-                (Inside::CellStart, b'"') => Inside::Quoted,
-                (Inside::QuoteInQuoted, b'"') => {
-                    self.bytes.push(b'"');
-                    Inside::Quoted
-                }
-                _ => {
-                    self.bytes.push(byte);
-                    Inside::Plain
-                }
-            };
-        }
-        if self.inside == Inside::Quoted {
-            self.bytes.push(b'\n');
-            return false;
-        }
-        self.ends.push(self.bytes.len());
-        true
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The cells in order. The lines were checked to be UTF-8 and are cut at ASCII bytes only.
-    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
-        let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
-        let mut from = 0;
-        self.ends.iter().map(move |&to| {
-            let cell = text.get(from..to).unwrap_or_default();
-            from = to;
-            cell
-        })
-    }
-}
+use super::row::{Effect, Row};
 
 /// Why there is no row.
 #[derive(Debug)]
@@ -91,28 +27,34 @@ pub(super) enum RowError {
     Bad { line: u64, bad: BadRecord },
 }
 
+/// A line that was read ahead.
+struct Held {
+    number: u64,
+    bytes: Vec<u8>,
+    effect: Option<Effect>,
+}
+
+/// What stands behind the lines that were read ahead.
+enum Behind {
+    More,
+    Error(LineError),
+    End,
+}
+
 /// Cuts a stream into rows.
 pub(super) struct RowReader<R> {
     lines: LineReader<R>,
     delimiter: u8,
     limit: usize,
     row: Row,
-    /// Lines of a row that did not end, to be read again without its first.
-    again: VecDeque<(u64, Vec<u8>)>,
-    /// What was wrong with the line after those.
-    after_again: Option<RowError>,
-    /// What is wrong with a line of the row that is being read.
-    bad: Option<(u64, BadRecord)>,
-}
-
-enum Fed {
-    /// The row is whole.
-    Row,
-    /// A quoted cell goes on in the next line.
-    Open,
-    /// An empty line between rows.
-    Blank,
-    End,
+    /// The lines of a row that goes over several, or of one that did not end.
+    held: VecDeque<Held>,
+    /// How many held lines behind the first are known to leave a quoted cell open, and their bytes.
+    passed: usize,
+    passed_bytes: usize,
+    /// The last line passed on which a quoted cell begins.
+    opened: u64,
+    behind: Behind,
 }
 
 impl<R: Read> RowReader<R> {
@@ -122,9 +64,11 @@ impl<R: Read> RowReader<R> {
             delimiter,
             limit,
             row: Row::default(),
-            again: VecDeque::new(),
-            after_again: None,
-            bad: None,
+            held: VecDeque::new(),
+            passed: 0,
+            passed_bytes: 0,
+            opened: 0,
+            behind: Behind::More,
         }
     }
 
@@ -138,86 +82,164 @@ impl<R: Read> RowReader<R> {
     }
 
     fn find(&mut self) -> Result<Option<u64>, RowError> {
-        self.row.clear();
-        self.bad = None;
-        let mut kept: VecDeque<(u64, Vec<u8>)> = VecDeque::new();
-        let mut held = 0;
         loop {
-            let (number, fed) = match self.feed(&mut kept) {
-                Ok(fed) => fed,
-                Err(error) if kept.is_empty() => return Err(error),
-                Err(error) => {
-                    self.after_again = Some(error);
-                    return Err(self.give_up(kept));
+            self.row.clear();
+            if self.held.is_empty() {
+                match self.read_row_of_one_line()? {
+                    Begun::Row(line) => return Ok(Some(line)),
+                    Begun::End => return Ok(None),
+                    // The row goes on: its line is held now.
+                    Begun::Open => {}
                 }
-            };
-            match fed {
-                Fed::Row => match self.bad.take() {
-                    Some((line, bad)) => return Err(RowError::Bad { line, bad }),
-                    None => return Ok(Some(kept.front().map_or(number, |(line, _)| *line))),
-                },
-                Fed::Blank => {}
-                Fed::End if kept.is_empty() => return Ok(None),
-                Fed::End => return Err(self.give_up(kept)),
-                Fed::Open => {
-                    held += kept.back().map_or(0, |(_, bytes)| bytes.len());
-                    if held > self.limit {
-                        return Err(self.give_up(kept));
+            } else if let Some(first) = self.held.front() {
+                let (number, blank) = (first.number, first.bytes.is_empty());
+                let bad = utf8(&first.bytes).err();
+                let whole = !blank && self.row.push_line(&first.bytes, self.delimiter);
+                if blank || whole {
+                    self.drop_first();
+                    match bad {
+                        _ if blank => continue,
+                        Some(bad) => return Err(RowError::Bad { line: number, bad }),
+                        None => return Ok(Some(number)),
                     }
                 }
             }
+            return self.finish_open_row().map(Some);
         }
     }
 
-    /// Gives the next physical line to the row; keeps a copy when the row goes on after it.
-    fn feed(&mut self, kept: &mut VecDeque<(u64, Vec<u8>)>) -> Result<(u64, Fed), RowError> {
-        let owned;
-        let (number, bytes) = match self.again.pop_front() {
-            Some((number, bytes)) => {
-                owned = bytes;
-                (number, owned.as_slice())
-            }
-            None => {
-                if let Some(error) = self.after_again.take() {
-                    return Err(error);
-                }
-                match self.lines.next_line() {
-                    None => return Ok((0, Fed::End)),
-                    Some(Err(error)) => return Err(RowError::Line(error)),
-                    Some(Ok(line)) => (line.number, line.bytes),
+    /// Reads a row from the stream itself, without a copy of its line where it has but one.
+    fn read_row_of_one_line(&mut self) -> Result<Begun, RowError> {
+        loop {
+            match std::mem::replace(&mut self.behind, Behind::More) {
+                Behind::More => {}
+                Behind::Error(error) => return Err(RowError::Line(error)),
+                Behind::End => {
+                    self.behind = Behind::End;
+                    return Ok(Begun::End);
                 }
             }
+            let line = match self.lines.next_line() {
+                None => {
+                    self.behind = Behind::End;
+                    continue;
+                }
+                Some(line) => line.map_err(RowError::Line)?,
+            };
+            if line.bytes.is_empty() {
+                continue;
+            }
+            if self.row.push_line(line.bytes, self.delimiter) {
+                return match utf8(line.bytes) {
+                    Ok(_) => Ok(Begun::Row(line.number)),
+                    Err(bad) => Err(RowError::Bad { line: line.number, bad }),
+                };
+            }
+            self.held.push_back(Held { number: line.number, bytes: line.bytes.to_vec(), effect: None });
+            return Ok(Begun::Open);
+        }
+    }
+
+    /// Looks for the end of the row that the first held line begins, whose last cell is open.
+    fn finish_open_row(&mut self) -> Result<u64, RowError> {
+        loop {
+            let first = self.held.front().map_or(0, |first| first.bytes.len());
+            if first + self.passed_bytes > self.limit {
+                return Err(self.give_up_first());
+            }
+            let last = self.passed + 1;
+            if self.held.len() <= last && !self.hold_next() {
+                return Err(self.give_up_first());
+            }
+            let Some(line) = self.held.get_mut(last) else { return Err(self.give_up_first()) };
+            let (number, bytes) = (line.number, line.bytes.len());
+            let effect = *line.effect.get_or_insert_with(|| Effect::of(&line.bytes, self.delimiter));
+            match effect {
+                Effect::Breaks => return Err(self.give_up_first()),
+                Effect::LeavesOpen | Effect::OpensAnother => {
+                    self.passed = last;
+                    self.passed_bytes += bytes;
+                    if effect == Effect::OpensAnother {
+                        self.opened = number;
+                    }
+                }
+                Effect::Closes => return self.take_row(last),
+            }
+        }
+    }
+
+    /// Puts the row together that ends on the held line `last`.
+    fn take_row(&mut self, last: usize) -> Result<u64, RowError> {
+        let mut start = None;
+        let mut wrong = None;
+        for (i, line) in self.held.drain(..=last).enumerate() {
+            start.get_or_insert(line.number);
+            if let Err(bad) = utf8(&line.bytes) {
+                wrong.get_or_insert(RowError::Bad { line: line.number, bad });
+            }
+            // The first was taken in when it was found to be open.
+            if i > 0 {
+                self.row.push_line(&line.bytes, self.delimiter);
+            }
+        }
+        (self.passed, self.passed_bytes) = (0, 0);
+        wrong.map_or(Ok(start.unwrap_or_default()), Err)
+    }
+
+    /// Reads one more line ahead; `false` when there is none.
+    fn hold_next(&mut self) -> bool {
+        if !matches!(self.behind, Behind::More) {
+            return false;
+        }
+        match self.lines.next_line() {
+            Some(Ok(line)) => {
+                self.held.push_back(Held { number: line.number, bytes: line.bytes.to_vec(), effect: None });
+                return true;
+            }
+            Some(Err(error)) => self.behind = Behind::Error(error),
+            None => self.behind = Behind::End,
+        }
+        false
+    }
+
+    /// Forgets the first held line; the one behind it may begin a row.
+    fn drop_first(&mut self) {
+        self.held.pop_front();
+        if let Some(passed) = self.passed.checked_sub(1) {
+            self.passed = passed;
+            self.passed_bytes -= self.held.front().map_or(0, |line| line.bytes.len());
+        }
+    }
+
+    /// The first held line is bad; those behind it are read as rows of their own.
+    fn give_up_first(&mut self) -> RowError {
+        let line = self.held.front().map_or(0, |first| first.number);
+        self.drop_first();
+        let what = if self.opened > line {
+            format!(
+                "the row that starts on this line does not end: a quoted cell that starts on line {} is not closed",
+                self.opened
+            )
+        } else {
+            "a quoted cell that starts on this line is not closed".to_owned()
         };
-        if kept.is_empty() && bytes.is_empty() {
-            return Ok((number, Fed::Blank));
-        }
-        if let Err(bad) = utf8(bytes) {
-            self.bad.get_or_insert((number, bad));
-        }
-        if self.row.push_line(bytes, self.delimiter) {
-            return Ok((number, Fed::Row));
-        }
-        kept.push_back((number, bytes.to_vec()));
-        Ok((number, Fed::Open))
-    }
-
-    /// The first line of an open row is bad; the others are read again as rows of their own.
-    fn give_up(&mut self, mut kept: VecDeque<(u64, Vec<u8>)>) -> RowError {
-        let line = kept.pop_front().map_or(0, |(line, _)| line);
-        kept.append(&mut self.again);
-        self.again = kept;
         RowError::Bad {
             line,
-            bad: BadRecord::new(
-                "a quoted cell that starts on this line is not closed",
-                "close the quote; write a quote inside a cell as \"\"",
-            ),
+            bad: BadRecord::new(what, "close the quote; write a quote inside a cell as \"\""),
         }
     }
 }
 
+/// How far a line from the stream went.
+enum Begun {
+    Row(u64),
+    Open,
+    End,
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::row::LOOKED_AT;
     use super::*;
 
     fn rows(text: &[u8], limit: usize) -> Vec<Result<(u64, Vec<String>), String>> {
@@ -251,13 +273,45 @@ mod tests {
 
     #[test]
     fn an_open_quote_costs_one_line() {
-        let got = rows(b"a,1\n\"b,2\nc,3\n\"d\",4\n", 1000);
-        // The quote that opens on line 2 is closed by the one that opens on line 4.
-        assert_eq!(got[1], row(2, &["b,2\nc,3\nd\"", "4"]));
+        let open =
+            |line: u64| Err(format!("{line}:None a quoted cell that starts on this line is not closed"));
         let got = rows(b"a,1\n\"b,2\nc,3\nd,4\n", 1000);
-        assert_eq!(got[0], row(1, &["a", "1"]));
+        assert_eq!(got, [row(1, &["a", "1"]), open(2), row(3, &["c", "3"]), row(4, &["d", "4"])]);
+        // A quote behind which text goes on begins a cell: it does not close the one that was left open.
+        let got = rows(b"\"b,2\nc,3\n\"d\",4\n5,\"e\"\n", 1000);
+        assert_eq!(got, [open(1), row(2, &["c", "3"]), row(3, &["d", "4"]), row(4, &["5", "e"])]);
+        // Spaces behind a closing quote are no such text.
+        assert_eq!(rows(b"\"b\nc\" ,2\n", 1000), [row(1, &["b\nc ", "2"])]);
+    }
+
+    #[test]
+    fn the_line_of_the_open_quote_is_named() {
+        let got = rows(b"\"a\nb\",\"c\nd,1\n", 1000);
+        let first = "1:None the row that starts on this line does not end: a quoted cell that starts on line 2 is not \
+                     closed";
+        assert_eq!(got[0], Err(first.into()));
         assert_eq!(got[1], Err("2:None a quoted cell that starts on this line is not closed".into()));
-        assert_eq!(got[2..], [row(3, &["c", "3"]), row(4, &["d", "4"])]);
+        assert_eq!(got[2..], [row(3, &["d", "1"])]);
+    }
+
+    #[test]
+    fn lines_that_leave_quotes_open_are_looked_at_a_few_times_each() {
+        // Each of these closes a cell and opens the next, so no row ever ends.
+        for limit in [16 << 20, 10_000] {
+            let mut text = "x\",\"y\n".repeat(20_000);
+            text.push_str("good,row\n");
+            LOOKED_AT.set(0);
+            let got = rows(text.as_bytes(), limit);
+            assert_eq!(got.len(), 20_001);
+            assert_eq!(got[20_000], row(20_001, &["good", "row"]));
+            let looks = LOOKED_AT.get() as f64 / text.len() as f64;
+            assert!(looks < 3.0, "{looks} looks at each byte with limit {limit}");
+        }
+        // One quote that a long line breaks, with many lines open before it.
+        let text = format!("{}{}\"l\n", "x\",\"y\n".repeat(2000), "z".repeat(20_000));
+        LOOKED_AT.set(0);
+        assert_eq!(rows(text.as_bytes(), 16 << 20).len(), 2001);
+        assert!(LOOKED_AT.get() < 3 * text.len(), "{} looks at {} bytes", LOOKED_AT.get(), text.len());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod input;
 mod json;
 mod lines;
 mod record;
+mod row;
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -27,11 +28,13 @@ use crate::dataset::{Dataset, Origin};
 use crate::example::{Example, Extra};
 use crate::fields::{Fields, Role};
 use crate::format::Format;
-use csv::{Row, RowError, RowReader};
+use csv::{RowError, RowReader};
 use input::Input;
 use json::{ListError, ListReader};
 pub use lines::{Line, LineError, LineReader};
 use record::{BadRecord, Found, Scalar};
+pub use record::{repeated_key, there_twice};
+use row::Row;
 
 /// How to read examples.
 ///
@@ -343,13 +346,9 @@ impl Header {
         let columns: Vec<(String, Option<(Role, usize)>)> =
             row.cells().map(|name| (name.trim().to_owned(), fields.role(name.trim()))).collect();
         let bad = |bad: BadRecord| Error::parse(path, line, bad.column, bad.what, bad.help);
-        for (i, (name, _)) in columns.iter().enumerate() {
-            if columns.iter().take(i).any(|(earlier, _)| earlier == name) {
-                return Err(bad(BadRecord::new(
-                    format!("the header names the column `{name}` twice"),
-                    "rename one of them",
-                )));
-            }
+        if let Some(name) = repeated_key(columns.iter().map(|(name, _)| name.as_str())) {
+            let what = format!("the header names the column `{name}` twice");
+            return Err(bad(BadRecord::new(what, "rename one of them")));
         }
         if !columns.iter().any(|(_, role)| role.is_some_and(|(role, _)| role == Role::Text)) {
             return Err(bad(record::missing_text(fields, columns.iter().map(|(name, _)| name.as_str()))));
@@ -364,21 +363,19 @@ impl Header {
                 "put cells with commas or line breaks in quotes",
             ));
         }
-        let unwritable = |e: Error| BadRecord::new(e.to_string(), "change the cell");
+        let json = |value: &Scalar<'_>| {
+            to_raw_value(value).map_err(|e| BadRecord::new(e.to_string(), "change the cell"))
+        };
         let (mut found, mut extra) = (Found::default(), Extra::new());
         for ((name, role), cell) in self.columns.iter().zip(row.cells()) {
             match role {
                 Some((role, rank)) if found.wants(*role, *rank) => {
                     if let Some((old, value)) = found.put(*role, *rank, Scalar::Text(cell.into())) {
                         let name = fields.names(*role).get(old).unwrap_or_default();
-                        extra.set(name, &value).map_err(unwritable)?;
+                        extra.push(name, json(&value)?);
                     }
                 }
-                _ => {
-                    let raw =
-                        to_raw_value(cell).map_err(|e| BadRecord::new(e.to_string(), "change the cell"))?;
-                    extra.set_raw(name, raw);
-                }
+                _ => extra.push(name, json(&Scalar::Text(cell.into()))?),
             }
         }
         found.into_example(fields, extra)

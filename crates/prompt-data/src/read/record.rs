@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Number;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::example::{Example, Extra, Split};
 use crate::fields::{Fields, Role};
@@ -66,7 +66,12 @@ fn explain(json: &str, error: &serde_json::Error) -> BadRecord {
         // Raised by our own visitors: the words before serde_json's " at line …" are ours.
         let full = error.to_string();
         let what = full.split(" at line ").next().unwrap_or(&full).to_owned();
-        return at(BadRecord::new(what, "see the README for the fields of a row"));
+        let help = if what.ends_with("is there twice") {
+            "write it once"
+        } else {
+            "see the README for the fields of a row"
+        };
+        return at(BadRecord::new(what, help));
     }
     let near = json.lines().nth(line as usize).unwrap_or_default();
     let tail = near.as_bytes().get(error.column().saturating_sub(1)..).unwrap_or_default();
@@ -139,9 +144,18 @@ impl<'a> Found<'a> {
         self.0[role as usize].as_ref().is_none_or(|(there, _)| rank <= *there)
     }
 
-    /// Puts a value in its place and gives the one that a worse name had put there.
+    /// Puts a value in its place and gives the one that was there with its rank: that of a worse name, or, where a row
+    /// has a field twice, of the same one.
     pub(super) fn put(&mut self, role: Role, rank: usize, value: Scalar<'a>) -> Option<(usize, Scalar<'a>)> {
-        self.0[role as usize].replace((rank, value)).filter(|(old, _)| *old != rank)
+        self.0[role as usize].replace((rank, value))
+    }
+
+    /// The names of the fields that were taken.
+    fn names<'f>(&'f self, fields: &'f Fields) -> impl Iterator<Item = &'f str> + Clone {
+        Role::ALL.into_iter().filter_map(|role| {
+            let (rank, _) = self.0[role as usize].as_ref()?;
+            fields.names(role).get(*rank)
+        })
     }
 
     fn take(&mut self, role: Role) -> Option<Scalar<'a>> {
@@ -151,11 +165,7 @@ impl<'a> Found<'a> {
     /// Checks the values and puts them together.
     pub(super) fn into_example(mut self, fields: &Fields, extra: Extra) -> Result<Example, BadRecord> {
         let Some(text) = self.take(Role::Text) else {
-            let roles = Role::ALL.into_iter().filter_map(|role| {
-                let (rank, _) = self.0[role as usize].as_ref()?;
-                fields.names(role).get(*rank)
-            });
-            return Err(missing_text(fields, roles.chain(extra.iter().map(|(name, _)| name))));
+            return Err(missing_text(fields, self.names(fields).chain(extra.iter().map(|(name, _)| name))));
         };
         let split = match self.take(Role::Split).and_then(Scalar::into_name) {
             Some(name) => Some(name.parse::<Split>().map_err(|_| {
@@ -176,6 +186,34 @@ impl<'a> Found<'a> {
             line: 0,
         })
     }
+}
+
+/// The first key that stands twice. Readers of JSON disagree on which of two equal keys counts: what one of them checks,
+/// another would act on. So a row with one is refused, whoever reads it.
+///
+/// ```
+/// use prompt_data::read::repeated_key;
+/// assert_eq!(repeated_key(["text", "id", "text"].into_iter()), Some("text"));
+/// assert_eq!(repeated_key(["text", "id"].into_iter()), None);
+/// ```
+pub fn repeated_key<'k>(mut keys: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
+    // Few keys are compared without an allocation; many would be compared too often.
+    const FEW: usize = 16;
+    if keys.clone().nth(FEW).is_none() {
+        while let Some(key) = keys.next() {
+            if keys.clone().any(|other| other == key) {
+                return Some(key);
+            }
+        }
+        return None;
+    }
+    let mut seen = std::collections::HashSet::new();
+    keys.find(|key| !seen.insert(*key))
+}
+
+/// The complaint about a key that stands twice.
+pub fn there_twice(key: &str) -> String {
+    format!("field `{key}` is there twice")
 }
 
 /// The complaint about a row or a header without a text, with the fields there are.
@@ -215,14 +253,20 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                 Some((role, rank)) if found.wants(role, rank) => {
                     let value = map.next_value_seed(ScalarSeed(role))?;
                     if let Some((old, value)) = found.put(role, rank, value) {
+                        if old == rank {
+                            return Err(A::Error::custom(there_twice(&key)));
+                        }
                         let name = self.fields.names(role).get(old).unwrap_or_default();
-                        extra.set(name, &value).map_err(A::Error::custom)?;
+                        extra.push(name, to_raw_value(&value).map_err(A::Error::custom)?);
                     }
                 }
-                _ => extra.set_raw(&key, map.next_value::<Box<RawValue>>()?),
+                _ => extra.push(&key, map.next_value::<Box<RawValue>>()?),
             }
         }
-        Ok((found, extra))
+        match repeated_key(found.names(self.fields).chain(extra.iter().map(|(name, _)| name))) {
+            Some(key) => Err(A::Error::custom(there_twice(key))),
+            None => Ok((found, extra)),
+        }
     }
 }
 
@@ -317,11 +361,19 @@ impl<'de> Visitor<'de> for TextOnly<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut best: Option<usize> = None;
+        // A bit for each name of the text that was met.
+        let mut met = 0_u64;
         let mut at = TextAt::Nowhere;
         while let Some(key) = map.next_key_seed(TextSeed)? {
             let rank = self.fields.text.names().iter().position(|n| *n == key);
+            if let Some(bit) = rank.and_then(|rank| 1_u64.checked_shl(u32::try_from(rank).ok()?)) {
+                if met & bit != 0 {
+                    return Err(A::Error::custom(there_twice(&key)));
+                }
+                met |= bit;
+            }
             match rank {
-                Some(rank) if best.is_none_or(|b| rank <= b) => {
+                Some(rank) if best.is_none_or(|b| rank < b) => {
                     best = Some(rank);
                     self.scratch.clear();
                     at = map.next_value_seed(TextInto(&mut *self.scratch))?;

@@ -71,6 +71,40 @@ fn the_best_name_wins_and_the_other_stays_a_field() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_refused_in_every_format() {
+    let keys = [
+        (r#"{"text": "one", "text": "two"}"#, "text"),
+        (r#"{"user_message": "a", "text": "b", "user_message": "c"}"#, "user_message"),
+        (r#"{"text": "a", "user_message": "b", "user_message": "c"}"#, "user_message"),
+        (r#"{"text": "a", "label": "x", "label": "y"}"#, "label"),
+        (r#"{"text": "a", "id": 1, "id": 2}"#, "id"),
+        ("{\"text\": \"a\", \"t\\u0065xt\": \"b\"}", "text"),
+    ];
+    for (object, key) in keys {
+        for (name, file) in [
+            ("a.jsonl", format!("{{\"text\": \"before\"}}\n{object}\n{{\"text\": \"after\"}}\n")),
+            ("a.json", format!("[{{\"text\": \"before\"}},\n{object},\n{{\"text\": \"after\"}}]")),
+        ] {
+            let rows = read(name, file.as_bytes());
+            assert_eq!(texts(&rows), ["before", "after"], "{name}: {object}");
+            let error = error(&rows);
+            assert!(error.starts_with(&format!("{name}, line 2")), "{error}");
+            assert!(error.ends_with(&format!("field `{key}` is there twice; write it once")), "{error}");
+        }
+        if key == "text" || key == "user_message" {
+            let error = JsonlText::default().extract(object.as_bytes(), &mut String::new()).unwrap_err();
+            assert!(error.to_string().contains(&format!("field `{key}` is there twice")), "{error}");
+        }
+    }
+    // Many keys are compared in one pass.
+    let mut many: String = (0..20_000).map(|i| format!("\"k{i}\": 0, ")).collect();
+    assert_eq!(texts(&read("a.jsonl", format!("{{{many}\"text\": \"a\"}}").as_bytes())), ["a"]);
+    many.push_str("\"k7\": 1, ");
+    let rows = read("a.jsonl", format!("{{{many}\"text\": \"a\"}}").as_bytes());
+    assert!(error(&rows).contains("field `k7` is there twice"), "{}", error(&rows));
+}
+
+#[test]
 fn a_missing_file_and_a_folder_are_named() {
     let options = ReadOptions::default();
     let error = options.read("/no/such/file.jsonl").unwrap_err().to_string();

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::Write;
 
 use prompt_core::{Classes, Error, Output, Result, Scratch, argmax};
-use prompt_data::read::JsonlText;
+use prompt_data::read::{JsonlText, repeated_key, there_twice};
 use prompt_data::{Example, Fields};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -34,12 +34,8 @@ impl<'a> Record<'a> {
             return Err(explained());
         };
         let names = writer.fields.text.names();
-        // Readers disagree on which of two equal keys counts; what one of them scores, another would act on.
-        for name in names.iter().chain(writer.fields.label.names()) {
-            if fields.iter().filter(|(key, _)| key == name).count() > 1 {
-                let what = format!("field `{name}` is there twice");
-                return Err(Error::parse("<line>", None, None, what, "write it once"));
-            }
+        if let Some(key) = repeated_key(fields.iter().map(|(key, _)| &**key)) {
+            return Err(Error::parse("<line>", None, None, there_twice(key), "write it once"));
         }
         let raw = names.iter().find_map(|n| fields.iter().find(|(k, _)| k == n)).map(|(_, raw)| *raw);
         match raw.map(|raw| serde_json::from_str::<Option<BorrowedStr<'a>>>(raw.get())) {
