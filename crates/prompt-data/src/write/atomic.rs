@@ -10,7 +10,8 @@ use prompt_core::{Error, Result};
 /// Writes beside the target and renames at the end; dropped before [`commit`](Self::commit), it leaves nothing.
 ///
 /// A target that is there and is no ordinary file (a device, a pipe) is written directly, since renaming would
-/// replace it. A link is followed.
+/// replace it. A link is followed, also one to a file that is yet to be made. A file that is replaced hands its
+/// permissions on; a new one gets those of any new file (on Unix: 0666 less the umask).
 ///
 /// ```
 /// use std::io::Write;
@@ -46,7 +47,7 @@ impl AtomicFile {
         if there.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(Error::input(format!("{} is a folder", path.display()), "name a file inside it"));
         }
-        if there.is_some_and(|m| !m.is_file()) {
+        if there.as_ref().is_some_and(|m| !m.is_file()) {
             let file = OpenOptions::new().write(true).open(path).map_err(|e| Error::io("write", path, e))?;
             return Ok(Self {
                 out: Some(BufWriter::new(file)),
@@ -55,16 +56,17 @@ impl AtomicFile {
                 in_place: true,
             });
         }
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let target = followed(path);
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let n = COUNTER.fetch_add(1, Ordering::Relaxed);
         let writing = target.with_file_name(format!(".{name}.{}-{n}.tmp", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&writing)
-            .map_err(|e| Error::io("create", path, e))?;
-        Ok(Self { out: Some(BufWriter::new(file)), writing, target, in_place: false })
+        let permissions = there.map(|m| m.permissions());
+        let file = create(&writing, permissions.as_ref()).map_err(|e| Error::io("create", path, e))?;
+        let new = Self { out: Some(BufWriter::new(file)), writing, target, in_place: false };
+        if let Some(permissions) = permissions {
+            fs::set_permissions(&new.writing, permissions).map_err(|e| Error::io("create", path, e))?;
+        }
+        Ok(new)
     }
 
     /// The file that will appear.
@@ -99,6 +101,37 @@ impl AtomicFile {
         }
         outcome.map_err(failed)
     }
+}
+
+/// Where a chain of links ends, whether or not something is there.
+fn followed(path: &Path) -> PathBuf {
+    if let Ok(found) = fs::canonicalize(path) {
+        return found;
+    }
+    let mut target = path.to_path_buf();
+    // As many links as Linux follows; a circle of links cannot be written through and is replaced.
+    for _ in 0..40 {
+        match fs::read_link(&target) {
+            // A relative link starts at its own folder; an absolute one replaces all.
+            Ok(next) => target = target.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return target,
+        }
+    }
+    path.to_path_buf()
+}
+
+/// Creates the file so that nobody can read it meanwhile who could not read the one it replaces.
+fn create(path: &Path, permissions: Option<&fs::Permissions>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Some(permissions) = permissions {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        options.mode(permissions.mode() & 0o777);
+    }
+    #[cfg(not(unix))]
+    let _ = permissions;
+    options.open(path)
 }
 
 impl Write for AtomicFile {
@@ -150,6 +183,52 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(entries(folder.path()), ["a.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_stay_and_new_files_have_the_usual_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        let write = |path: &Path, text: &[u8]| {
+            let mut file = AtomicFile::create(path).unwrap();
+            file.write_all(text).unwrap();
+            let writing = mode(&file.writing);
+            file.commit().unwrap();
+            writing
+        };
+        write(&path, b"first");
+        fs::write(folder.path().join("plain.txt"), "").unwrap();
+        assert_eq!(mode(&path), mode(&folder.path().join("plain.txt")));
+        for kept in [0o600, 0o640, 0o666, 0o755, 0o444] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(kept)).unwrap();
+            assert_eq!(write(&path, b"again"), kept, "also while it is being written");
+            assert_eq!(mode(&path), kept);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_links() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("sub")).unwrap();
+        fs::write(at("sub/old.txt"), "old").unwrap();
+        symlink("sub/old.txt", at("old-link")).unwrap();
+        symlink("sub/new.txt", at("new-link")).unwrap();
+        symlink(at("new-link"), at("link-to-link")).unwrap();
+        for (link, file) in [("old-link", "sub/old.txt"), ("link-to-link", "sub/new.txt")] {
+            let mut out = AtomicFile::create(at(link)).unwrap();
+            out.write_all(link.as_bytes()).unwrap();
+            out.commit().unwrap();
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+            assert!(fs::symlink_metadata(at(file)).unwrap().is_file(), "{file}");
+            assert_eq!(fs::read(at(file)).unwrap(), link.as_bytes());
+        }
+        assert!(fs::symlink_metadata(at("new-link")).unwrap().is_symlink());
     }
 
     #[cfg(target_os = "linux")]

@@ -11,7 +11,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::dataset::Dataset;
 use crate::example::Example;
@@ -263,10 +262,9 @@ fn csv_rows(data: &Dataset, out: &mut impl Write, delimiter: u8, guard: bool) ->
             _ => example.split.map(|s| s.to_string()).unwrap_or_default(),
         });
         // Texts are written as they are, everything else as JSON.
-        let cell = |name: &&str| match example.extra.get(name) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text,
-            Some(_) => example.extra.raw(name).unwrap_or_default().to_owned(),
+        let cell = |name: &&str| match example.extra.raw(name).unwrap_or_default() {
+            "null" => String::new(),
+            raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
         };
         csv.row(roles.chain(extra.iter().map(cell)))?;
     }
@@ -321,6 +319,23 @@ mod tests {
         let (written, back) = round_trip("a.csv.gz", &plain);
         assert_eq!(written.guarded_cells, 0);
         assert_eq!(back.texts(), sample().texts());
+    }
+
+    #[test]
+    fn a_value_of_any_depth_is_written_as_it_came() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let line = format!("{{\"text\": \"a\", \"deep\": {deep}, \"none\": null, \"s\": \"\\u0061\"}}");
+        let read = |name: &str, bytes: &[u8]| -> Dataset {
+            ReadOptions::default().from_bytes(name, bytes).unwrap().map(Result::unwrap).collect()
+        };
+        let data = read("a.jsonl", line.as_bytes());
+        let mut out = Vec::new();
+        csv_rows(&data, &mut out, b',', true).unwrap();
+        assert_eq!(String::from_utf8(out.clone()).unwrap(), format!("text,deep,none,s\na,{deep},,a\n"));
+        assert_eq!(read("a.csv", &out).get(0).unwrap().extra.get("deep").unwrap(), deep);
+        let mut out = Vec::new();
+        jsonl(&data, &mut out).unwrap();
+        assert_eq!(read("a.jsonl", &out).digest(), data.digest());
     }
 
     #[test]
