@@ -11,7 +11,7 @@ use sqlx::Connection;
 use sqlx::any::Any;
 use sqlx::pool::PoolConnection;
 
-use crate::change::{Change, known, unknown_model};
+use crate::change::{Change, known, to_move, unknown_model};
 use crate::clock::{Clock, SystemClock};
 use crate::folder::{DATABASE, prepare_folder, refuse_lost_versions};
 use crate::id::{ModelName, ModelRef, Pick};
@@ -245,7 +245,7 @@ impl AsyncRegistry {
         note: &ChangeNote,
     ) -> Result<Version> {
         change.lock(&model.name).await?;
-        let mut version = known(change.db, change.connection, model).await?;
+        let mut version = to_move(change.db, change.connection, model).await?;
         if version.stage == to {
             return Ok(version);
         }

@@ -139,7 +139,7 @@ impl Registry {
         self.wait(self.inner.load(model))
     }
 
-    /// Moves a version to a stage.
+    /// Moves a version to a stage; a name alone means its newest version that is not archived.
     ///
     /// One that goes to production is checked first, and the one that was there is archived in the same
     /// transaction. A version that is there already stays as it is, without a line in the log.

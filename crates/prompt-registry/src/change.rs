@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, Row};
 
 use crate::id::{ModelName, ModelRef, Pick};
 use crate::log::{Action, ChangeNote};
-use crate::sql::{Database, find, names, versions};
+use crate::sql::{Database, find, names, newest, versions};
 use crate::stage::Stage;
 use crate::version::{Filter, Version};
 
@@ -179,6 +179,22 @@ pub(crate) async fn known(
     model: &ModelRef,
 ) -> Result<Version> {
     match find(db, connection, model).await? {
+        Some(version) => Ok(version),
+        None => Err(unknown_version(db, connection, model).await),
+    }
+}
+
+/// The version that a reference means to someone who moves it: for a name alone the newest that is not archived, since
+/// the one in production is where it should be.
+pub(crate) async fn to_move(
+    db: &Database,
+    connection: &mut AnyConnection,
+    model: &ModelRef,
+) -> Result<Version> {
+    if model.pick != Pick::Current {
+        return known(db, connection, model).await;
+    }
+    match newest(db, connection, &model.name).await? {
         Some(version) => Ok(version),
         None => Err(unknown_version(db, connection, model).await),
     }

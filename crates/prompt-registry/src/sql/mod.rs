@@ -19,7 +19,7 @@ use sqlx::{AnyConnection, AnyPool, Connection};
 
 use crate::location::without_secrets;
 
-pub(crate) use rows::{count, digests, find, log_entries, names, versions};
+pub(crate) use rows::{count, digests, find, log_entries, names, newest, versions};
 pub use schema::SCHEMA_VERSION;
 
 /// How long a writer waits for another one before it gives up.

@@ -90,6 +90,22 @@ pub(crate) async fn find(
     found.map(|row| version(&Reader { db, row: &row })).transpose()
 }
 
+/// The newest version of a name that is not archived, whatever is in production.
+pub(crate) async fn newest(
+    db: &Database,
+    connection: &mut AnyConnection,
+    name: &ModelName,
+) -> Result<Option<Version>> {
+    let found = sqlx::query(
+        "SELECT * FROM registry_version WHERE name = $1 AND stage <> 'archived' ORDER BY version DESC LIMIT 1",
+    )
+    .bind(name.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(|e| db.failed("read", e))?;
+    found.map(|row| version(&Reader { db, row: &row })).transpose()
+}
+
 /// Digests of all artifacts that versions refer to.
 pub(crate) async fn digests(db: &Database, connection: &mut AnyConnection) -> Result<Vec<String>> {
     let found = sqlx::query("SELECT DISTINCT digest FROM registry_version")

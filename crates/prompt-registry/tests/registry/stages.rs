@@ -73,6 +73,22 @@ fn moving_to_where_it_is_changes_nothing() {
 }
 
 #[test]
+fn a_name_alone_moves_its_newest_version() {
+    let bench = Bench::new();
+    let registry = bench.with_versions("m", 3);
+    let promote = |reference: &str| registry.promote(&at(reference), Stage::Production, &note(""));
+    promote("m:1").unwrap();
+    assert_eq!(promote("m").unwrap().version, 3, "not the one that serves already");
+    registry.promote(&at("m:3"), Stage::Archived, &note("bad")).unwrap();
+    assert_eq!(promote("m").unwrap().version, 2, "not one that was put aside");
+    registry.promote(&at("m"), Stage::Archived, &note("bad too")).unwrap();
+    let error = promote("m").unwrap_err().to_string();
+    assert_eq!(error, "unknown version `m`; known: m:1 (archived), m:2 (archived), m:3 (archived)");
+    assert_eq!(promote("m:4").unwrap_err().to_string(), error.replace("`m`", "`m:4`"));
+    assert_eq!(promote("other").unwrap_err().to_string(), "unknown model `other`; known: m");
+}
+
+#[test]
 fn names_do_not_touch_each_other() {
     let bench = Bench::new();
     let registry = bench.with_versions("m", 1);
