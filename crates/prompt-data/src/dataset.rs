@@ -153,18 +153,69 @@ impl Dataset {
             .enumerate()
             .map(|(row, example)| {
                 get(example).ok_or_else(|| {
-                    let at = if example.line == 0 {
-                        format!("row {row}")
-                    } else {
-                        format!("row {row} (line {})", example.line)
-                    };
-                    Error::input(
-                        format!("{}: {at} has no {field}; it has {}", self.origin, present(example)),
-                        format!("name the field that holds the {field}, or remove the rows without one"),
-                    )
+                    let what = format!("the row has no {field}; it has {}", present(example));
+                    let help =
+                        format!("name the field that holds the {field}, or remove the rows without one");
+                    self.wrong_row(row, what, help)
                 })
             })
             .collect()
+    }
+
+    /// The complaint about a row: with its line where it came from a file, else with its number.
+    pub fn wrong_row(&self, row: usize, what: impl Into<String>, help: impl Into<String>) -> Error {
+        match (&self.origin, self.get(row).map_or(0, |e| e.line)) {
+            (Origin::File { path }, line) if line > 0 => Error::parse(path, line, None, what, help),
+            _ => Error::input(format!("{}, row {row}: {}", self.origin, what.into()), help),
+        }
+    }
+
+    /// The rows with a label, and a complaint about each of the others; with `strict` the first of those is the error.
+    ///
+    /// ```
+    /// use prompt_data::{Dataset, Example};
+    /// let data = Dataset::new([Example::new("a").with_label("x"), Example::new("b")]);
+    /// let (labelled, left_out) = data.labelled(false).unwrap();
+    /// assert_eq!(labelled.texts(), ["a"]);
+    /// assert!(left_out[0].to_string().starts_with("in memory, row 1: the row has no label"));
+    /// assert!(data.labelled(true).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Input`] when no row has a label, with the fields that there are.
+    pub fn labelled(&self, strict: bool) -> Result<(Self, Vec<Error>)> {
+        self.having("label", strict, |e| e.label.is_some())
+    }
+
+    /// The rows with a target; as [`labelled`](Self::labelled).
+    ///
+    /// # Errors
+    /// As [`labelled`](Self::labelled).
+    pub fn with_targets(&self, strict: bool) -> Result<(Self, Vec<Error>)> {
+        self.having("target", strict, |e| e.target.is_some())
+    }
+
+    fn having(
+        &self,
+        field: &str,
+        strict: bool,
+        has: impl Fn(&Example) -> bool,
+    ) -> Result<(Self, Vec<Error>)> {
+        let (with, without): (Vec<usize>, Vec<usize>) =
+            (0..self.len()).partition(|&row| self.get(row).is_some_and(&has));
+        if let (true, Some(first)) = (with.is_empty(), self.examples.first()) {
+            return Err(Error::input(
+                format!("{}: no row has a {field}; the first has {}", self.origin, present(first)),
+                format!("name the field that holds the {field}"),
+            ));
+        }
+        let complain = |&row: &usize| {
+            self.wrong_row(row, format!("the row has no {field}"), "add one, or remove the row")
+        };
+        match without.first().filter(|_| strict) {
+            Some(first) => Err(complain(first)),
+            None => Ok((self.select(&with), without.iter().map(complain).collect())),
+        }
     }
 
     /// How many rows carry each label.
@@ -320,8 +371,28 @@ mod tests {
         let data = Dataset::new([Example::new("a").with_label("l"), second]);
         assert_eq!(
             data.labels().unwrap_err().to_string(),
-            "in memory: row 1 (line 7) has no label; it has text, source, topic; name the field that holds \
-             the label, or remove the rows without one"
+            "in memory, row 1: the row has no label; it has text, source, topic; name the field that holds the \
+             label, or remove the rows without one"
+        );
+    }
+
+    #[test]
+    fn rows_without_a_label_are_told_by_file_and_line() {
+        let mut rows = [Example::new("a").with_label("l"), Example::new("b"), Example::new("c")];
+        for (row, line) in rows.iter_mut().zip([1, 2, 9]) {
+            row.line = line;
+        }
+        let data = Dataset::new(rows).with_origin(Origin::File { path: "d.jsonl".into() });
+        let (labelled, left_out) = data.labelled(false).unwrap();
+        assert_eq!((labelled.len(), left_out.len()), (1, 2));
+        let expected = "d.jsonl, line 9: the row has no label; add one, or remove the row";
+        assert_eq!(left_out[1].to_string(), expected);
+        let error = data.labelled(true).unwrap_err().to_string();
+        assert!(error.starts_with("d.jsonl, line 2:"), "{error}");
+        let error = data.with_targets(false).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "d.jsonl: no row has a target; the first has text, label; name the field that holds the target"
         );
     }
 

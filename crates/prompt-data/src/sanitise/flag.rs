@@ -26,6 +26,32 @@ pub enum FlagKind {
     Script,
 }
 
+impl FlagKind {
+    /// The name in files: `hidden_text`, `invisible`, `control`, `bidi_override`, `html` or `script`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HiddenText => "hidden_text",
+            Self::Invisible => "invisible",
+            Self::Control => "control",
+            Self::BidiOverride => "bidi_override",
+            Self::Html => "html",
+            Self::Script => "script",
+        }
+    }
+
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::HiddenText => "hidden text",
+            Self::Invisible => "invisible characters",
+            Self::Control => "control characters",
+            Self::BidiOverride => "a changed writing direction",
+            Self::Html => "HTML",
+            Self::Script => "a script",
+        }
+    }
+}
+
 /// A place to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {

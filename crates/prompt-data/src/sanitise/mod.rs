@@ -127,6 +127,18 @@ impl Sanitiser {
         Sanitised { text: clean, changes, flags }
     }
 
+    /// The flags alone. A prompt of plain ASCII without markup costs a few passes over its bytes and no allocation.
+    ///
+    /// ```
+    /// use prompt_data::sanitise::{FlagKind, Sanitiser};
+    /// let flags = Sanitiser::default().flags("Click <a href=\"javascript:go()\">here</a>");
+    /// assert_eq!(flags[0].kind, FlagKind::Html);
+    /// assert!(flags.iter().any(|f| f.kind == FlagKind::Script));
+    /// ```
+    pub fn flags(&self, text: &str) -> Vec<Flag> {
+        if class::is_plain(text.as_bytes()) { flag::flags(text, &[]) } else { self.sanitise(text).flags }
+    }
+
     /// The clean text alone: `text` itself, or a string in `buffer`. Allocates nothing once the buffer is warm.
     ///
     /// ```

@@ -65,6 +65,17 @@ pub(super) fn class_totals(units: &[Unit]) -> Vec<usize> {
     totals
 }
 
+/// In how many units each class is.
+pub(super) fn units_with(units: &[Unit]) -> Vec<usize> {
+    let mut with = vec![0; units.first().map_or(0, |u| u.classes.len())];
+    for unit in units {
+        for (with, count) in with.iter_mut().zip(&unit.classes) {
+            *with += usize::from(*count > 0);
+        }
+    }
+    with
+}
+
 /// Splits `total` into shares of `weights`, whole numbers that add up (largest remainder; ties to the first).
 pub(super) fn apportion(total: usize, weights: &[usize]) -> Vec<usize> {
     let sum: usize = weights.iter().sum();

@@ -3,7 +3,7 @@
 use prompt_core::{Error, Legal, Params, Result, Seed, params};
 
 use super::Fold;
-use super::assign::{class_totals, units};
+use super::assign::{Unit, class_totals, units, units_with};
 
 params! {
     /// Divides the rows into folds; each is held out once while the others are learned from.
@@ -25,7 +25,9 @@ impl KFold {
     ///
     /// Without `groups`, the sizes of folds differ by one row at most; with `strata` (a class for every row), so do the
     /// rows of each class. With `groups` a group is never torn: groups are dealt out from the largest, each to the
-    /// fold that keeps the class counts of the folds most even (without `strata`: to the smallest fold).
+    /// fold that keeps the class counts of the folds most even (without `strata`: to the smallest fold). Then groups
+    /// change folds until every class is in as many folds as it has groups, as far as that can be had;
+    /// [`Fold::missing`] tells what could not be had.
     ///
     /// # Errors
     /// Fewer rows (or groups) than folds; a stratified class with fewer rows than folds (a class that some fold
@@ -59,7 +61,14 @@ impl KFold {
         }
         let mut fold_of = vec![0; rows];
         if groups.is_some() {
-            deal_groups(&units, &totals, k, &mut fold_of);
+            let mut dealt = Dealt::new(&units, &totals, k);
+            dealt.deal();
+            dealt.repair();
+            for (unit, fold) in units.iter().zip(&dealt.fold_of) {
+                for &row in &unit.rows {
+                    fold_of[row] = *fold;
+                }
+            }
             if let Some(fold) = (0..k).find(|fold| !fold_of.contains(fold)) {
                 return Err(Error::input(
                     format!("fold {} of {k} would hold out no row: the groups are too large", fold + 1),
@@ -83,30 +92,81 @@ impl KFold {
     }
 }
 
-/// Each group to the fold where the shares of the classes become most even.
-fn deal_groups(units: &[super::assign::Unit], totals: &[usize], k: usize, fold_of: &mut [usize]) {
-    let mut counts = vec![vec![0_usize; totals.len()]; k];
-    for unit in units {
-        // The sum of squares grows least where the classes of this group are scarcest; each class counts alike.
-        let growth = |fold: usize| -> f64 {
-            (0..totals.len())
-                .filter(|&c| totals[c] > 0)
-                .map(|c| {
-                    let share = |n: usize| n as f64 / totals[c] as f64;
-                    share(counts[fold][c] + unit.classes[c]).powi(2) - share(counts[fold][c]).powi(2)
+/// Which fold each group is in, and what that makes of the classes.
+struct Dealt<'a> {
+    units: &'a [Unit],
+    totals: &'a [usize],
+    fold_of: Vec<usize>,
+    /// For each fold the rows of each class, and the groups that have some.
+    rows: Vec<Vec<usize>>,
+    groups: Vec<Vec<usize>>,
+}
+
+impl<'a> Dealt<'a> {
+    fn new(units: &'a [Unit], totals: &'a [usize], k: usize) -> Self {
+        let none = || vec![vec![0; totals.len()]; k];
+        Self { units, totals, fold_of: vec![0; units.len()], rows: none(), groups: none() }
+    }
+
+    /// Each group to the fold where the shares of the classes become most even.
+    fn deal(&mut self) {
+        for i in 0..self.units.len() {
+            // A class's first group grows every fold alike: then the smallest fold takes it.
+            let size = |fold: usize| self.rows[fold].iter().sum::<usize>();
+            let best = (0..self.rows.len())
+                .min_by(|&a, &b| {
+                    self.growth(i, a).total_cmp(&self.growth(i, b)).then_with(|| size(a).cmp(&size(b)))
                 })
-                .sum()
-        };
-        // A class's first group grows every fold alike: then the smallest fold takes it.
-        let size = |fold: usize| counts[fold].iter().sum::<usize>();
-        let best = (0..k)
-            .min_by(|&a, &b| growth(a).total_cmp(&growth(b)).then_with(|| size(a).cmp(&size(b))))
-            .unwrap_or(0);
-        for (count, more) in counts[best].iter_mut().zip(&unit.classes) {
-            *count += more;
+                .unwrap_or(0);
+            self.put(i, best);
         }
-        for &row in &unit.rows {
-            fold_of[row] = best;
+    }
+
+    /// Moves groups of classes that some fold lacks, from folds that have several, without taking another class's last
+    /// group from there.
+    fn repair(&mut self) {
+        let with = units_with(self.units);
+        let k = self.rows.len();
+        let mut classes: Vec<usize> = (0..with.len()).filter(|&c| with[c] > 1).collect();
+        classes.sort_by_key(|&c| (with[c], c));
+        for class in classes {
+            while let Some(lacking) = (0..k).find(|&fold| self.groups[fold][class] == 0) {
+                let spare = |i: &usize| {
+                    let (classes, there) = (&self.units[*i].classes, &self.groups[self.fold_of[*i]]);
+                    classes[class] > 0 && (0..classes.len()).all(|c| classes[c] == 0 || there[c] > 1)
+                };
+                let best = (0..self.units.len())
+                    .filter(spare)
+                    .min_by(|&a, &b| self.growth(a, lacking).total_cmp(&self.growth(b, lacking)));
+                let Some(i) = best else { break };
+                let from = self.fold_of[i];
+                for (c, count) in self.units[i].classes.iter().enumerate() {
+                    self.rows[from][c] -= count;
+                    self.groups[from][c] -= usize::from(*count > 0);
+                }
+                self.put(i, lacking);
+            }
+        }
+    }
+
+    /// How much less even the classes become with a group in a fold: the sum of squared shares grows least where the
+    /// classes of the group are scarcest; each class counts alike.
+    fn growth(&self, i: usize, fold: usize) -> f64 {
+        (0..self.totals.len())
+            .filter(|&c| self.totals[c] > 0)
+            .map(|c| {
+                let share = |n: usize| n as f64 / self.totals[c] as f64;
+                let there = self.rows[fold][c];
+                share(there + self.units[i].classes[c]).powi(2) - share(there).powi(2)
+            })
+            .sum()
+    }
+
+    fn put(&mut self, i: usize, fold: usize) {
+        self.fold_of[i] = fold;
+        for (c, count) in self.units[i].classes.iter().enumerate() {
+            self.rows[fold][c] += count;
+            self.groups[fold][c] += usize::from(*count > 0);
         }
     }
 }

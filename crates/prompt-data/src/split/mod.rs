@@ -15,6 +15,9 @@
 mod assign;
 mod holdout;
 mod kfold;
+mod sample;
+
+use std::collections::BTreeSet;
 
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,7 @@ use crate::dataset::Dataset;
 use crate::example::Split;
 pub use holdout::HoldOut;
 pub use kfold::{KFold, leave_one_group_out};
+pub use sample::sample;
 
 /// Rows to learn from and rows held out, both rising; no row is in both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,12 +44,39 @@ impl Fold {
         Self { train: pick(false), test: pick(true) }
     }
 
+    /// The classes (of those that `strata` gives the rows of this fold) of which a side has no row.
+    ///
+    /// ```
+    /// use prompt_data::split::{Fold, Missing};
+    /// let fold = Fold { train: vec![0, 1], test: vec![2] };
+    /// assert_eq!(fold.missing(&[0, 1, 0]), Missing { train: vec![], test: vec![1] });
+    /// ```
+    pub fn missing(&self, strata: &[u32]) -> Missing {
+        let classes = |rows: &[usize]| -> BTreeSet<u32> {
+            rows.iter().filter_map(|&row| strata.get(row).copied()).collect()
+        };
+        let (train, test) = (classes(&self.train), classes(&self.test));
+        Missing {
+            train: test.difference(&train).copied().collect(),
+            test: train.difference(&test).copied().collect(),
+        }
+    }
+
     /// The same rows named by their place in `rows` before; for splitting a part of a data set.
     #[must_use]
     pub fn within(&self, rows: &[usize]) -> Self {
         let outer = |inner: &[usize]| inner.iter().map(|&i| rows[i]).collect();
         Self { train: outer(&self.train), test: outer(&self.test) }
     }
+}
+
+/// The classes that a side of a [`Fold`] lacks, rising.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Missing {
+    /// Of which there is no row to learn from.
+    pub train: Vec<u32>,
+    /// Of which no row is held out.
+    pub test: Vec<u32>,
 }
 
 /// The three parts of a data set.
@@ -68,8 +99,9 @@ pub fn given(data: &Dataset) -> Result<Option<Parts>> {
         return Ok(None);
     }
     if let Some(row) = data.iter().position(|e| e.split.is_none()) {
-        return Err(Error::input(
-            format!("{}: row {row} has no split, while other rows have one", data.origin()),
+        return Err(data.wrong_row(
+            row,
+            "the row has no split, while other rows have one",
             "give every row a split, or none",
         ));
     }

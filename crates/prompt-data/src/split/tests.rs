@@ -156,7 +156,7 @@ fn the_files_own_split_is_honoured_or_refused() {
     assert_eq!((parts.train, parts.validation, parts.test), (vec![1, 2], vec![], vec![0]));
     assert_eq!(given(&Dataset::new([row(None)])).unwrap(), None);
     let error = given(&Dataset::new([row(None), row(Some(Split::Train))])).unwrap_err().to_string();
-    assert!(error.contains("row 0 has no split"), "{error}");
+    assert!(error.contains("row 0: the row has no split"), "{error}");
     let error = given(&Dataset::new([row(Some(Split::Test))])).unwrap_err().to_string();
     assert!(error.contains("no row has the split `train`"), "{error}");
 }
@@ -185,4 +185,77 @@ fn groups_of_many_classes_spread_over_the_folds() {
     let folds = KFold::default().split(1650, Some(&classes), Some(&groups), Seed::new(1)).unwrap();
     let sizes: Vec<usize> = folds.iter().map(|f| f.test.len()).collect();
     assert!(sizes.iter().all(|n| (300..=360).contains(n)), "{sizes:?}");
+}
+
+#[test]
+fn a_grouped_hold_out_keeps_every_class_on_both_sides() {
+    // The rare class lies in two groups that the greedy choice would put on one side: one is far over its quota.
+    let mut rng = Seed::new(9).rng();
+    for round in 0..200 {
+        let (n, k) = (30 + rng.below(60), 4);
+        let groups: Vec<u32> = (0..n).map(|_| (rng.unit() * rng.unit() * 14.0) as u32).collect();
+        // Most groups are of one class, some are mixed.
+        let classes: Vec<u32> = groups
+            .iter()
+            .map(|g| if g % 5 == 0 && rng.unit() < 0.3 { rng.below(k) as u32 } else { g * 7 % k as u32 })
+            .collect();
+        let with = |class: u32| {
+            let of: BTreeSet<u32> = (0..n).filter(|&i| classes[i] == class).map(|i| groups[i]).collect();
+            of.len()
+        };
+        let split = HoldOut::default().split(n, Some(&classes), Some(&groups), Seed::new(round));
+        let Ok(fold) = split else { continue };
+        let missing = fold.missing(&classes);
+        assert_eq!(missing.train, [] as [u32; 0], "round {round}: nothing to learn a class from");
+        let pure = groups.iter().zip(&classes).collect::<BTreeSet<_>>().len()
+            == groups.iter().collect::<BTreeSet<_>>().len();
+        for class in missing.test {
+            // With groups of one class each, only a class in one group may be missing.
+            assert!(!pure || with(class) < 2, "round {round}: class {class} in {} groups", with(class));
+        }
+    }
+    // One class in two groups, the first twice the quota: held out it would overshoot, so it never was.
+    let classes = [[0; 20].as_slice(), &[1; 8]].concat();
+    let groups: Vec<u32> = (0..20).chain([20, 20, 20, 20, 21, 21, 21, 21]).collect();
+    let fold = HoldOut::default().split(28, Some(&classes), Some(&groups), Seed::new(1)).unwrap();
+    assert_eq!(fold.missing(&classes), Missing::default());
+    // A class in one group stays where it can be learned.
+    let groups: Vec<u32> = (0..20).chain([20; 8]).collect();
+    let fold = HoldOut::default().split(28, Some(&classes), Some(&groups), Seed::new(1)).unwrap();
+    assert_eq!(fold.missing(&classes), Missing { train: vec![], test: vec![1] });
+    let error = HoldOut::default().split(4, Some(&[0, 0, 1, 1]), Some(&[0, 0, 1, 1]), Seed::new(1));
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("every group holds the only rows of some class"), "{error}");
+}
+
+#[test]
+fn grouped_folds_have_every_class_that_has_the_groups_for_it() {
+    let mut rng = Seed::new(11).rng();
+    for round in 0..100 {
+        let (n, k) = (60 + rng.below(100), 3);
+        let groups: Vec<u32> = (0..n).map(|_| (rng.unit() * rng.unit() * 40.0) as u32).collect();
+        let classes: Vec<u32> = groups.iter().map(|g| g * 5 % 4).collect();
+        let split = KFold::default().folds(k).split(n, Some(&classes), Some(&groups), Seed::new(round));
+        let Ok(folds) = split else { continue };
+        assert_partition(&folds, n);
+        for class in 0..4 {
+            let of: BTreeSet<u32> = (0..n).filter(|&i| classes[i] == class).map(|i| groups[i]).collect();
+            let folds_with = folds.iter().filter(|f| of_class(&f.test, &classes, class) > 0).count();
+            assert_eq!(folds_with, of.len().min(k), "round {round}, class {class} in {} groups", of.len());
+        }
+    }
+}
+
+#[test]
+fn a_sample_keeps_shares_and_no_class_vanishes() {
+    let classes: Vec<u32> = (0..1000).map(|i| u32::from(i % 4 == 0) + u32::from(i % 500 == 0)).collect();
+    let rows = sample(&classes, 100, Seed::new(1));
+    assert_eq!((rows.len(), rows.is_sorted()), (100, true));
+    for (class, expected) in [(0, 75), (1, 24), (2, 1)] {
+        assert!(of_class(&rows, &classes, class).abs_diff(expected) <= 1, "class {class}");
+    }
+    assert_eq!(rows, sample(&classes, 100, Seed::new(1)));
+    assert_ne!(rows, sample(&classes, 100, Seed::new(2)));
+    assert_eq!(sample(&classes, 2, Seed::new(1)).len(), 2);
+    assert_eq!(sample(&[], 2, Seed::new(1)), [] as [usize; 0]);
 }

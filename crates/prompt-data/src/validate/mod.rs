@@ -8,15 +8,15 @@
 mod report;
 mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prompt_core::{Error, FitContext, Legal, Params, Result, params};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Origin};
 use crate::dedup::{Groups, NearDuplicates, exact};
 use crate::example::Split;
-use crate::sanitise::{Kind, Sanitiser};
+use crate::sanitise::{FlagKind, Kind, Sanitiser};
 pub use report::{Balance, Leakage, Lengths, QualityReport};
 pub use schema::Schema;
 
@@ -45,21 +45,61 @@ pub struct Finding {
     pub count: usize,
     /// The first of them, at most ten.
     pub rows: Vec<usize>,
+    /// The lines of the file on which those rows start; 0 for a row that was made in memory.
+    #[serde(default)]
+    pub lines: Vec<u64>,
     /// What to do.
     pub advice: String,
 }
 
 impl Finding {
-    /// A finding about these rows; `None` when there are none.
-    fn about(severity: Severity, check: &str, what: &str, rows: &[usize], advice: &str) -> Option<Self> {
+    /// A finding about these rows of the data; `None` when there are none.
+    fn about(
+        data: &Dataset,
+        severity: Severity,
+        check: &str,
+        what: &str,
+        rows: &[usize],
+        advice: &str,
+    ) -> Option<Self> {
+        let first = || rows.iter().take(10);
         (!rows.is_empty()).then(|| Self {
             severity,
             check: check.to_owned(),
             what: what.to_owned(),
             count: rows.len(),
-            rows: rows.iter().take(10).copied().collect(),
+            rows: first().copied().collect(),
+            lines: first().map(|&row| data.get(row).map_or(0, |e| e.line)).collect(),
             advice: advice.to_owned(),
         })
+    }
+
+    /// A finding about the data as a whole.
+    fn overall(severity: Severity, check: &str, what: String, count: usize, advice: &str) -> Self {
+        Self {
+            severity,
+            check: check.to_owned(),
+            what,
+            count,
+            rows: Vec::new(),
+            lines: Vec::new(),
+            advice: advice.to_owned(),
+        }
+    }
+
+    /// Where the first of its rows are, at most five: `FILE:LINE` for those of a file, else their numbers. Empty for a
+    /// finding about the data as a whole.
+    pub fn places(&self, origin: &Origin) -> Vec<String> {
+        let place = |(row, &line): (&usize, &u64)| match origin {
+            Origin::File { path } if line > 0 => {
+                // Several elements of a JSON list may stand on one line.
+                let shared = self.lines.iter().filter(|l| **l == line).count() > 1;
+                let row = if shared { format!(" (row {row})") } else { String::new() };
+                format!("{}:{line}{row}", path.display())
+            }
+            _ => format!("row {row}"),
+        };
+        self.rows.iter().zip(&self.lines).take(5).map(place).collect()
     }
 }
 
@@ -109,9 +149,17 @@ impl Quality {
 
         find(bad_line_finding(bad_lines));
         let empty = data.rows_where(|e| e.text.trim().is_empty());
-        find(Finding::about(Warning, "empty_text", "texts are empty", &empty, "remove them before training"));
+        find(Finding::about(
+            data,
+            Warning,
+            "empty_text",
+            "texts are empty",
+            &empty,
+            "remove them before training",
+        ));
         let unlabelled = data.rows_where(|e| e.label.is_none() && e.target.is_none());
         find(Finding::about(
+            data,
             if unlabelled.len() == data.len() { Note } else { Warning },
             "missing_label",
             "rows have neither a label nor a target",
@@ -122,6 +170,7 @@ impl Quality {
         let same = exact(data);
         let repeated = later(&same);
         find(Finding::about(
+            data,
             Warning,
             "duplicates",
             "rows repeat an earlier text",
@@ -133,6 +182,7 @@ impl Quality {
         let nearly_alone: Vec<usize> =
             nearly.iter().copied().filter(|r| repeated.binary_search(r).is_err()).collect();
         find(Finding::about(
+            data,
             Note,
             "near_duplicates",
             "rows nearly repeat an earlier text",
@@ -141,6 +191,7 @@ impl Quality {
         ));
         let conflicts = conflicting(data, &same);
         find(Finding::about(
+            data,
             Warning,
             "conflicting_labels",
             "rows share their text with a row of another label",
@@ -153,6 +204,7 @@ impl Quality {
         find(balance.one_class());
         let lengths = Lengths::of(data, self.outlier_ranges);
         find(Finding::about(
+            data,
             Note,
             "length_outliers",
             "texts are unusually short or long",
@@ -168,20 +220,36 @@ impl Quality {
             };
             let severity = if leak.near { Warning } else { Wrong };
             let advice = "remove the rows to learn from (`clean` keeps the test rows)";
-            find(Finding::about(severity, "leakage", what, &leak.rows, advice));
+            find(Finding::about(data, severity, "leakage", what, &leak.rows, advice));
         }
-        let hidden = hidden_characters(data, ctx);
-        let rows: Vec<usize> = hidden.iter().map(|(row, _)| *row).collect();
+        let seen = sanitised(data, ctx);
+        let rows: Vec<usize> = seen.iter().filter(|row| !row.changes.is_empty()).map(|row| row.row).collect();
         let mut characters = BTreeMap::new();
-        for kind in hidden.iter().flat_map(|(_, kinds)| kinds) {
+        for kind in seen.iter().flat_map(|row| &row.changes) {
             *characters.entry(*kind).or_insert(0) += 1;
         }
         find(Finding::about(
+            data,
             Note,
             "invisible_characters",
             "texts hold characters that cannot be seen",
             &rows,
             "keep the sanitiser in the pipeline",
+        ));
+        let flagged: Vec<usize> =
+            seen.iter().filter(|row| !row.flags.is_empty()).map(|row| row.row).collect();
+        let mut flags: BTreeMap<FlagKind, usize> = BTreeMap::new();
+        for kind in seen.iter().flat_map(|row| &row.flags) {
+            *flags.entry(*kind).or_insert(0) += 1;
+        }
+        let kinds: Vec<String> = flags.iter().map(|(kind, n)| format!("{} {n}", kind.words())).collect();
+        find(Finding::about(
+            data,
+            Note,
+            "flagged",
+            &format!("texts hold what a person should look at: {}", kinds.join(", ")),
+            &flagged,
+            "look whether their labels fit",
         ));
 
         findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
@@ -200,6 +268,7 @@ impl Quality {
             lengths,
             leakage,
             invisible_characters: characters,
+            flags,
             findings,
         })
     }
@@ -241,14 +310,26 @@ fn leak(data: &Dataset, groups: &Groups, near: bool) -> Leakage {
     Leakage { near, rows }
 }
 
-fn hidden_characters(data: &Dataset, ctx: &FitContext) -> Vec<(usize, Vec<Kind>)> {
+/// What the sanitiser says of a row.
+struct Seen {
+    row: usize,
+    /// One for each change.
+    changes: Vec<Kind>,
+    /// Each kind once.
+    flags: BTreeSet<FlagKind>,
+}
+
+/// The rows of which the sanitiser says something, rising.
+fn sanitised(data: &Dataset, ctx: &FitContext) -> Vec<Seen> {
     let sanitiser = Sanitiser::default();
     const BLOCK: usize = 1024;
     let blocks = ctx.map(data.len().div_ceil(BLOCK), |block| {
         let rows = data.iter().enumerate().skip(block * BLOCK).take(BLOCK);
         rows.filter_map(|(row, example)| {
-            let kinds: Vec<Kind> = sanitiser.sanitise(&example.text).changes.iter().map(|c| c.kind).collect();
-            (!kinds.is_empty()).then_some((row, kinds))
+            let found = sanitiser.sanitise(&example.text);
+            let changes: Vec<Kind> = found.changes.iter().map(|c| c.kind).collect();
+            let flags: BTreeSet<FlagKind> = found.flags.iter().map(|f| f.kind).collect();
+            (!changes.is_empty() || !flags.is_empty()).then_some(Seen { row, changes, flags })
         })
         .collect::<Vec<_>>()
     });
@@ -272,14 +353,9 @@ fn bad_line_finding(bad: &[Error]) -> Option<Finding> {
     let first = bad.first()?;
     let not_utf8 = bad.iter().filter(|e| e.to_string().contains("invalid UTF-8")).count();
     let utf8 = if not_utf8 > 0 { format!(" ({not_utf8} not UTF-8)") } else { String::new() };
-    Some(Finding {
-        severity: Severity::Error,
-        check: "bad_lines".into(),
-        what: format!("lines could not be read{utf8}; the first: {first}"),
-        count: bad.len(),
-        rows: Vec::new(),
-        advice: "repair them; the other lines were read".into(),
-    })
+    let what = format!("lines could not be read{utf8}; the first: {first}");
+    let advice = "repair them; the other lines were read";
+    Some(Finding::overall(Severity::Error, "bad_lines", what, bad.len(), advice))
 }
 
 #[cfg(test)]

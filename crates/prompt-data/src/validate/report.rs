@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Finding, Severity};
 use crate::dataset::{Dataset, Origin};
-use crate::sanitise::Kind;
+use crate::sanitise::{FlagKind, Kind};
 
 /// What a data set is like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct QualityReport {
     pub leakage: Vec<Leakage>,
     /// Invisible characters (runs of them) by kind.
     pub invisible_characters: BTreeMap<Kind, usize>,
+    /// How many texts the sanitiser flags, by what it flags.
+    #[serde(default)]
+    pub flags: BTreeMap<FlagKind, usize>,
     /// What to look at, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -79,30 +82,21 @@ impl Balance {
             .filter(|(_, n)| (*n as f64) < share * largest as f64)
             .collect();
         let shown: Vec<String> = rare.iter().take(5).map(|(label, n)| format!("{label} ({n})")).collect();
-        (!rare.is_empty()).then(|| Finding {
-            severity: Severity::Warning,
-            check: "rare_classes".into(),
-            what: format!(
-                "{} classes are rare beside the largest ({largest} rows): {}",
-                rare.len(),
-                shown.join(", ")
-            ),
-            count: rare.iter().map(|(_, n)| n).sum(),
-            rows: Vec::new(),
-            advice: "collect more of them, weigh the classes, or balance the training rows".into(),
-        })
+        let what = format!(
+            "{} classes are rare beside the largest ({largest} rows): {}",
+            rare.len(),
+            shown.join(", ")
+        );
+        let count = rare.iter().map(|(_, n)| n).sum();
+        let advice = "collect more of them, weigh the classes, or balance the training rows";
+        (!rare.is_empty()).then(|| Finding::overall(Severity::Warning, "rare_classes", what, count, advice))
     }
 
     pub(super) fn one_class(&self) -> Option<Finding> {
         let (label, count) = self.counts.first_key_value()?;
-        (self.counts.len() == 1).then(|| Finding {
-            severity: Severity::Error,
-            check: "one_class".into(),
-            what: format!("all labels are `{label}`: there is nothing to tell apart"),
-            count: *count,
-            rows: Vec::new(),
-            advice: "add rows of another class".into(),
-        })
+        let what = format!("all labels are `{label}`: there is nothing to tell apart");
+        let advice = "add rows of another class";
+        (self.counts.len() == 1).then(|| Finding::overall(Severity::Error, "one_class", what, *count, advice))
     }
 }
 
@@ -189,6 +183,8 @@ impl fmt::Display for QualityReport {
             format!("{} to {}; quartiles {q1:.0}, {q2:.0}, {q3:.0}", self.lengths.min, self.lengths.max),
         )?;
         line("length outliers", format!("{} ({})", self.lengths.outliers, self.lengths.rule))?;
+        let flags: Vec<String> = self.flags.iter().map(|(kind, n)| format!("{} {n}", kind.words())).collect();
+        line("texts flagged", if flags.is_empty() { "none".into() } else { flags.join(", ") })?;
         for leak in &self.leakage {
             line(if leak.near { "leakage, near" } else { "leakage, exact" }, leak.rows.len().to_string())?;
         }
@@ -206,10 +202,10 @@ impl fmt::Display for QualityReport {
                 Severity::Error => "ERROR",
             };
             write!(f, "{severity:<9}{} {}", finding.count, finding.what)?;
-            if !finding.rows.is_empty() {
-                let rows: Vec<String> = finding.rows.iter().take(5).map(ToString::to_string).collect();
-                let more = if finding.count > rows.len() { ", …" } else { "" };
-                write!(f, " (rows {}{more})", rows.join(", "))?;
+            let places = finding.places(&self.origin);
+            if !places.is_empty() {
+                let more = if finding.count > places.len() { ", …" } else { "" };
+                write!(f, " ({}{more})", places.join(", "))?;
             }
             writeln!(f, "; {}", finding.advice)?;
         }

@@ -65,7 +65,7 @@ impl Schema {
         }
         let mut findings = Vec::new();
         let mut find = |check: &str, what: &str, rows: &[usize], advice: &str| {
-            findings.extend(Finding::about(Severity::Error, check, what, rows, advice));
+            findings.extend(Finding::about(data, Severity::Error, check, what, rows, advice));
         };
         for field in &self.required {
             let rows = data.rows_where(|e| !has(e, field));

@@ -152,8 +152,45 @@ fn bad_lines_and_hidden_characters_are_in_the_report() {
 }
 
 #[test]
+fn findings_name_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let line = |text: &str, label: &str| format!("{{\"text\": \"{text}\", \"label\": \"{label}\"}}\n");
+    let text = format!("{}\nbroken\n{}{}", line("one", "a"), line("two", "b"), line("ONE!", "a"));
+    std::fs::write(&path, text).unwrap();
+    let loaded = ReadOptions::default().read(&path).unwrap();
+    let report = report(&loaded.dataset);
+    let duplicates = finding(&report, "duplicates");
+    assert_eq!((&duplicates.rows[..], &duplicates.lines[..]), (&[2][..], &[5][..]));
+    let place = format!("{}:5", path.display());
+    assert_eq!(duplicates.places(&report.origin), std::slice::from_ref(&place));
+    assert!(report.to_string().contains(&format!("1 rows repeat an earlier text ({place});")), "{report}");
+    // Elements of a list may share a line; rows made in memory have none.
+    let list = folder.path().join("a.json");
+    std::fs::write(&list, "[{\"text\": \"one\"}, {\"text\": \"one\"}, {\"text\": \"one\"}]").unwrap();
+    let loaded = ReadOptions::default().read(&list).unwrap();
+    let report = self::report(&loaded.dataset);
+    let places = finding(&report, "duplicates").places(&report.origin);
+    assert_eq!(places[1], format!("{}:1 (row 2)", list.display()));
+    let report = self::report(&Dataset::new([Example::new("x y"), Example::new("x y")]));
+    assert_eq!(finding(&report, "duplicates").places(&report.origin), ["row 1"]);
+}
+
+#[test]
+fn flags_are_counted_by_text() {
+    let mut rows = sound();
+    rows.push(Example::new("Look <b>here</b> and <i>there</i>").with_label("a"));
+    rows.push(Example::new("Run <script>x()</script> or <b>not</b>").with_label("b"));
+    let report = report(&Dataset::new(rows));
+    assert_eq!(report.flags, [(FlagKind::Html, 2), (FlagKind::Script, 1)].into());
+    let flagged = finding(&report, "flagged");
+    assert_eq!((flagged.severity, &flagged.rows[..]), (Severity::Note, &[20, 21][..]));
+    assert!(report.to_string().contains("texts flagged         HTML 2, a script 1\n"), "{report}");
+}
+
+#[test]
 fn synthetic_data_says_so() {
-    let origin = crate::Origin::Synthetic { generator: "grammar".into(), seed: prompt_core::Seed::new(7) };
+    let origin = Origin::Synthetic { generator: "grammar".into(), seed: prompt_core::Seed::new(7) };
     let report = report(&Dataset::new(sound()).with_origin(origin));
     assert!(report.synthetic);
     let shown = report.to_string();

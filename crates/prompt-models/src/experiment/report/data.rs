@@ -1,6 +1,6 @@
 //! What was learned from: origin, rows, split, what was removed, labels, findings.
 
-use prompt_data::validate::{QualityReport, Severity};
+use prompt_data::validate::{Finding, QualityReport, Severity};
 
 use super::super::result::{DataSummary, ExperimentResults};
 use super::markup::Html;
@@ -128,9 +128,18 @@ fn findings<'h>(quality: &QualityReport, h: &'h mut Html) -> &'h mut Html {
             vec![
                 Cell::html(severity, ""),
                 Cell::count(finding.count),
-                Cell::text(&finding.what).below(Some(finding.advice.clone())),
+                Cell::text(&finding.what).below(Some(advice(finding, quality))),
             ],
         );
     }
     table.write(h)
+}
+
+/// What to do, and where the first rows are.
+fn advice(finding: &Finding, quality: &QualityReport) -> String {
+    let places = finding.places(&quality.origin);
+    match places.is_empty() {
+        true => finding.advice.clone(),
+        false => format!("{} · {}", finding.advice, places.join(", ")),
+    }
 }
