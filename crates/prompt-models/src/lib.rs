@@ -12,6 +12,7 @@ pub mod prelude;
 pub mod score;
 pub mod select;
 pub mod train;
+pub mod tree;
 
 pub use prompt_core as core;
 pub use prompt_data as data;

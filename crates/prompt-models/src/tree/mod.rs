@@ -1,0 +1,12 @@
+//! Decision trees: what every learner made of trees stands on.
+//!
+//! ```text
+//! Matrix --bins--> codes (a u8 for every number) --grow--> GrownTree --nodes--> TreeNodes --> scores of raw rows
+//! ```
+//!
+//! [`bins`] turns columns into a few hundred codes whose borders are known as numbers, so that growing a tree is
+//! counting, and scoring needs no codes. [`nodes`] holds any number of grown trees in one flat buffer that scores raw
+//! rows, dense or sparse.
+
+pub mod bins;
+pub mod nodes;
