@@ -134,13 +134,12 @@ pub fn predict(model: &dyn Model, x: &Matrix) -> Result<Prediction> {
     let mut scores = Dense::zeros(x.rows(), width);
     if width > 0 {
         const BLOCK: usize = 256;
-        scores
-            .data_mut()
-            .par_chunks_mut(BLOCK * width)
-            .enumerate()
-            .for_each_init(Scratch::new, |scratch, (block, out)| {
-                model.score_rows(x, block * BLOCK, scratch, out)
-            });
+        scores.data_mut().par_chunks_mut(BLOCK * width).enumerate().for_each_init(
+            Scratch::new,
+            |scratch, (block, out)| {
+                model.score_rows(x, block * BLOCK, scratch, out);
+            },
+        );
     }
     Prediction::new(model.output().clone(), scores)
 }

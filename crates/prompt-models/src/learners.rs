@@ -12,11 +12,17 @@ use crate::{baseline, bayes, linear};
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
 
+/// Makes a learner with its defaults.
+type Maker = fn() -> Box<dyn Estimator>;
+
+/// A family: its entries, and its decoders of fitted models.
+type Family = (&'static [Entry], fn(&mut Catalog));
+
 /// One name: what it makes for each task, and what a search tries when a configuration does not say.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    pub(crate) classifier: Option<fn() -> Box<dyn Estimator>>,
-    pub(crate) regressor: Option<fn() -> Box<dyn Estimator>>,
+    pub(crate) classifier: Option<Maker>,
+    pub(crate) regressor: Option<Maker>,
     /// Empty for learners with nothing to tune.
     pub(crate) grid: fn(Task) -> Grid,
 }
@@ -27,7 +33,7 @@ pub(crate) fn boxed<E: Estimator + Default + 'static>() -> Box<dyn Estimator> {
 }
 
 /// The families in the order in which reports list them: entries, and decoders of the fitted models.
-const FAMILIES: &[(&[Entry], fn(&mut Catalog))] = &[
+const FAMILIES: &[Family] = &[
     (linear::ENTRIES, linear::register),
     (bayes::ENTRIES, bayes::register),
     (baseline::ENTRIES, baseline::register),
@@ -37,7 +43,7 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     FAMILIES.iter().flat_map(|(entries, _)| entries.iter())
 }
 
-fn maker(entry: &Entry, task: Task) -> Option<fn() -> Box<dyn Estimator>> {
+fn maker(entry: &Entry, task: Task) -> Option<Maker> {
     match task {
         Task::Classification => entry.classifier,
         Task::Regression => entry.regressor,
@@ -60,7 +66,7 @@ pub fn is_known(name: &str) -> bool {
     entries().any(|e| e.name == name)
 }
 
-fn found(task: Task, name: &str) -> Result<(&'static Entry, fn() -> Box<dyn Estimator>)> {
+fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
     entries().find(|e| e.name == name).and_then(|e| Some((e, maker(e, task)?))).ok_or_else(|| {
         let what = match task {
             Task::Classification => "model",

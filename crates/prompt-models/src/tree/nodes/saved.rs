@@ -15,7 +15,7 @@ impl TreeNodes {
     /// None that its numbers can cause.
     pub fn encode(&self) -> Result<Saved> {
         let sets = self.sets.iter().flat_map(|w| [*w as u32, (*w >> 32) as u32]).collect();
-        let leaves = if self.width == 0 { 0 } else { self.values.len() / self.width };
+        let leaves = self.values.len().checked_div(self.width).unwrap_or(0);
         Ok(Saved::new(KIND, 1)
             .meta(&(self.columns, self.width))?
             .f64s("thresholds", self.nodes.iter().map(|n| n.threshold).collect())

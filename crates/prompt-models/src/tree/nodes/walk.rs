@@ -97,7 +97,7 @@ impl TreeNodes {
     /// From these nodes to the leaves, each with its own row.
     fn walk<const N: usize>(&self, at: [u32; N], rows: [&[f64]; N]) -> [u32; N] {
         if self.set_ends.is_empty() {
-            self.walk_by(at, rows, |node, x| node.numeric(x))
+            self.walk_by(at, rows, Node::numeric)
         } else {
             self.walk_by(at, rows, |node, x| self.any(node, x))
         }
