@@ -7,6 +7,7 @@ mod stats;
 
 pub mod classify;
 pub mod decide;
+pub mod fairness;
 pub mod interval;
 pub mod plot;
 pub mod probability;
@@ -23,8 +24,8 @@ pub use prompt_core::{Dense, Error, FitContext, Result};
 pub use agreement::{KappaWeights, Measurement, krippendorff_alpha};
 pub use classify::{Average, Averages, ClassScores, Confusion};
 pub use interval::{
-    Bootstrap, BootstrapInterval, Interval, McNemar, PairedDifference, clopper_pearson,
-    clopper_pearson_upper, mcnemar_exact, wilson,
+    Bootstrap, BootstrapInterval, BootstrapMethod, Design, Interval, McNemar, PairedDifference,
+    clopper_pearson, clopper_pearson_upper, mcnemar_exact, wilson,
 };
 pub use multilabel::{LabelCounts, MultiLabel};
 pub use probability::{Bins, CalibrationBin, PrPoint, RocPoint};

@@ -4,12 +4,13 @@
 
 mod fixture;
 
-use fixture::{all_close, close, flags, for_each_case, numbers};
-use prompt_metrics::FitContext;
+use fixture::{all_close, close, flags, for_each_case, labels, numbers, weights};
+use prompt_metrics::fairness::{Groups, by_group, parity};
 use prompt_metrics::significance::{
     benjamini_hochberg, corrected_resampled_t, delong, delong_paired, five_by_two_cv, friedman, holm,
     nemenyi, paired_permutation, wilcoxon,
 };
+use prompt_metrics::{Bootstrap, Confusion, FitContext};
 
 #[test]
 fn delong_equals_its_structural_components() {
@@ -87,5 +88,34 @@ fn adjusted_p_values_equal_statsmodels() {
         all_close(holm(&p).unwrap(), &case["holm"], &format!("{name}: Holm"));
         let found = benjamini_hochberg(&p).unwrap();
         all_close(found, &case["benjamini_hochberg"], &format!("{name}: Benjamini–Hochberg"));
+    });
+}
+
+#[test]
+fn groups_equal_fairlearn() {
+    for_each_case("fairness", 4, |case, name| {
+        let (y, pred, w) = (flags(&case["y"]), flags(&case["pred"]), weights(case));
+        let groups: Vec<String> = labels(&case["groups"]).iter().map(u32::to_string).collect();
+        let groups = Groups::new(&groups).unwrap();
+        let found = parity(&y, &pred, &groups, w.as_deref()).unwrap();
+        for (key, value) in [
+            ("demographic_parity_difference", Some(found.demographic_parity_difference)),
+            ("demographic_parity_ratio", found.demographic_parity_ratio),
+            ("equalized_odds_difference", found.equalized_odds_difference),
+            ("equalized_odds_ratio", found.equalized_odds_ratio),
+        ] {
+            close(value.unwrap(), &case[key], &format!("{name}: {key}"));
+        }
+        let accuracy = |rows: &[usize]| {
+            let pick = |of: &[bool]| rows.iter().map(|&i| u32::from(of[i])).collect::<Vec<_>>();
+            let w: Option<Vec<f64>> = w.as_ref().map(|w| rows.iter().map(|&i| w[i]).collect());
+            Ok(Confusion::new(&pick(&y), &pick(&pred), 2, w.as_deref())?.accuracy())
+        };
+        let boot = Bootstrap::default().resamples(50);
+        let report = by_group(&groups, accuracy, &boot, &FitContext::new(1)).unwrap();
+        let values = report.groups.iter().map(|g| g.value.unwrap());
+        all_close(values, &case["accuracy"], &format!("{name}: accuracy"));
+        close(report.difference.estimate, &case["difference"], &format!("{name}: difference"));
+        close(report.ratio.unwrap(), &case["ratio"], &format!("{name}: ratio"));
     });
 }

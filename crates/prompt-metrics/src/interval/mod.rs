@@ -1,11 +1,16 @@
 //! How sure a number is: exact intervals of proportions, bootstrap intervals of anything, tests of two models.
 
+mod bca;
+mod binomial;
 mod bootstrap;
+mod cells;
+mod design;
 mod paired;
 mod proportion;
 mod resample;
 
-pub use bootstrap::{Bootstrap, BootstrapInterval, PairedDifference};
+pub use bootstrap::{Bootstrap, BootstrapInterval, BootstrapMethod, PairedDifference};
+pub use design::Design;
 pub use paired::{McNemar, mcnemar_exact};
 pub use proportion::{clopper_pearson, clopper_pearson_upper, wilson};
 
