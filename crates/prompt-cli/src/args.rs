@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prompt_models::core::{Error, Result};
 
 /// Prompt text in; a class, a probability and a reason out.
 #[derive(Parser)]
@@ -61,7 +62,7 @@ pub(crate) struct Train {
     /// Labelled data: JSONL, JSON or CSV, also compressed.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     pub(crate) data: Option<PathBuf>,
-    /// Take data, features and seed from an experiment's configuration.
+    /// Take data, cleaning, features, threads and seed from an experiment's configuration.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What the labels mean: security, intent, chat or text.
@@ -79,10 +80,13 @@ pub(crate) struct Train {
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
+    /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+    #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+    pub(crate) label_map: Vec<String>,
     /// The seed.
     #[arg(long, default_value_t = 42, conflicts_with = "config")]
     pub(crate) seed: u64,
-    /// Stop at the first bad line.
+    /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
     /// Where to save the model.
@@ -129,10 +133,13 @@ pub(crate) struct Evaluate {
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
+    /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+    #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+    pub(crate) label_map: Vec<String>,
     /// Print one JSON object with scikit-learn's names.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Stop at the first bad line.
+    /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]
@@ -213,6 +220,9 @@ pub(crate) enum DataCommand {
         /// The field that holds the label.
         #[arg(long, value_name = "COLUMN")]
         target: Option<String>,
+        /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+        #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+        label_map: Vec<String>,
         /// The only labels allowed.
         #[arg(long, value_name = "LABEL", value_delimiter = ',')]
         labels: Vec<String>,
@@ -268,6 +278,7 @@ pub(crate) enum RegistryCommand {
         description: String,
     },
     /// Move a version to a stage (production by default; the version there before is archived).
+    #[command(after_help = "A NAME alone means its newest version that is not archived.")]
     Promote {
         /// NAME:VERSION, or NAME for its newest version.
         model: String,
@@ -319,4 +330,22 @@ pub(crate) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The label values of `--label-map`, by what was found.
+///
+/// # Errors
+/// [`Error::Input`] for a pair without `=`.
+pub(crate) fn label_map(pairs: &[String]) -> Result<impl Iterator<Item = (String, String)> + use<>> {
+    let pair = |pair: &String| {
+        pair.split_once('=')
+            .map(|(found, meant)| (found.trim().to_owned(), meant.trim().to_owned()))
+            .ok_or_else(|| {
+                Error::input(
+                    format!("--label-map {pair} has no `=`"),
+                    "write FOUND=MEANT, for example --label-map 0=benign,1=malicious",
+                )
+            })
+    };
+    Ok(pairs.iter().map(pair).collect::<Result<Vec<_>>>()?.into_iter())
 }

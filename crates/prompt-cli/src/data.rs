@@ -9,12 +9,12 @@ use prompt_models::data::synth::{SynthParams, generate};
 use prompt_models::data::validate::{Quality, Schema, Severity};
 use prompt_models::data::write::WriteOptions;
 
-use crate::args::{Data, DataCommand};
+use crate::args::{Data, DataCommand, label_map};
 use crate::out::{bad_lines, outln, print};
 
 pub(crate) fn run(args: &Data) -> Result<ExitCode> {
     match &args.command {
-        DataCommand::Validate { file, text, target, labels, json, strict } => {
+        DataCommand::Validate { file, text, target, label_map: pairs, labels, json, strict } => {
             let mut fields = Fields::default();
             if let Some(text) = text {
                 fields.text = text.as_str().into();
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &Data) -> Result<ExitCode> {
             if let Some(target) = target {
                 fields.label = target.as_str().into();
             }
+            fields.label_map.extend(label_map(pairs)?);
             let loaded = ReadOptions { fields, ..ReadOptions::default() }.read(file)?;
             let mut schema = Schema::default();
             if !labels.is_empty() {
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &Data) -> Result<ExitCode> {
                 let bad: Vec<String> = loaded.bad.iter().map(ToString::to_string).collect();
                 outln!("{}", serde_json::json!({ "file": file, "bad_lines": bad, "quality": report }))?;
             } else {
-                print(&format!("{}{report}\n", bad_lines(&loaded.bad)))?;
+                print(&format!("{}{report}\n", bad_lines(&loaded.bad, loaded.cut)))?;
             }
             let wrong = !loaded.bad.is_empty() || report.worst() >= Some(Severity::Error);
             Ok(if wrong && *strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })

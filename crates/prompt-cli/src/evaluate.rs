@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use prompt_models::core::{Batch, Error, Result};
+use prompt_models::core::{Batch, Classes, Error, Result};
 use prompt_models::data::read::ReadOptions;
-use prompt_models::data::{Fields, Split};
+use prompt_models::data::{Dataset, Fields, Split};
 use prompt_models::metrics::{
     ClassificationReport, Confusion, RegressionReport, SecurityClasses, SecurityScore,
 };
 use serde_json::Value;
 
-use crate::args::{Evaluate, SplitChoice};
-use crate::out::{bad_lines, outln};
+use crate::args::{Evaluate, SplitChoice, label_map};
+use crate::out::{bad_lines, left_out, outln};
 
 pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     let model = crate::model::open(&args.model, &args.registry.place)?;
@@ -22,10 +22,20 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     if let Some(target) = &args.target {
         fields.label = target.as_str().into();
     }
+    fields.label_map.extend(label_map(&args.label_map)?);
     let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
-    eprint!("{}", bad_lines(&loaded.bad));
     let (rows, which) = choose(args.split, &loaded.dataset)?;
-    let data = loaded.dataset.select(&rows);
+    let chosen = loaded.dataset.select(&rows);
+    let classes = model.classes().ok();
+    let (data, without) = match classes {
+        Some(_) => chosen.labelled(args.strict)?,
+        None => chosen.with_targets(args.strict)?,
+    };
+    let wanted = if classes.is_some() { "label" } else { "target" };
+    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&without, wanted));
+    if let Some(classes) = classes {
+        refuse_foreign(&data, classes)?;
+    }
     let texts = data.texts();
     let prediction = model
         .scorer
@@ -57,6 +67,7 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     };
     if args.json {
         numbers["bad_lines"] = Value::from(loaded.bad.len());
+        numbers["unlabelled_rows"] = Value::from(without.len());
         numbers["split"] = Value::from(which);
         outln!("{numbers}")?;
     } else {
@@ -70,11 +81,23 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A label that the model does not know is told by its line.
+fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
+    let foreign = |label: &str| !classes.names().iter().any(|name| name == label);
+    let found =
+        data.iter().zip(0..).find_map(|(e, row)| Some((row, e.label.as_deref().filter(|l| foreign(l))?)));
+    match found {
+        None => Ok(()),
+        Some((row, label)) => Err(data.wrong_row(
+            row,
+            format!("unknown label `{label}`; the model knows {}", classes.names().join(", ")),
+            format!("correct it, or say what it means with --label-map {label}=CLASS"),
+        )),
+    }
+}
+
 /// The rows to measure on, and what they are called.
-fn choose(
-    choice: Option<SplitChoice>,
-    data: &prompt_models::data::Dataset,
-) -> Result<(Vec<usize>, &'static str)> {
+fn choose(choice: Option<SplitChoice>, data: &Dataset) -> Result<(Vec<usize>, &'static str)> {
     let of = |split: Split| -> Result<(Vec<usize>, &'static str)> {
         let rows = data.rows_of(split);
         if rows.is_empty() {

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     }
     let result = match arguments.command {
         args::Command::Run(a) => run::run(&a, arguments.threads, &stop),
-        args::Command::Train(a) => train::run(&a, &stop),
+        args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
         args::Command::Evaluate(a) => evaluate::run(&a),
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Metrics(a) => metrics::run(&a),

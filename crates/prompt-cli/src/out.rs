@@ -26,11 +26,39 @@ pub(crate) use outln;
 /// How many bad lines are shown one by one.
 const SHOWN: usize = 10;
 
-/// The first bad lines and how many more there are, a line each; empty when there are none.
-pub(crate) fn bad_lines(bad: &[Error]) -> String {
+/// The first bad lines and how many more there are, a line each; empty when there are none. The last one of a file that
+/// ends before its time is always shown.
+pub(crate) fn bad_lines(bad: &[Error], cut: bool) -> String {
     let mut text: String = bad.iter().take(SHOWN).map(|error| format!("{error}\n")).collect();
     if bad.len() > SHOWN {
         text.push_str(&format!("… and {} more bad lines\n", bad.len() - SHOWN));
+        if let Some(last) = bad.last().filter(|_| cut) {
+            text.push_str(&format!("{last}\n"));
+        }
     }
     text
+}
+
+/// How many rows were left out for want of a field, and where the first are; empty when there are none.
+pub(crate) fn left_out(rows: &[Error], field: &str) -> String {
+    let places: Vec<String> = rows
+        .iter()
+        .take(SHOWN)
+        .filter_map(|row| match row {
+            Error::Parse { line: Some(line), .. } => Some(line.to_string()),
+            _ => None,
+        })
+        .collect();
+    let path = rows.iter().find_map(|row| match row {
+        Error::Parse { path, .. } => Some(path.display().to_string()),
+        _ => None,
+    });
+    let Some(path) = path else { return String::new() };
+    let more = if rows.len() > places.len() { ", …" } else { "" };
+    let (have, lines) = if rows.len() == 1 { ("row has", "line") } else { ("rows have", "lines") };
+    format!(
+        "warning: {} {have} no {field} and stayed out: {path}, {lines} {}{more}\n",
+        rows.len(),
+        places.join(", ")
+    )
 }

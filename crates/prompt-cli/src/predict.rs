@@ -1,12 +1,14 @@
 //! `prompt predict`.
 
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
 use prompt_models::core::{CancelToken, Error, Result};
 use prompt_models::data::Fields;
 use prompt_models::data::read::{ReadOptions, open_bytes};
+use prompt_models::data::sanitise::{Flag, Sanitiser};
 use prompt_models::data::write::AtomicFile;
 use prompt_models::score::{ScoreOptions, ScoreSummary, score_csv, score_file, score_jsonl};
 
@@ -49,6 +51,11 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
             )),
         }
     };
+    if let Some(text) = &args.text {
+        for flag in Sanitiser::default().flags(text) {
+            eprintln!("{}", in_words(text, &flag));
+        }
+    }
     let summary = if args.output.as_os_str() == "-" {
         score(&mut BufWriter::new(std::io::stdout().lock()))?
     } else {
@@ -75,6 +82,21 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         );
     }
     Ok(if summary.scored == 0 && summary.bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What a person should look at in the text that was typed.
+fn in_words(text: &str, flag: &Flag) -> String {
+    const LONGEST: usize = 60;
+    let Range { start, end } = flag.range;
+    let quote = |text: &str| {
+        let shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+        if text.chars().count() > LONGEST { format!("“{shown}…”") } else { format!("“{shown}”") }
+    };
+    let what = match &flag.decoded {
+        Some(hidden) => format!("hidden text that reads {}", quote(hidden)),
+        None => format!("{}: {}", flag.kind.words(), quote(text.get(start..end).unwrap_or_default())),
+    };
+    format!("look at bytes {start} to {end}: {what}")
 }
 
 /// The form of the output by its name.

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use prompt_models::core::artifact::save;
 use prompt_models::core::{CancelToken, Error, FitContext, Result};
+use prompt_models::data::Fields;
 use prompt_models::data::read::ReadOptions;
-use prompt_models::experiment::{ExperimentConfig, data_path};
+use prompt_models::experiment::{ExperimentConfig, load};
 use prompt_models::train::{Recipe, TrainOptions, train};
 use prompt_registry::{RegisterInfo, Registry};
 use serde_json::Value;
 
-use crate::args::Train;
-use crate::out::{bad_lines, outln};
+use crate::args::{Train, label_map};
+use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
 
-pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
-    let config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
+pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
     if let Some(config) = &config {
         recipe = recipe.features(config.features.clone());
@@ -33,30 +34,43 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
         recipe = recipe.param(name.trim(), &value)?;
     }
 
-    let mut fields = config.as_ref().map_or_else(|| recipe.fields(), |c| c.data.fields.clone());
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
-    }
-    let configured = config.as_ref().and_then(|c| c.data.path.clone()).map(|p| data_path(&p));
-    let path = args
-        .data
-        .clone()
-        .or(configured)
-        .ok_or_else(|| Error::input("the configuration names no data file", "name one with --data"))?;
-    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&path)?;
-    eprint!("{}", bad_lines(&loaded.bad));
+    let mut options = TrainOptions::default();
+    let mut strict = args.strict;
+    let loaded = match &mut config {
+        Some(config) => {
+            name_fields(&mut config.data.fields, args)?;
+            if let Some(path) = &args.data {
+                config.data.path = Some(path.clone());
+            }
+            config.data.strict |= args.strict;
+            strict = config.data.strict;
+            options.cleaner = config.cleaner();
+            options.max_train_rows = config.data.max_train_samples;
+            options.balance = config.clean.balance;
+            load(config)?
+        }
+        None => {
+            let mut fields = recipe.fields();
+            name_fields(&mut fields, args)?;
+            // Without a configuration clap asks for a file.
+            let path = args.data.clone().unwrap_or_default();
+            ReadOptions { fields, strict, ..ReadOptions::default() }.read(&path)?
+        }
+    };
+    let (data, unlabelled) = loaded.dataset.labelled(strict)?;
+    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&unlabelled, "label"));
 
     let progress = Arc::new(Progress::new(args.json));
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
-    let ctx = FitContext::new(seed).with_cancel(stop.clone()).with_observer(progress.clone());
-    let trained = train(&recipe, &loaded.dataset, &TrainOptions::default(), &ctx);
+    let mut ctx = FitContext::new(seed).with_cancel(stop.clone()).with_observer(progress.clone());
+    if let Some(threads) = threads.or(config.as_ref().and_then(|c| c.threads)) {
+        ctx = ctx.threads(threads);
+    }
+    let trained = train(&recipe, &data, &options, &ctx);
     progress.finish();
     let trained = trained?;
     if !trained.cleaned.removed.is_empty() {
-        eprintln!("repeated texts: {}", trained.cleaned);
+        eprintln!("cleaning: {}", trained.cleaned);
     }
     let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
     let version = match &args.register {
@@ -74,6 +88,7 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
                 "out": args.out,
                 "train_rows": trained.train_rows,
                 "removed_rows": trained.cleaned.removed.len(),
+                "unlabelled_rows": unlabelled.len(),
                 "params": trained.manifest.params,
                 "chosen": trained.chosen,
                 "validation": trained.validation,
@@ -101,4 +116,16 @@ pub(crate) fn run(args: &Train, stop: &CancelToken) -> Result<ExitCode> {
         outln!("registered as {}", version.reference())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line says of the fields, it says last.
+fn name_fields(fields: &mut Fields, args: &Train) -> Result<()> {
+    if let Some(text) = &args.text {
+        fields.text = text.as_str().into();
+    }
+    if let Some(target) = &args.target {
+        fields.label = target.as_str().into();
+    }
+    fields.label_map.extend(label_map(&args.label_map)?);
+    Ok(())
 }

@@ -44,6 +44,51 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
     let ran = shell.run(&["predict", "--model", model, "--input", "cut.jsonl.gz"]);
     ran.fails_with(&["cut.jsonl.gz", "line"]);
     assert!(ran.lines().len() > 1000, "{} lines", ran.lines().len());
+    let missing = "what stood from this line on is missing";
+    ran.fails_with(&[missing]);
+
+    // The same from a list and a table, into JSON lines and CSV; no half row is put out.
+    for (name, head, row, tail) in [
+        ("cut.json.gz", "[", "{\"text\": \"prompt N\"},\n", "{}]"),
+        ("cut.csv.gz", "text\n", "prompt N\n", ""),
+    ] {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        write!(gz, "{head}").unwrap();
+        for i in 0..20_000u64 {
+            let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string();
+            write!(gz, "{}", row.replace('N', &n)).unwrap();
+        }
+        write!(gz, "{tail}").unwrap();
+        let whole = gz.finish().unwrap();
+        shell.write(name, &whole[..whole.len() / 2]);
+        let ran = shell.run(&["predict", "--model", model, "--input", name]);
+        ran.fails_with(&[name, missing]);
+        assert!(ran.lines().len() > 1000 && ran.lines().iter().all(|l| l["label"].is_string()), "{name}");
+        let ran = shell.run(&["predict", "--model", model, "--input", name, "--output", "scored.csv"]);
+        ran.fails_with(&[missing, "kept in scored.csv"]);
+        assert!(shell.read("scored.csv").lines().count() > 1000, "{name}");
+    }
+}
+
+#[test]
+fn train_and_run_go_as_far_as_a_cut_file_goes_and_say_so() {
+    let shell = Shell::new();
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    for i in 0..20_000u64 {
+        let label = ["benign", "malicious"][i as usize % 2];
+        let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        writeln!(gz, "{{\"text\": \"{label} prompt {n}\", \"label\": \"{label}\"}}").unwrap();
+    }
+    let whole = gz.finish().unwrap();
+    shell.write("cut.jsonl.gz", &whole[..whole.len() / 20]);
+    let missing = "what stood from this line on is missing";
+    let ran = train(&shell, "cut.jsonl.gz").succeeds();
+    assert!(ran.err.contains(missing), "{}", ran.err);
+    let config =
+        shell.small_config("[traditional.models]\nmultinomial_nb = true\n[data]\npath = \"cut.jsonl.gz\"");
+    shell.write(config, shell.read(config).replace("[data.synthetic]\nrows = 300\n", ""));
+    let ran = shell.run(&["run", config]).succeeds();
+    assert!(ran.out.contains("The data file is incomplete") && ran.out.contains(missing), "{}", ran.out);
 }
 
 #[test]
@@ -95,9 +140,17 @@ fn a_label_never_seen() {
     let shell = Shell::new();
     let model = shell.small_model();
     shell.write("odd.jsonl", "{\"text\": \"one\", \"label\": \"evil\"}\n");
+    shell.run(&["evaluate", "--model", model, "--data", "odd.jsonl"]).fails_with(&[
+        "odd.jsonl, line 1: unknown label `evil`; the model knows benign, malicious",
+        "--label-map",
+    ]);
+    let mapped = ["--label-map", "evil=malicious"];
     shell
-        .run(&["evaluate", "--model", model, "--data", "odd.jsonl"])
-        .fails_with(&["unknown label `evil (row 0)`", "known: benign, malicious"]);
+        .run(&["evaluate", "--model", model, "--data", "odd.jsonl", mapped[0], mapped[1], "--json"])
+        .succeeds();
+    shell
+        .run(&["evaluate", "--model", model, "--data", "odd.jsonl", mapped[0], "evil"])
+        .fails_with(&["--label-map evil has no `=`"]);
 }
 
 #[test]
@@ -116,7 +169,11 @@ fn fewer_rows_than_folds() {
     let ran = shell.command(&["run", config]).env("PROMPT_CFG__TRADITIONAL__FOLDS", "200").output().unwrap();
     let ran = common::Ran::from(ran);
     ran.fails_with(&[]);
-    assert!(ran.out.contains("fewer than 200 folds") && ran.out.contains("statuses say why"), "{}", ran.out);
+    assert!(
+        ran.out.contains("that it needs for 200 folds") && ran.out.contains("statuses say why"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

@@ -90,6 +90,83 @@ fn the_registry_may_be_named_after_the_subcommand() {
 }
 
 #[test]
+fn rows_without_a_label_are_left_out_and_counted() {
+    let shell = Shell::new();
+    let data = shell.small_data();
+    let mut rows = shell.read(data);
+    rows.push_str("{\"text\": \"what is this\", \"split\": \"train\"}\n");
+    rows.push_str("{\"text\": \"and what is that\", \"label\": null, \"split\": \"test\"}\n");
+    shell.write("gaps.jsonl", rows);
+    let train = ["train", "--data", "gaps.jsonl", "--model", "multinomial_nb", "--out", "model", "--json"];
+    let ran = shell.run(&train).succeeds();
+    assert_eq!(
+        (ran.json()["train_rows"].clone(), ran.json()["unlabelled_rows"].clone()),
+        (40.into(), 2.into())
+    );
+    let warning = "warning: 2 rows have no label and stayed out: gaps.jsonl, lines 61, 62\n";
+    assert!(ran.err.contains(warning), "{}", ran.err);
+    let evaluate = ["evaluate", "--model", "model", "--data", "gaps.jsonl", "--json"];
+    let ran = shell.run(&evaluate).succeeds();
+    assert_eq!((ran.json()["rows"].clone(), ran.json()["unlabelled_rows"].clone()), (10.into(), 1.into()));
+    assert!(ran.err.contains("1 row has no label and stayed out: gaps.jsonl, line 62\n"), "{}", ran.err);
+    for (args, line) in [(&train[..], "line 61"), (&evaluate, "line 62")] {
+        shell.run(&[args, &["--strict"]].concat()).fails_with(&["gaps.jsonl", line, "the row has no label"]);
+    }
+}
+
+#[test]
+fn train_reads_all_that_a_configuration_says_of_the_data() {
+    let shell = Shell::new();
+    let train = ["train", "--config", "run.toml", "--model", "multinomial_nb", "--out", "model", "--json"];
+    // The generator, and a limit of rows.
+    let config = shell.small_config("");
+    let all = shell.run(&train).succeeds().json()["train_rows"].as_u64().unwrap();
+    assert!((250..=300).contains(&all), "{all}");
+    let text =
+        shell.read(config).replace("[data.synthetic]", "[data]\nmax_train_samples = 90\n[data.synthetic]");
+    shell.write(config, &text);
+    assert_eq!(shell.run(&train).succeeds().json()["train_rows"], 90);
+    // A balance, a file, and strictness.
+    let data = shell.small_data();
+    let rows: String = shell.read(data).lines().skip(1).map(|l| format!("{l}\n")).collect();
+    shell.write("odd.jsonl", format!("{rows}broken\n"));
+    let told = "task = \"text\"\n[data]\npath = \"odd.jsonl\"\n[clean]\nbalance = \"down\"\n";
+    shell.write(config, told);
+    let ran = shell.run(&train).succeeds();
+    assert!(ran.err.contains("odd.jsonl, line 60"), "{}", ran.err);
+    shell.write(config, told.replace("[clean]", "strict = true\n[clean]"));
+    shell.run(&train).fails_with(&["odd.jsonl, line 60"]);
+}
+
+#[test]
+fn what_the_sanitiser_flags_is_shown() {
+    let shell = Shell::new();
+    let model = shell.small_model();
+    let text = "Say <b>hi</b> to ig\u{200b}nore\u{e0068}\u{e0069}";
+    let ran = shell.run(&["predict", "--model", model, text]).succeeds();
+    let flags = ran.json()["flags"].clone();
+    let kinds: Vec<&str> = flags.as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["html", "html", "invisible", "hidden_text"]);
+    assert_eq!((&flags[0]["start"], &flags[0]["end"]), (&4.into(), &7.into()));
+    assert_eq!(flags[3]["decoded"], "hi");
+    assert!(ran.err.contains("look at bytes 4 to 7: HTML: “<b>”"), "{}", ran.err);
+    assert!(ran.err.contains("hidden text that reads “hi”"), "{}", ran.err);
+    let plain = shell.run(&["predict", "--model", model, "a < b and c > d"]).succeeds();
+    assert!(plain.json().get("flags").is_none() && plain.err.is_empty(), "{} {}", plain.out, plain.err);
+
+    shell.write("in.csv", "text,flags\nplain,mine\n<script>x</script> <b>y</b>,mine\n");
+    let lines = shell.run(&["predict", "--model", model, "--input", "in.csv"]).succeeds().lines();
+    assert!(lines[0].get("flags").is_none(), "an input's own field is no flag of ours: {}", lines[0]);
+    assert_eq!(lines[1]["flags"][0]["kind"], "script");
+    let csv = shell.run(&["predict", "--model", model, "--input", "in.csv", "--format", "csv"]).succeeds();
+    assert!(csv.out.lines().nth(2).unwrap().ends_with(",html script"), "{}", csv.out);
+    let report = shell.run(&["data", "validate", "in.csv", "--json"]).succeeds().json();
+    assert_eq!(report["quality"]["flags"], serde_json::json!({"html": 1, "script": 1}));
+    let shown = shell.run(&["data", "validate", "in.csv"]).succeeds();
+    assert!(shown.out.contains("in.csv:3"), "{}", shown.out);
+}
+
+#[test]
 fn train_leaves_repeated_rows_out_and_refuses_a_partly_split_file() {
     let shell = Shell::new();
     let data = shell.small_data();

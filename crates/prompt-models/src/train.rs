@@ -13,15 +13,15 @@ use prompt_core::{
     Result, Scorer, Subset, Target, Task, TextMap, Texts, map_texts, predict,
 };
 use prompt_data::sanitise::Sanitiser;
-use prompt_data::split::{Parts, given};
+use prompt_data::split::{Parts, given, sample};
 use prompt_data::synth::SECURITY_CLASSES;
-use prompt_data::{CleanReport, Cleaner, Dataset, Fields};
+use prompt_data::{Balance, CleanReport, Cleaner, Dataset, Fields, balance};
 use prompt_metrics::{ClassificationReport, Confusion};
 use serde_json::Value;
 
 use crate::learners;
 use crate::pipeline::{self, Features, FittedFeatures};
-use crate::select::{apply, expand};
+use crate::select::{apply, expand, rebalanced};
 
 /// A pipeline to be trained: sanitiser, features, learner.
 ///
@@ -131,11 +131,23 @@ pub struct TrainOptions {
     pub search: bool,
     /// The name in the manifest; the learner's when absent.
     pub name: Option<String>,
+    /// Which rows are left out first.
+    pub cleaner: Cleaner,
+    /// Most training rows; a stratified [`sample`] of that size is taken when there are more.
+    pub max_train_rows: Option<usize>,
+    /// How the classes of the training rows are balanced.
+    pub balance: Balance,
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        Self { search: true, name: None }
+        Self {
+            search: true,
+            name: None,
+            cleaner: Cleaner::default(),
+            max_train_rows: None,
+            balance: Balance::None,
+        }
     }
 }
 
@@ -168,17 +180,22 @@ pub struct Trained {
 /// Rows without labels, splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
 pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitContext) -> Result<Trained> {
     let started = Instant::now();
-    let (data, cleaned) = Cleaner::default().clean(data, ctx)?;
+    let (data, cleaned) = options.cleaner.clean(data, ctx)?;
     let data = &data;
     let parts =
         given(data)?.unwrap_or_else(|| Parts { train: (0..data.len()).collect(), ..Parts::default() });
-    let train_rows = parts.train;
+    let mut train_rows = parts.train;
     if train_rows.is_empty() {
         return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
     let labels = data.labels()?;
     let classes = recipe.classes(&labels)?;
     let y = Target::labels_among(&labels, &classes)?;
+    if let Some(most) = options.max_train_rows {
+        let strata = y.select(&train_rows);
+        let rows = sample(strata.as_classes()?.0, most, ctx.seed());
+        train_rows = rows.into_iter().map(|i| train_rows[i]).collect();
+    }
     let first = labels[train_rows[0]];
     if train_rows.iter().all(|&row| labels[row] == first) {
         return Err(Error::input(
@@ -202,6 +219,14 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     let (features, x): (FittedFeatures, Matrix) =
         recipe.features.union().fit_transform(&Subset::new(&*texts, &train_rows), &(), ctx)?;
     let y_train = y.select(&train_rows);
+    let (x, y_train) = match options.balance {
+        Balance::None => (x, y_train),
+        how => {
+            let all: Vec<usize> = (0..train_rows.len()).collect();
+            let (rows, y) = rebalanced(balance(&all, y_train.as_classes()?.0, how, ctx.seed()), &y_train)?;
+            (x.select_rows(&rows), y)
+        }
+    };
 
     let (held_out, measured_on) = match (parts.validation, parts.test) {
         (validation, _) if !validation.is_empty() => (validation, "validation rows"),

@@ -69,15 +69,15 @@ fn unzstd(_: Input, path: &Path) -> Result<Input> {
     ))
 }
 
-/// What a failed read means to the user, after `line` lines.
-pub(super) fn read_error(path: &Path, line: u64, error: io::Error) -> Error {
+/// What it means to the user that a stream of a file fails on `line`.
+pub fn read_error(path: &Path, line: u64, error: io::Error) -> Error {
     // The decompressors say UnexpectedEof when the stream stops early; plain files never do.
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return Error::parse(
             path,
             line,
             None,
-            "the compressed data ends in the middle (the file is truncated)",
+            "the compressed data ends in the middle (the file is truncated): what stood from this line on is missing",
             "copy or download the file again; the lines before this one were read",
         );
     }
@@ -86,7 +86,7 @@ pub(super) fn read_error(path: &Path, line: u64, error: io::Error) -> Error {
             path,
             line,
             None,
-            format!("the compressed data is damaged: {error}"),
+            format!("the compressed data is damaged ({error}): what stood from this line on is missing"),
             "copy or download the file again; the lines before this one were read",
         );
     }

@@ -30,6 +30,7 @@ use crate::fields::{Fields, Role};
 use crate::format::Format;
 use csv::{RowError, RowReader};
 use input::Input;
+pub use input::read_error;
 use json::{ListError, ListReader};
 pub use lines::{Line, LineError, LineReader};
 use record::{BadRecord, Found, Scalar};
@@ -89,6 +90,9 @@ pub struct Loaded {
     pub dataset: Dataset,
     /// What was wrong with the others, in order.
     pub bad: Vec<Error>,
+    /// Whether the file ends before its time (a truncated or damaged archive): then the last of `bad` says from which
+    /// line on rows are missing.
+    pub cut: bool,
 }
 
 impl ReadOptions {
@@ -131,9 +135,9 @@ impl ReadOptions {
         self.collect(path, self.open(path)?)
     }
 
-    fn collect(&self, path: &Path, examples: Examples) -> Result<Loaded> {
+    fn collect(&self, path: &Path, mut examples: Examples) -> Result<Loaded> {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for example in examples {
+        for example in &mut examples {
             match example {
                 Ok(example) => good.push(example),
                 Err(error) if self.strict || !matches!(error, Error::Parse { .. }) => return Err(error),
@@ -147,7 +151,7 @@ impl ReadOptions {
             });
         }
         let dataset = Dataset::new(good).with_origin(Origin::File { path: path.to_path_buf() });
-        Ok(Loaded { dataset, bad })
+        Ok(Loaded { dataset, bad, cut: examples.is_cut() })
     }
 
     fn start(&self, path: &Path, mut input: Input) -> Result<Examples> {
@@ -170,7 +174,7 @@ impl ReadOptions {
                 let mut start = Vec::new();
                 let mut byte = [0];
                 let is_list = loop {
-                    let read = input.read(&mut byte).map_err(|e| input::read_error(path, 1, e))?;
+                    let read = input.read(&mut byte).map_err(|e| read_error(path, 1, e))?;
                     if read == 0 {
                         break false;
                     }
@@ -197,6 +201,7 @@ impl ReadOptions {
             limit,
             strict: self.strict,
             done: false,
+            cut: false,
         })
     }
 }
@@ -215,6 +220,14 @@ pub struct Examples {
     limit: usize,
     strict: bool,
     done: bool,
+    cut: bool,
+}
+
+impl Examples {
+    /// Whether the stream failed, so that the error last given stands for all rows that were still to come.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
 }
 
 impl std::fmt::Debug for Examples {
@@ -243,7 +256,8 @@ impl Iterator for Examples {
             Some(example) => example,
         };
         Some(example.map_err(|bad| {
-            self.done = self.strict || matches!(bad, Bad::Io { .. });
+            self.cut = matches!(bad, Bad::Io { .. });
+            self.done = self.strict || self.cut;
             bad.into_error(&self.path, self.limit)
         }))
     }
@@ -288,7 +302,7 @@ impl Bad {
                 },
                 "it was skipped; cut it, or raise `max_line_bytes`",
             ),
-            Self::Io { line, source } => input::read_error(path, line, source),
+            Self::Io { line, source } => read_error(path, line, source),
         }
     }
 }

@@ -139,8 +139,8 @@ fn a_truncated_gzip_keeps_the_lines_before_the_cut() {
     let good = texts(&rows).len();
     assert!(good > 1000 && good < 5000, "{good}");
     let expected = format!(
-        "a.jsonl.gz, line {}: the compressed data ends in the middle (the file is truncated); copy or download \
-         the file again; the lines before this one were read",
+        "a.jsonl.gz, line {}: the compressed data ends in the middle (the file is truncated): what stood from this \
+         line on is missing; copy or download the file again; the lines before this one were read",
         good + 1
     );
     assert_eq!(error(&rows), expected);
@@ -149,6 +149,30 @@ fn a_truncated_gzip_keeps_the_lines_before_the_cut() {
     broken[whole.len() / 2] ^= 0xff;
     let rows = read("a.jsonl.gz", &broken);
     assert!(rows.last().unwrap().is_err());
+}
+
+#[test]
+fn a_cut_file_is_read_as_far_as_it_goes_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let object = |i: usize| format!("{{\"text\": \"line {i} {}\", \"label\": \"x\"}}", i * 7919 % 1000);
+    let lines: Vec<String> = (0..5000).map(object).collect();
+    let rows: String = (0..5000).map(|i| format!("\"line {i} {}\",x\n", i * 7919 % 1000)).collect();
+    let files = [
+        ("a.jsonl.gz", lines.join("\n")),
+        ("a.json.gz", format!("[{}]", lines.join(",\n"))),
+        ("a.csv.gz", format!("text,label\n{rows}")),
+    ];
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        let whole = gzip(text.as_bytes());
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let loaded = ReadOptions::default().read(&path).unwrap();
+        assert!(loaded.cut && loaded.dataset.len() > 1000, "{name}: {}", loaded.dataset.len());
+        let last = loaded.bad.last().unwrap().to_string();
+        assert!(last.contains("what stood from this line on is missing"), "{name}: {last}");
+        std::fs::write(&path, &whole).unwrap();
+        assert!(!ReadOptions::default().read(&path).unwrap().cut, "{name}");
+    }
 }
 
 #[test]

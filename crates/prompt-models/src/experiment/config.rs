@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use prompt_core::{Error, Result};
 use prompt_data::sanitise::Sanitiser;
 use prompt_data::synth::SynthParams;
-use prompt_data::{Balance, Fields};
+use prompt_data::{Balance, Cleaner, Fields};
 use serde::{Deserialize, Serialize};
 
 use crate::select::Metric;
@@ -90,6 +90,13 @@ impl Default for ExperimentConfig {
             gates: Gates::default(),
             output: Output::default(),
         }
+    }
+}
+
+impl ExperimentConfig {
+    /// What removes rows before anything else.
+    pub fn cleaner(&self) -> Cleaner {
+        Cleaner::default().duplicates(self.clean.duplicates).min_words(self.clean.min_words)
     }
 }
 

@@ -23,6 +23,7 @@
 //! that were finished are read back, not trained again.
 
 mod config;
+mod coverage;
 mod families;
 mod gates;
 mod insight;
@@ -50,6 +51,7 @@ pub use families::{
 };
 pub use gates::Gate;
 pub use output::results_csv;
+pub use prepare::load;
 pub use result::{
     CrossValidation, DataSummary, ExperimentResults, Held, LabelledSet, ModelResult, Point, Scores, Status,
     Versus,
@@ -132,6 +134,11 @@ impl Experiment {
         stage(&ctx, "features of the training rows")?;
         let rows = train::Rows::new(&prepared)?;
         let folds = train::all_folds(config, &prepared, &ctx);
+        for (_, folds) in &folds {
+            let folds = folds.as_deref().unwrap_or_default();
+            let (classes, codes) = (&prepared.classes, &prepared.train.codes);
+            results.notes.extend(coverage::of_folds(classes, codes, prepared.groups.as_deref(), folds));
+        }
         let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint, &ctx)?;
         for (name, model) in train::enabled(config) {
             let result = self.one(&trainer, &folder, name, model, &ctx);
@@ -219,7 +226,7 @@ impl Experiment {
             models: Vec::new(),
             best: None,
             gates: Vec::new(),
-            notes: Vec::new(),
+            notes: prepared.notes.clone(),
             wall_seconds: 0.0,
             peak_memory_mib: None,
             dir: self.config.output.dir.clone(),

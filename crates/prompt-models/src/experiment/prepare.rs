@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use prompt_core::{Classes, Error, FitContext, Result, Seed, TextMap, map_texts};
 use prompt_data::dedup::NearDuplicates;
-use prompt_data::read::ReadOptions;
-use prompt_data::split::{HoldOut, given};
+use prompt_data::read::{Loaded, ReadOptions};
+use prompt_data::split::{HoldOut, given, sample};
 use prompt_data::validate::{Quality, QualityReport, Schema};
-use prompt_data::{Cleaner, Dataset, blind, synth};
+use prompt_data::{Dataset, blind, synth};
 
 use super::config::{ExperimentConfig, Task};
-use super::measure;
 use super::result::{DataSummary, LabelledSet};
+use super::{coverage, measure};
 
 /// Everything a trainer needs.
 pub(super) struct Prepared {
@@ -30,15 +30,24 @@ pub(super) struct Prepared {
     pub(super) sanitiser: Option<Arc<dyn TextMap>>,
     pub(super) quality: QualityReport,
     pub(super) summary: DataSummary,
+    /// What a reader of the results must know about the rows.
+    pub(super) notes: Vec<String>,
 }
 
 pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Prepared> {
-    let (raw, bad) = read(config)?;
+    let Loaded { dataset, mut bad, cut } = load(config)?;
+    let mut notes = Vec::new();
+    if let Some(last) = bad.last().filter(|_| cut) {
+        notes.push(format!("The data file is incomplete: {last}."));
+    }
+    let (raw, unlabelled) = dataset.labelled(config.data.strict)?;
+    drop(dataset);
+    bad.extend(unlabelled);
     let read_rows = raw.len();
     let classes = measure::classes_of(config.task, raw.labels()?.into_iter())?;
     let schema = Schema { labels: Some(classes.names().to_vec()), ..Schema::default() };
     // A label outside the task's classes is an error that names its row, not a row to drop in silence.
-    classes.encode(raw.labels()?)?;
+    encode(&classes, &raw)?;
 
     // Duplicates are looked for in what the model will read: two prompts that differ in invisible characters alone are
     // the same prompt to it.
@@ -50,8 +59,7 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
         as_read.examples_mut().iter_mut().zip(texts).for_each(|(e, text)| e.text = text);
     }
     let quality = Quality::default().report(&as_read, &schema, &bad, ctx)?;
-    let cleaner = Cleaner::default().duplicates(config.clean.duplicates).min_words(config.clean.min_words);
-    let (as_read, cleaned) = cleaner.clean(&as_read, ctx)?;
+    let (as_read, cleaned) = config.cleaner().clean(&as_read, ctx)?;
     let data = raw.select(&cleaned.rows);
     drop(raw);
     ctx.check()?;
@@ -64,15 +72,11 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
     };
     let codes = classes.encode(data.labels()?)?;
     let (mut train, validation, test, how) =
-        divide(config, &data, &codes, all_groups.as_deref(), ctx.seed())?;
-    if let Some(most) = config.data.max_train_samples
-        && train.len() > most
-    {
+        divide(config, &data, &classes, &codes, all_groups.as_deref(), ctx.seed())?;
+    notes.extend(coverage::of_parts(&classes, &codes, all_groups.as_deref(), [&train, &validation, &test]));
+    if let Some(most) = config.data.max_train_samples {
         let strata: Vec<u32> = train.iter().map(|&i| codes[i]).collect();
-        let share = most as f64 / train.len() as f64;
-        let seed = ctx.seed().derive("sample", 0);
-        let sample = HoldOut::default().test_share(share).split(train.len(), Some(&strata), None, seed)?;
-        train = sample.test.iter().map(|&i| train[i]).collect();
+        train = sample(&strata, most, ctx.seed()).into_iter().map(|i| train[i]).collect();
     }
     let (origin, synthetic) = (data.origin().to_string(), data.is_synthetic());
     if test.is_empty() {
@@ -88,6 +92,13 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
     let test_set = labelled(&data, &codes, &test);
     drop((as_read, data));
     let (external, external_origin, external_bad) = external(config, &classes)?;
+    let known = coverage::repeated(&train_set.texts, &external.texts);
+    if known > 0 {
+        notes.push(format!(
+            "{known} of {} blind prompts are training prompts too: what is said of the blind set is too good.",
+            external.texts.len()
+        ));
+    }
     let rows = |set: &'_ LabelledSet| digest_of(set, &classes);
     let all = [rows(&train_set), rows(&validation_set), rows(&test_set), rows(&external)];
     let mut train_labels = BTreeMap::new();
@@ -122,10 +133,17 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
         quality,
         summary,
         classes,
+        notes,
     })
 }
 
-fn read(config: &ExperimentConfig) -> Result<(Dataset, Vec<Error>)> {
+/// What a configuration tells to learn from: the rows of its file, or of the generator where it names none, and what was
+/// wrong with the others. Labels are mapped; rows without one are there.
+///
+/// # Errors
+/// No file for a task that the generator does not know; a file that cannot be read; with `data.strict` its first bad
+/// line.
+pub fn load(config: &ExperimentConfig) -> Result<Loaded> {
     let Some(path) = &config.data.path else {
         if config.task != Task::Security {
             return Err(Error::input(
@@ -133,33 +151,25 @@ fn read(config: &ExperimentConfig) -> Result<(Dataset, Vec<Error>)> {
                 "set data.path",
             ));
         }
-        return Ok((synth::generate(&config.data.synthetic, Seed::new(config.seed))?, Vec::new()));
+        let dataset = synth::generate(&config.data.synthetic, Seed::new(config.seed))?;
+        return Ok(Loaded { dataset, bad: Vec::new(), cut: false });
     };
     let path = super::data_path(path);
-    read_labelled(config, &path)
+    options(config).read(&path).map_err(|e| explain_missing(e, &path))
 }
 
-/// The labelled rows of a file, and what was wrong with the others.
-fn read_labelled(config: &ExperimentConfig, path: &Path) -> Result<(Dataset, Vec<Error>)> {
-    let loaded = options(config).read(path).map_err(|e| explain_missing(e, path))?;
-    let (labelled, missing): (Vec<usize>, Vec<usize>) =
-        (0..loaded.dataset.len()).partition(|&i| loaded.dataset.get(i).is_some_and(|e| e.label.is_some()));
-    if labelled.is_empty() {
-        return Err(Error::input(
-            format!("{} has no labels", path.display()),
-            "name the label's field in data.fields.label",
-        ));
+/// The class of every row; a label outside the classes is told by its line.
+fn encode(classes: &Classes, data: &Dataset) -> Result<Vec<u32>> {
+    let labels = data.labels()?;
+    let foreign = labels.iter().position(|label| !classes.names().iter().any(|name| name == label));
+    match foreign {
+        None => classes.encode(labels),
+        Some(row) => Err(data.wrong_row(
+            row,
+            format!("unknown label `{}`; known: {}", labels[row], classes.names().join(", ")),
+            "correct it, or say what it means (data.fields.label_map)",
+        )),
     }
-    let mut bad = loaded.bad;
-    for row in missing {
-        let line = loaded.dataset.get(row).map(|e| e.line);
-        let error = Error::parse(path, line, None, "the row has no label", "add one, or remove the row");
-        if config.data.strict {
-            return Err(error);
-        }
-        bad.push(error);
-    }
-    Ok((loaded.dataset.select(&labelled), bad))
 }
 
 fn options(config: &ExperimentConfig) -> ReadOptions {
@@ -186,12 +196,16 @@ type Division = (Vec<usize>, Vec<usize>, Vec<usize>, String);
 fn divide(
     config: &ExperimentConfig,
     data: &Dataset,
+    classes: &Classes,
     codes: &[u32],
     groups: Option<&[u32]>,
     seed: Seed,
 ) -> Result<Division> {
     if let Some(parts) = given(data)? {
         return Ok((parts.train, parts.validation, parts.test, "as the data gives it".to_owned()));
+    }
+    if groups.is_none() {
+        coverage::needs(classes, codes, 2, "to be on both sides of the split")?;
     }
     let share = config.split.test_size;
     let fold = HoldOut::default().test_share(share).split(data.len(), Some(codes), groups, seed)?;
@@ -223,7 +237,9 @@ fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet
     let (data, origin, bad) = match &config.external.path {
         Some(path) => {
             let path = super::data_path(path);
-            let (data, bad) = read_labelled(config, &path)?;
+            let loaded = options(config).read(&path).map_err(|e| explain_missing(e, &path))?;
+            let (data, unlabelled) = loaded.dataset.labelled(config.data.strict)?;
+            let bad = loaded.bad.into_iter().chain(unlabelled).collect();
             (data, path.display().to_string(), bad)
         }
         None if config.task == Task::Security => {
@@ -231,7 +247,7 @@ fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet
         }
         None => return Ok((LabelledSet::default(), "none".into(), Vec::new())),
     };
-    let codes = classes.encode(data.labels()?)?;
+    let codes = encode(classes, &data)?;
     let rows: Vec<usize> = (0..data.len()).collect();
     Ok((labelled(&data, &codes, &rows), origin, bad))
 }

@@ -14,10 +14,10 @@ use serde_json::json;
 
 use super::config::ExperimentConfig;
 use super::families::{Grid, Model, is_planned};
-use super::measure;
 use super::output::Folder;
 use super::prepare::Prepared;
 use super::result::{CrossValidation, Held, LabelledSet, ModelResult, Point, Status};
+use super::{coverage, measure};
 use crate::learners;
 use crate::pipeline::{self, FittedFeatures, LoadedModel};
 use crate::select::{
@@ -79,8 +79,10 @@ pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitCon
     counts.dedup();
     let n = data.train.texts.len();
     let divide = |k: usize| {
-        let folds =
-            KFold::default().folds(k).split(n, Some(&data.train.codes), data.groups.as_deref(), ctx.seed());
+        let codes = &data.train.codes;
+        let folds = coverage::needs(&data.classes, codes, k, &format!("for {k} folds")).and_then(|()| {
+            KFold::default().folds(k).split(n, Some(codes), data.groups.as_deref(), ctx.seed())
+        });
         (k, folds.map_err(|e| e.to_string()))
     };
     counts.into_iter().map(divide).collect()

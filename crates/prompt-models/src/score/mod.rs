@@ -11,7 +11,7 @@ use std::path::Path;
 
 use prompt_core::{CancelToken, Error, Result, Scratch};
 use prompt_data::Fields;
-use prompt_data::read::{LineError, LineReader, ReadOptions};
+use prompt_data::read::{Examples, LineError, LineReader, ReadOptions, read_error};
 use prompt_data::write::CsvWriter;
 use rayon::prelude::*;
 
@@ -50,7 +50,9 @@ pub struct ScoreSummary {
 }
 
 /// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or
-/// `score`); the input's own label becomes `true_label`; a bad line becomes `{"line": N, "error": …}` in its place.
+/// `score`), and `flags` where the sanitiser flags something (`kind`, `start` and `end` in bytes of the text, and
+/// `decoded` for hidden text); the input's own label becomes `true_label`; a bad line becomes
+/// `{"line": N, "error": …}` in its place.
 ///
 /// # Errors
 /// A stream that fails, a cancelled token, or, with `strict`, the first bad line. What was scored before is written.
@@ -119,14 +121,15 @@ pub fn score_file(
     let mut scratch = Scratch::new();
     let mut bytes = Vec::new();
     let mut summary = ScoreSummary::default();
-    for example in options.read().open(path)? {
+    let mut examples = options.read().open(path)?;
+    while let Some(example) = examples.next() {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
         bytes.clear();
         match example.and_then(|e| writer.write_example(&e, &mut scratch, &mut bytes)) {
             Ok(()) => summary.scored += 1,
-            Err(error @ Error::Parse { line, .. }) if !options.strict => {
+            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
                 record::write_error(line.unwrap_or(0), &error, &mut bytes);
                 summary.bad += 1;
             }
@@ -139,12 +142,13 @@ pub fn score_file(
 }
 
 /// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
-/// and `error`. A bad line keeps its place with its error. Cells that a spreadsheet would run are disarmed.
+/// `error`, and `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error. Cells that a
+/// spreadsheet would run are disarmed.
 ///
 /// # Errors
 /// As [`score_file`].
 pub fn score_csv(
-    examples: impl Iterator<Item = Result<prompt_data::Example>>,
+    mut examples: Examples,
     output: &mut impl Write,
     model: &LoadedModel,
     options: &ScoreOptions,
@@ -156,7 +160,7 @@ pub fn score_csv(
     csv.row(writer.csv_header()).map_err(failed)?;
     let mut scratch = Scratch::new();
     let mut summary = ScoreSummary::default();
-    for example in examples {
+    while let Some(example) = examples.next() {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
@@ -165,7 +169,7 @@ pub fn score_csv(
                 csv.row(row).map_err(failed)?;
                 summary.scored += 1;
             }
-            Err(error @ Error::Parse { line, .. }) if !options.strict => {
+            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
                 csv.row(writer.csv_error(line.unwrap_or(0), &error)).map_err(failed)?;
                 summary.bad += 1;
             }
@@ -219,14 +223,7 @@ impl Batch {
                     self.lines.push((number, Err(what)));
                 }
                 Some(Err(LineError::Io { number, source })) => {
-                    let what = format!("the input fails here: {source}");
-                    self.failure = Some(Error::parse(
-                        name,
-                        number,
-                        None,
-                        what,
-                        "what came before it was scored; check the file",
-                    ));
+                    self.failure = Some(read_error(name, number, source));
                     return false;
                 }
                 Some(Err(other)) => {

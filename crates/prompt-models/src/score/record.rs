@@ -7,15 +7,16 @@ use std::io::Write;
 
 use prompt_core::{Classes, Error, Output, Result, Scratch, argmax};
 use prompt_data::read::{JsonlText, repeated_key, there_twice};
+use prompt_data::sanitise::{Flag, FlagKind, Sanitiser};
 use prompt_data::{Example, Fields};
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::pipeline::LoadedModel;
 
 /// The fields that an output line sets itself; an input's own ones would come twice.
-const OWN: &[&str] = &["label", "probabilities", "confidence", "score", "true_label"];
+const OWN: &[&str] = &["label", "probabilities", "confidence", "score", "true_label", "flags"];
 
 /// One input object: its text, and all fields as they were written.
 pub(super) struct Record<'a> {
@@ -152,7 +153,7 @@ impl<'m> RecordWriter<'m> {
         } else {
             header.push("score".to_owned());
         }
-        header.push("error".to_owned());
+        header.extend(["error".to_owned(), "flags".to_owned()]);
         header
     }
 
@@ -167,17 +168,21 @@ impl<'m> RecordWriter<'m> {
             row.extend([classes.name(best as u32).to_owned(), scores[best].to_string()]);
         }
         row.extend(scores.iter().map(f64::to_string));
-        row.push(String::new());
+        let mut kinds: Vec<&str> = flags(&example.text).map(|f| f.kind.name()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        row.extend([String::new(), kinds.join(" ")]);
         Ok(row)
     }
 
     /// The cells of a line that could not be read.
     pub(super) fn csv_error(&self, line: u64, error: &Error) -> Vec<String> {
-        let mut row = vec![String::new(); self.csv_header().len()];
+        let mut row: Vec<String> = self
+            .csv_header()
+            .iter()
+            .map(|name| if name == "error" { error.to_string() } else { String::new() })
+            .collect();
         row[0] = line.to_string();
-        if let Some(last) = row.last_mut() {
-            *last = error.to_string();
-        }
         row
     }
 
@@ -220,7 +225,7 @@ impl<'m> RecordWriter<'m> {
                 out.push(b',');
             }
             if self.labels.is_empty() {
-                let _ = write!(out, "\"score\":{}}}", scores[0]);
+                let _ = write!(out, "\"score\":{}", scores[0]);
             } else {
                 let best = argmax(scores);
                 out.extend_from_slice(b"\"label\":");
@@ -235,12 +240,39 @@ impl<'m> RecordWriter<'m> {
                 }
                 out.extend_from_slice(b"},\"confidence\":");
                 let _ = serde_json::to_writer(&mut *out, &scores[best]);
-                out.push(b'}');
             }
-            out.push(b'\n');
+            let mut flags = flags(text).peekable();
+            if flags.peek().is_some() {
+                out.extend_from_slice(b",\"flags\":");
+                let _ = serde_json::to_writer(&mut *out, &flags.collect::<Vec<_>>());
+            }
+            out.extend_from_slice(b"}\n");
             Ok(())
         })
     }
+}
+
+/// What a person should look at in a text.
+#[derive(Serialize)]
+struct Shown {
+    kind: FlagKind,
+    /// Bytes of the text.
+    start: usize,
+    end: usize,
+    /// The hidden text, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoded: Option<String>,
+}
+
+/// The flags of a text, whether or not the model has a sanitiser.
+fn flags(text: &str) -> impl Iterator<Item = Shown> {
+    let shown = |flag: Flag| Shown {
+        kind: flag.kind,
+        start: flag.range.start,
+        end: flag.range.end,
+        decoded: flag.decoded,
+    };
+    Sanitiser::default().flags(text).into_iter().map(shown)
 }
 
 /// Appends JSON without the white space between its tokens; numbers and the order of keys stay as they were written.
