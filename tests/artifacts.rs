@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prompt_models::core::artifact::{FORMAT_VERSION, Manifest, save};
+use prompt_models::core::{FittedChain, TextScorer};
+use prompt_models::interop::{LightgbmModel, XgboostModel};
 use prompt_models::prelude::*;
 
 const TEXTS: [&str; 9] = [
@@ -52,6 +54,16 @@ fn fitted<L: Estimator + 'static>(learner: L) -> Arc<dyn Scorer> {
     pipeline.fit(&TEXTS, &Target::labels(LABELS), &FitContext::new(3)).unwrap().into()
 }
 
+fn interop(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/interop").join(file)
+}
+
+/// A model of another library behind fourteen features.
+fn foreign<M: Model + 'static>(model: M) -> Arc<dyn Scorer> {
+    let features = Surface::default().fit(&TEXTS, &Target::labels(LABELS), &FitContext::new(3)).unwrap();
+    Arc::new(TextScorer::new(FittedChain::new(features, model)))
+}
+
 /// One model of every kind that can be saved.
 fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
     vec![
@@ -59,8 +71,16 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ("linear_svm", fitted(LinearSvm::default())),
         ("multinomial_nb", fitted(MultinomialNb::default())),
         ("complement_nb", fitted(ComplementNb::default())),
+        (
+            "hist_gradient_boosting",
+            fitted(
+                HistGradientBoostingClassifier::default().max_iter(8).min_samples_leaf(1).max_features(0.1),
+            ),
+        ),
         ("majority", fitted(Majority::default())),
         ("stratified", fitted(Stratified::default())),
+        ("xgboost_model", foreign(XgboostModel::open(interop("xgboost-softprob.json")).unwrap())),
+        ("lightgbm_model", foreign(LightgbmModel::open(interop("lightgbm-multiclass.txt")).unwrap())),
     ]
 }
 

@@ -2,9 +2,11 @@
 
 pub mod baseline;
 pub mod bayes;
+pub mod boost;
 pub mod calibrate;
 pub mod config;
 pub mod experiment;
+pub mod interop;
 pub mod learners;
 pub mod linear;
 pub mod pipeline;

@@ -10,5 +10,6 @@ pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface,
 
 pub use crate::baseline::{Majority, Stratified};
 pub use crate::bayes::{ComplementNb, MultinomialNb};
+pub use crate::boost::{HistGradientBoostingClassifier, HistGradientBoostingRegressor};
 pub use crate::linear::{LinearSvm, LogisticRegression};
 pub use crate::pipeline::LoadedModel;

@@ -1,0 +1,50 @@
+//! Boosted trees: each tree answers what the trees before it have left.
+//!
+//! ```text
+//! margins z ← start;  each round:  g, h ← first and second derivative of the loss at z
+//!                                  tree ← splits of largest gain, leaves −Σg / (Σh + λ)
+//!                                  z ← z + rate · tree
+//! ```
+//!
+//! [`HistGradientBoostingClassifier`] and its regressor work on columns cut into bins, as LightGBM does.
+
+mod blocks;
+mod category;
+mod columns;
+mod fit;
+mod fitted;
+mod grow;
+mod hist;
+mod histogram;
+mod loss;
+mod sample;
+mod split;
+
+pub use fitted::BoostedTrees;
+pub use hist::{HistGradientBoostingClassifier, HistGradientBoostingRegressor};
+
+use prompt_core::Params;
+use prompt_core::artifact::Catalog;
+use serde_json::json;
+
+use crate::learners::{Entry, boxed};
+
+/// The boosted trees by name.
+pub(crate) const ENTRIES: &[Entry] = &[Entry {
+    name: HistGradientBoostingClassifier::NAME,
+    classifier: Some(boxed::<HistGradientBoostingClassifier>),
+    regressor: Some(boxed::<HistGradientBoostingRegressor>),
+    grid: |_| {
+        vec![("learning_rate", vec![json!(0.05), json!(0.1)]), ("max_leaf_nodes", vec![json!(15), json!(31)])]
+    },
+}];
+
+/// Teaches a catalog to read a fitted ensemble.
+pub(crate) fn register(catalog: &mut Catalog) {
+    catalog.model::<BoostedTrees>(fitted::KIND);
+}
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Against the libraries' own predictions, from `tests/reference/interop` (made by its `make.py`).
+
+use std::path::PathBuf;
+
+use prompt_core::artifact::Bundle;
+use prompt_core::artifact::{Manifest, save};
+use prompt_core::{CsrBuilder, Dense, Matrix, Predict};
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Deserialize)]
+struct Fixture {
+    rows: Vec<Vec<Option<f64>>>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    library: String,
+    file: String,
+    expect: Vec<Vec<f64>>,
+    #[serde(default)]
+    positive_categories: bool,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/interop"))
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_slice(&std::fs::read(folder().join("interop.json")).unwrap()).unwrap()
+}
+
+fn open(case: &Case) -> Box<dyn Model> {
+    let path = folder().join(&case.file);
+    if case.library == "xgboost" {
+        Box::new(XgboostModel::open(path).unwrap())
+    } else {
+        Box::new(LightgbmModel::open(path).unwrap())
+    }
+}
+
+fn matrix(rows: &[Vec<Option<f64>>], positive: bool) -> Matrix {
+    let mut x =
+        Dense::new(rows.len(), 14, rows.concat().iter().map(|v| v.unwrap_or(f64::NAN)).collect()).unwrap();
+    for i in 0..rows.len() {
+        for v in x.row_mut(i)[1..3].iter_mut().filter(|v| positive && **v < 0.0) {
+            *v = 1.0;
+        }
+    }
+    x.into()
+}
+
+fn scores(model: &dyn Model, x: &Matrix) -> Dense {
+    prompt_core::predict(model, x).unwrap().scores().clone()
+}
+
+#[test]
+fn every_model_answers_as_its_library_did() {
+    let fixture = fixture();
+    assert_eq!(fixture.cases.len(), 30);
+    for case in &fixture.cases {
+        let model = open(case);
+        let x = matrix(&fixture.rows, case.positive_categories);
+        let found = scores(&*model, &x);
+        for (i, expected) in case.expect.iter().enumerate() {
+            // One number of two classes is the probability of the second.
+            let found = found.row(i);
+            let found = if expected.len() == 1 && found.len() == 2 { &found[1..] } else { found };
+            assert_eq!(found.len(), expected.len(), "{}", case.file);
+            for (f, e) in found.iter().zip(expected) {
+                assert!(
+                    (f - e).abs() < 1e-6 * e.abs().max(1.0),
+                    "{}: row {i}: {f} instead of {e}",
+                    case.file
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn saved_again_they_answer_the_same_bits_and_damage_is_refused() {
+    let fixture = fixture();
+    let mut catalog = Catalog::new();
+    register(&mut catalog);
+    for file in
+        ["xgboost-categories.ubj", "xgboost-softprob.json", "lightgbm-categories.txt", "lightgbm-rf.txt"]
+    {
+        let case = fixture.cases.iter().find(|c| c.file == file).unwrap();
+        let (model, x) = (open(case), matrix(&fixture.rows, true));
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path(), &*model, Manifest::default()).unwrap();
+        let node = Bundle::open(dir.path()).unwrap().root;
+        let prompt_core::artifact::Loaded::Model(back) = catalog.decode(&node).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(scores(&*back, &x), scores(&*model, &x));
+        assert_eq!(back.output(), model.output());
+        let child_before = node.get_u32s("left", None).unwrap().iter().map(|_| 0).collect();
+        assert!(
+            catalog.decode(&node.clone().u32s("left", child_before)).is_err(),
+            "a walk without an end is decoded"
+        );
+        let beyond = node.get_u32s("columns", None).unwrap().iter().map(|_| 14).collect();
+        assert!(
+            catalog.decode(&node.u32s("columns", beyond)).is_err(),
+            "a column that is not there is decoded"
+        );
+    }
+}
+
+#[test]
+fn sparse_rows_are_rows_with_zeros() {
+    let model = LightgbmModel::open(folder().join("lightgbm-zero.txt")).unwrap();
+    let mut rows = CsrBuilder::new(14);
+    rows.push_pairs(&[(0, 1.5), (3, -0.5)]);
+    rows.push_pairs(&[]);
+    let sparse = Matrix::from(rows.finish());
+    let dense = Matrix::from(sparse.to_dense());
+    assert_eq!(model.predict(&sparse).unwrap(), model.predict(&dense).unwrap());
+}
+
+#[test]
+fn classes_are_named_by_whoever_knows_them() {
+    let model = XgboostModel::open(folder().join("xgboost-softprob.json")).unwrap();
+    assert_eq!(model.output().classes().unwrap().names(), ["0", "1", "2"]);
+    let named = model.clone().with_classes(Classes::new(["low", "mid", "high"]).unwrap()).unwrap();
+    assert_eq!(named.output().classes().unwrap().name(2), "high");
+    assert!(model.with_classes(Classes::new(["a", "b"]).unwrap()).is_err());
+    let numbers = XgboostModel::open(folder().join("xgboost-squared.json")).unwrap();
+    assert!(numbers.with_classes(Classes::new(["a", "b"]).unwrap()).is_err());
+}
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(folder().join(file)).unwrap()
+}
+
+fn xgboost(text: &str) -> String {
+    XgboostModel::parse("m.json", text.as_bytes()).unwrap_err().to_string()
+}
+
+fn lightgbm(text: &str) -> String {
+    LightgbmModel::parse("m.txt", text.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_not_known_is_refused_by_name() {
+    let model = text("xgboost-binary.json");
+    let error = xgboost(&model.replace("[3,2,0]", "[4,0,0]"));
+    assert!(error.contains("does not support XGBoost 4, newer than 3; update this program"), "{error}");
+    let error = xgboost(&model.replace("binary:logistic", "my:objective"));
+    assert!(error.contains("the objective `my:objective`; known are"), "{error}");
+    assert!(xgboost(&text("refused-gblinear.json")).contains("the booster `gblinear`"));
+    let error = lightgbm(&text("refused-linear.txt"));
+    assert!(error.contains("does not support linear trees; train with linear_tree=false"), "{error}");
+    let model = text("lightgbm-binary.txt");
+    assert!(lightgbm(&model.replace("version=v4", "version=v5")).contains("a LightGBM model of format `v5`"));
+    assert!(lightgbm(&model.replace("objective=binary", "objective=mine")).contains("the objective `mine`"));
+    assert!(lightgbm(&model.replace("objective=binary sigmoid:1.5\n", "")).contains("without an objective"));
+    let old = text("lightgbm-categories.txt").replace("version=v4", "version=v3");
+    assert!(lightgbm(&old).contains("categorical splits of LightGBM 3"));
+}
+
+#[test]
+fn nodes_that_form_no_tree_are_refused() {
+    let model = text("xgboost-binary.json");
+    let error = xgboost(&model.replacen("\"left_children\":[1,", "\"left_children\":[0,", 1));
+    assert!(error.contains("tree 0: its nodes form no tree"), "{error}");
+    let error = xgboost(&model.replacen("\"left_children\":[1,", "\"left_children\":[100000,", 1));
+    assert!(error.contains("no number for node 100000"), "{error}");
+    let error = xgboost(&model.replacen("\"split_indices\":[", "\"split_indices\":[99,", 1));
+    assert!(error.contains("of different lengths"), "{error}");
+    let error = xgboost(&model.replace("\"num_feature\":\"14\"", "\"num_feature\":\"1\""));
+    assert!(error.contains("looks at column"), "{error}");
+    let model = text("lightgbm-binary.txt");
+    let at = model.find("left_child=").unwrap();
+    let end = at + model[at..].find('\n').unwrap();
+    let looped = format!("{}left_child=0 0 0 0 0{}", &model[..at], &model[end..]);
+    let error = lightgbm(&looped);
+    assert!(error.contains("its nodes form no tree"), "{error}");
+    let error = lightgbm(&model.replacen("num_leaves=6", "num_leaves=999999999999", 1));
+    assert!(error.contains("`leaf_value` holds 6 numbers instead of 999999999999"), "{error}");
+}
+
+/// Whatever is cut away or changed: an error, or a model, but no panic and no end of memory.
+#[test]
+fn cut_and_changed_files_never_panic() {
+    let mut rng = prompt_core::Seed::new(6).rng();
+    for file in ["xgboost-binary.ubj", "xgboost-categories.json", "lightgbm-categories.txt"] {
+        let whole = std::fs::read(folder().join(file)).unwrap();
+        let read = |bytes: &[u8]| {
+            if file.ends_with(".txt") {
+                LightgbmModel::parse("m", bytes).map(|m| Box::new(m) as Box<dyn Model>)
+            } else {
+                XgboostModel::parse("m", bytes).map(|m| Box::new(m) as Box<dyn Model>)
+            }
+        };
+        // What follows the trees of LightGBM says nothing about predictions.
+        let needed = String::from_utf8_lossy(&whole).find("end of trees").unwrap_or(whole.len() - 1);
+        for end in (0..needed).step_by(7) {
+            assert!(read(&whole[..end]).is_err(), "{file} cut to {end} bytes is read");
+        }
+        let x = matrix(&fixture().rows, true);
+        for _ in 0..1500 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + rng.below(3) {
+                let at = rng.below(bytes.len());
+                bytes[at] = if rng.chance(0.5) {
+                    rng.below(256) as u8
+                } else {
+                    b"0123456789-[]{}$#lLdD"[rng.below(21)]
+                };
+            }
+            if let Ok(model) = read(&bytes)
+                && model.n_features() == 14
+            {
+                prompt_core::predict(&*model, &x).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_binary_files_end_with_an_error() {
+    let parse = |bytes: &[u8]| ubjson::parse(bytes).unwrap_err();
+    assert!(parse(b"[$d#L\x7f\xff\xff\xff\xff\xff\xff\xff").contains("too few bytes left"));
+    assert!(parse(b"[$T#l\x00\x00\x00\x01T").contains("a list of type 'T'"));
+    assert!(parse(&b"[".repeat(100_000)).contains("nested more than"));
+    assert!(parse(b"{L\xff\xff\xff\xff\xff\xff\xff\xffa").contains("a length of -1"));
+    assert!(parse(b"SL\x00\x00\x00\x00\x00\x00\x00\x09abc").contains("in the middle"));
+    assert!(parse(b"i\x01i\x02").contains("bytes follow the end"));
+    assert!(parse(b"Q").contains("unknown marker 'Q'"));
+    assert_eq!(ubjson::parse(b"{i\x01a[$U#i\x02\x05\x06}").unwrap(), serde_json::json!({"a": [5, 6]}));
+}
