@@ -10,6 +10,9 @@ pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface,
 
 pub use crate::baseline::{Majority, Stratified};
 pub use crate::bayes::{ComplementNb, MultinomialNb};
-pub use crate::boost::{HistGradientBoostingClassifier, HistGradientBoostingRegressor};
+pub use crate::boost::{
+    GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+};
 pub use crate::linear::{LinearSvm, LogisticRegression};
 pub use crate::pipeline::LoadedModel;

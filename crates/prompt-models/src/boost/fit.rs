@@ -15,6 +15,8 @@ use crate::tree::nodes::{GrownTree, Split, TreeNodes};
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) loss: Loss,
+    /// Whether trees are grown by least squares, with Newton steps in the finished leaves only.
+    pub(super) least_squares: bool,
     pub(super) rounds: usize,
     pub(super) learning_rate: f64,
     pub(super) rules: Rules,
@@ -281,11 +283,12 @@ impl Run<'_> {
             if let Some(one_side) = &one_side {
                 one_side.scale(&mut self.pairs);
             }
+            let curvature = if plan.least_squares { self.flatten() } else { Vec::new() };
             let number = (round * plan.loss.margins() + k) as u64;
             let allowed =
                 some_columns(self.data.x.cols(), plan.max_features, self.seed.derive("columns", number));
             let mut tree = self.grower.grow(&self.pairs, bag.as_deref(), allowed.as_deref());
-            self.settle(&mut tree, k);
+            self.settle(&mut tree, k, &curvature);
             for leaf in &tree.leaves {
                 for row in &self.grower.rows[leaf.rows.clone()] {
                     self.scores.0[k][*row as usize] += leaf.value;
@@ -325,9 +328,28 @@ impl Run<'_> {
         Some(OneSide::new(&matter, top, other, self.seed.derive("rows", round as u64)))
     }
 
+    /// Puts the rows' weights in the place of second derivatives, and returns those.
+    fn flatten(&mut self) -> Vec<f32> {
+        let weights = self.data.weights;
+        let swap = |(row, pair): (usize, &mut Pair)| {
+            std::mem::replace(&mut pair[1], weights.map_or(1.0, |w| w[row] as f32))
+        };
+        self.pairs.iter_mut().enumerate().map(swap).collect()
+    }
+
     /// Gives the leaves their final values: what is best for the loss where that is no Newton step, times the rate.
-    fn settle(&self, tree: &mut Tree, k: usize) {
+    fn settle(&self, tree: &mut Tree, k: usize, curvature: &[f32]) {
         let plan = self.plan;
+        if !curvature.is_empty() {
+            for leaf in &mut tree.leaves {
+                let (mut g, mut h) = (0.0, 0.0);
+                for &row in &self.grower.rows[leaf.rows.clone()] {
+                    g += f64::from(self.pairs[row as usize][0]);
+                    h += f64::from(curvature[row as usize]);
+                }
+                leaf.value = if h < 1e-150 { 0.0 } else { -g / h * plan.loss.step() };
+            }
+        }
         if plan.loss.renews_leaves()
             && let Goal::Numbers(goal) = self.data.goal
         {

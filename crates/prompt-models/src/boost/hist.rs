@@ -107,6 +107,7 @@ macro_rules! hist_params {
             fn plan(&self, loss: Loss, x: &Matrix) -> Result<Plan> {
                 Ok(Plan {
                     loss,
+                    least_squares: false,
                     rounds: self.max_iter,
                     learning_rate: self.learning_rate,
                     rules: Rules {

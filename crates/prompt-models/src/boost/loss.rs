@@ -213,6 +213,11 @@ impl Loss {
         sum / mass
     }
 
+    /// What a Newton step of one margin is multiplied by in classic boosting, where K margins move at once.
+    pub(super) fn step(self) -> f64 {
+        if let Self::Softmax(k) = self { (k as f64 - 1.0) / k as f64 } else { 1.0 }
+    }
+
     /// How margins become probabilities or values.
     pub(super) fn link(self) -> Link {
         match self {

@@ -6,10 +6,12 @@
 //!                                  z ← z + rate · tree
 //! ```
 //!
-//! [`HistGradientBoostingClassifier`] and its regressor work on columns cut into bins, as LightGBM does.
+//! [`HistGradientBoostingClassifier`] and its regressor work on columns cut into bins, as LightGBM does;
+//! [`GradientBoostingClassifier`] and its regressor are scikit-learn's classic ones: shallow trees by least squares.
 
 mod blocks;
 mod category;
+mod classic;
 mod columns;
 mod fit;
 mod fitted;
@@ -20,6 +22,7 @@ mod loss;
 mod sample;
 mod split;
 
+pub use classic::{GradientBoostingClassifier, GradientBoostingRegressor};
 pub use fitted::BoostedTrees;
 pub use hist::{HistGradientBoostingClassifier, HistGradientBoostingRegressor};
 
@@ -30,14 +33,27 @@ use serde_json::json;
 use crate::learners::{Entry, boxed};
 
 /// The boosted trees by name.
-pub(crate) const ENTRIES: &[Entry] = &[Entry {
-    name: HistGradientBoostingClassifier::NAME,
-    classifier: Some(boxed::<HistGradientBoostingClassifier>),
-    regressor: Some(boxed::<HistGradientBoostingRegressor>),
-    grid: |_| {
-        vec![("learning_rate", vec![json!(0.05), json!(0.1)]), ("max_leaf_nodes", vec![json!(15), json!(31)])]
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry {
+        name: HistGradientBoostingClassifier::NAME,
+        classifier: Some(boxed::<HistGradientBoostingClassifier>),
+        regressor: Some(boxed::<HistGradientBoostingRegressor>),
+        grid: |_| {
+            vec![
+                ("learning_rate", vec![json!(0.05), json!(0.1)]),
+                ("max_leaf_nodes", vec![json!(15), json!(31)]),
+            ]
+        },
     },
-}];
+    Entry {
+        name: GradientBoostingClassifier::NAME,
+        classifier: Some(boxed::<GradientBoostingClassifier>),
+        regressor: Some(boxed::<GradientBoostingRegressor>),
+        grid: |_| {
+            vec![("learning_rate", vec![json!(0.05), json!(0.1)]), ("max_depth", vec![json!(2), json!(3)])]
+        },
+    },
+];
 
 /// Teaches a catalog to read a fitted ensemble.
 pub(crate) fn register(catalog: &mut Catalog) {

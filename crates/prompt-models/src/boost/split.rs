@@ -25,6 +25,24 @@ pub(super) struct Rules {
     pub(super) min_data_per_group: f64,
 }
 
+impl Default for Rules {
+    /// No penalty, and leaves of any size.
+    fn default() -> Self {
+        Self {
+            l1: 0.0,
+            l2: 0.0,
+            min_child_weight: 0.0,
+            min_samples_leaf: 1.0,
+            min_gain: 0.0,
+            cat_smooth: 10.0,
+            cat_l2: 10.0,
+            max_cat_threshold: 32,
+            max_cat_to_onehot: 4,
+            min_data_per_group: 100.0,
+        }
+    }
+}
+
 /// What is known of a node before it is split.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Node {

@@ -23,6 +23,9 @@ prompt_core::estimator_checks! {
     hist_early: HistGradientBoostingClassifier::default().early_stopping(true).min_samples_leaf(10);
     hist_regressor: HistGradientBoostingRegressor::default().max_iter(80).l1_regularization(0.1);
     hist_absolute: HistGradientBoostingRegressor::default().max_iter(50).loss("absolute_error".into());
+    classic_classifier: GradientBoostingClassifier::default().n_estimators(20);
+    classic_regressor: GradientBoostingRegressor::default().n_estimators(60).subsample(0.8);
+    classic_quantile: GradientBoostingRegressor::default().loss("quantile".into()).alpha(0.5);
     hist_median: HistGradientBoostingRegressor::default().max_iter(50).loss("quantile".into());
 }
 
