@@ -37,6 +37,14 @@ impl Figures {
     }
 }
 
+impl Figures {
+    /// The smallest of a number over the runs.
+    #[allow(dead_code, reason = "the bench of tables uses it, where several engines share a name")]
+    pub(crate) fn least(&self, key: &str) -> Option<f64> {
+        self.runs.iter().filter_map(|run| run[key].as_f64()).min_by(f64::total_cmp)
+    }
+}
+
 impl Peers {
     /// Runs a job of the peers' script as often as asked; one [`Figures`] for each line that it prints.
     pub(crate) fn run(&self, job: &str) -> Result<Vec<Figures>> {
