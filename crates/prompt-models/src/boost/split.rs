@@ -121,6 +121,12 @@ impl Rules {
 
     /// The best split of the node on this column, whose bins these are.
     pub(super) fn best(&self, node: &Node, column: Column, bins: &[Bin]) -> Option<Split> {
+        // The side of a split that lacks the zeros has stored values alone: where those are too few, none is possible.
+        if let Some(zero) = column.zero
+            && node.total[1] - bins[zero][1] < self.least(node)
+        {
+            return None;
+        }
         if column.categorical {
             return self.best_set(node, column, bins);
         }
