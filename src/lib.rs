@@ -19,6 +19,7 @@ mod guide {
         learners = "learners",
         choosing = "choosing",
         measuring = "measuring",
+        metrics = "metrics",
         experiments = "experiments",
         using_a_model = "using-a-model",
         registry = "registry",

@@ -2,12 +2,15 @@
 
 mod agreement;
 mod check;
+mod history;
 mod multilabel;
+mod sort;
 mod stats;
 
 pub mod classify;
 pub mod decide;
 pub mod fairness;
+pub mod insight;
 pub mod interval;
 pub mod plot;
 pub mod probability;
@@ -23,6 +26,7 @@ pub use prompt_core::{Dense, Error, FitContext, Result};
 
 pub use agreement::{KappaWeights, Measurement, krippendorff_alpha};
 pub use classify::{Average, Averages, ClassScores, Confusion};
+pub use history::{Best, Epoch, Family, History};
 pub use interval::{
     Bootstrap, BootstrapInterval, BootstrapMethod, Design, Interval, McNemar, PairedDifference,
     clopper_pearson, clopper_pearson_upper, mcnemar_exact, wilson,

@@ -1,6 +1,6 @@
 //! A plot area with a grid, ticks and names.
 
-use super::svg::{Anchor, Style, Svg};
+use super::svg::{Anchor, Style, Svg, width};
 use super::{FAINT, GREY};
 
 /// A rectangle of the picture in which x and y run from `x_range.0` to `x_range.1` and likewise for y.
@@ -33,7 +33,7 @@ impl Axes {
 
     /// Grid lines and tick labels along x.
     pub(super) fn x_ticks(&self, svg: &mut Svg, labelled: bool) {
-        for (value, label) in ticks(self.x_range) {
+        for (value, label) in self.spaced(ticks(self.x_range)) {
             let (x, _) = self.at(value, self.y_range.0);
             svg.line(&[(x, self.top), (x, self.bottom())], FAINT, 1.0, "");
             if labelled {
@@ -41,6 +41,19 @@ impl Axes {
                 svg.text(x, self.bottom() + 17.0, &label, style);
             }
         }
+    }
+
+    /// Labels along x of which as many stay empty as it takes to keep the others apart.
+    pub(super) fn spaced(&self, mut ticks: Vec<(f64, String)>) -> Vec<(f64, String)> {
+        let widest = ticks.iter().map(|t| width(&t.1, 11.0)).fold(0.0, f64::max) + 6.0;
+        let gap = self.width / (ticks.len() as f64 - 1.0).max(1.0);
+        let every = (widest / gap).ceil().max(1.0) as usize;
+        for (i, (_, label)) in ticks.iter_mut().enumerate() {
+            if i % every != 0 {
+                label.clear();
+            }
+        }
+        ticks
     }
 
     /// Grid lines and tick labels along y.
@@ -63,16 +76,44 @@ impl Axes {
 }
 
 /// Four to eight round numbers in a range, with their labels.
-fn ticks((low, high): (f64, f64)) -> Vec<(f64, String)> {
+pub(super) fn ticks((low, high): (f64, f64)) -> Vec<(f64, String)> {
     let step = step(high - low);
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     (first..=last)
         .map(|i| {
             let value = i as f64 * step;
-            (value, format!("{value:.decimals$}"))
+            let is_long = decimals > 3 || step >= 100_000.0;
+            let label = match (is_long, i) {
+                (true, 0) => "0".to_owned(),
+                (true, _) => scientific(value),
+                (false, _) => format!("{value:.decimals$}"),
+            };
+            (value, label)
         })
         .collect()
+}
+
+/// Two digits and a power of ten: `2e-5`, `1.5e6`.
+fn scientific(value: f64) -> String {
+    let text = format!("{value:.1e}");
+    text.replace(".0e", "e")
+}
+
+/// A range of round numbers around all values; wide enough to be drawn where they are alike.
+pub(super) fn round_range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let (low, high) = if high - low > 1e-12 * high.abs().max(low.abs()).max(1e-300) {
+        (low, high)
+    } else {
+        let half = if low == 0.0 { 0.5 } else { 0.1 * low.abs() };
+        (low - half, high + half)
+    };
+    let step = step(high - low);
+    ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step)
 }
 
 /// 1, 2 or 5 times a power of ten, so that a range holds four to eight of it.
@@ -110,5 +151,9 @@ mod tests {
         assert_eq!(labels((-0.2, 0.5)), "-0.2 -0.1 0.0 0.1 0.2 0.3 0.4 0.5");
         assert_eq!(labels((0.0, 4000.0)), "0 1000 2000 3000 4000");
         assert_eq!(round_up(8.3), 10.0);
+        assert_eq!(labels((0.0, 0.0001)), "0 2e-5 4e-5 6e-5 8e-5 1e-4");
+        assert_eq!(round_range([0.31, 0.87].into_iter()), (0.30000000000000004, 0.9));
+        assert_eq!(round_range([2.0].into_iter()), (1.8, 2.2));
+        assert_eq!(round_range(std::iter::empty()), (0.0, 1.0));
     }
 }

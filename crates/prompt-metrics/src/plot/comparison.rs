@@ -2,7 +2,8 @@
 
 use prompt_core::{Error, Result};
 
-use super::axes::{Axes, round_up};
+use super::axes::{Axes, round_range, round_up};
+use super::panel::{Frame, short};
 use super::svg::{Anchor, Style, Svg, width};
 use super::{BLUE, GREY, INK};
 use crate::check;
@@ -87,4 +88,51 @@ pub fn comparison_svg(title: &str, metric: &str, models: &[ModelBar]) -> Result<
     }
     svg.line(&[axes.at(0.0, 0.0), axes.at(0.0, models.len() as f64)], GREY, 1.0, "");
     Ok(svg.finish(&format!("{title}: {metric} of {} models", models.len())))
+}
+
+/// Small bars from zero with a name before and a number behind each; no bar where there is no number.
+pub(super) fn bars(svg: &mut Svg, frame: Frame, title: &str, values: &[(String, Option<f64>)], colour: &str) {
+    let Frame { left, top, width: all, .. } = frame;
+    svg.fitted(
+        left + 4.0,
+        top + 14.0,
+        title,
+        all - 8.0,
+        Style { size: 13.0, bold: true, ..Style::default() },
+    );
+    let longest = values.iter().map(|v| width(&v.0, 12.0)).fold(40.0, f64::max).min(0.36 * all);
+    let row = 26.0;
+    let axes = Axes {
+        left: left + longest + 16.0,
+        top: top + 28.0,
+        width: all - longest - 16.0 - 74.0,
+        height: row * values.len() as f64,
+        x_range: round_range(values.iter().filter_map(|v| v.1).chain([0.0])),
+        y_range: (0.0, 1.0),
+    };
+    axes.x_ticks(svg, true);
+    for (i, (name, value)) in values.iter().enumerate() {
+        let middle = axes.top + (i as f64 + 0.5) * row;
+        svg.fitted(
+            axes.left - 10.0,
+            middle + 4.0,
+            name,
+            longest,
+            Style { anchor: Anchor::End, ..Style::default() },
+        );
+        let label = value.map_or_else(|| "–".to_owned(), short);
+        if let Some(value) = *value {
+            let (zero, end) = (axes.at(0.0, 0.0).0, axes.at(value, 0.0).0);
+            svg.rect(
+                zero.min(end),
+                middle - 8.0,
+                (end - zero).abs(),
+                16.0,
+                colour,
+                &format!("{name}: {label}"),
+            );
+        }
+        svg.text(axes.right() + 8.0, middle + 4.0, &label, Style::default());
+    }
+    svg.line(&[axes.at(0.0, 0.0), axes.at(0.0, 1.0)], GREY, 1.0, "");
 }

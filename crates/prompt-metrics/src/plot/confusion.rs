@@ -3,7 +3,7 @@
 use prompt_core::{Error, Result};
 
 use super::svg::{Anchor, Style, Svg, width};
-use super::{GREY, INK};
+use super::{CELL_INK, GREY};
 use crate::classify::Confusion;
 
 /// Room for the longest class name.
@@ -64,7 +64,7 @@ pub fn confusion_svg<S: AsRef<str>>(title: &str, confusion: &Confusion, classes:
             );
             let gap = if cell > 20.0 { 2.0 } else { 0.5 };
             svg.rect(x, y, cell - gap, cell - gap, &shade(t == p, share), &hover);
-            let ink = if share > 0.55 { "#ffffff" } else { INK };
+            let ink = if share > 0.55 { "#ffffff" } else { CELL_INK };
             let middle = (x + (cell - gap) / 2.0, y + cell / 2.0);
             let style = Style { fill: ink, anchor: Anchor::Middle, ..Style::default() };
             if cell >= 56.0 {

@@ -4,21 +4,18 @@ use prompt_core::{Dense, Error, Result};
 
 use super::axes::Axes;
 use super::svg::{Anchor, Style, Svg};
-use super::{COLOURS, GREY};
+use super::{COLOURS, DASHES, GREY, PALE};
 use crate::check;
 use crate::probability::{average_precision_per_class, precision_recall_curve, roc_auc_per_class, roc_curve};
 
 /// Curves in colour; of more classes, these are the worst, and the others stay grey.
 const IN_COLOUR: usize = 7;
 
-/// Dashes that go with the colours.
-const DASHES: [&str; IN_COLOUR] = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2"];
-
 /// One class's curve.
-struct Curve {
-    name: String,
-    area: f64,
-    points: Vec<(f64, f64)>,
+pub(super) struct Curve {
+    pub(super) name: String,
+    pub(super) area: f64,
+    pub(super) points: Vec<(f64, f64)>,
 }
 
 /// The ROC curve of every class against the rest, with its area in the legend. Of more than seven classes the seven
@@ -76,7 +73,7 @@ pub fn precision_recall_svg<S: AsRef<str>>(
 }
 
 /// The curves of the classes that have one, and the names of the others.
-fn per_class<S: AsRef<str>>(
+pub(super) fn per_class<S: AsRef<str>>(
     y_true: &[u32],
     proba: &Dense,
     classes: &[S],
@@ -121,13 +118,27 @@ fn canvas(title: &str, metric: &str, what: &str, curves: &[Curve], absent: &[Str
 }
 
 /// Draws the curves, the worst first in the legend and on top of the others.
-fn draw(svg: &mut Svg, axes: &Axes, mut curves: Vec<Curve>, metric: &str) {
+fn draw(svg: &mut Svg, axes: &Axes, curves: Vec<Curve>, metric: &str) {
+    draw_legend(svg, axes, curves, metric, true);
+}
+
+/// As [`draw`], for numbers of which the highest or the lowest are the best.
+pub(super) fn draw_legend(
+    svg: &mut Svg,
+    axes: &Axes,
+    mut curves: Vec<Curve>,
+    metric: &str,
+    higher_is_better: bool,
+) {
     let many = curves.len() > IN_COLOUR;
     if many {
         curves.sort_by(|a, b| a.area.total_cmp(&b.area));
+        if !higher_is_better {
+            curves.reverse();
+        }
     }
     for curve in curves.iter().skip(IN_COLOUR) {
-        svg.line(&visible(axes, &curve.points, 2.0), "#b8c0c8", 0.8, "");
+        svg.line(&visible(axes, &curve.points, 2.0), PALE, 0.8, "");
     }
     let (x, mut y) = (axes.right() + 24.0, axes.top + 8.0);
     let heading =

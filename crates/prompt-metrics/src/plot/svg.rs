@@ -3,14 +3,16 @@
 use std::fmt::Write;
 
 use super::INK;
+use super::theme::{STYLE, paint};
 
 const FONT: &str =
     "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif";
 
-/// A picture under construction, drawn onto a white card.
+/// A picture under construction, drawn onto a card of its own.
 pub(super) struct Svg {
     width: f64,
     height: f64,
+    title: String,
     body: String,
 }
 
@@ -41,11 +43,12 @@ impl Default for Style<'_> {
 
 impl Svg {
     pub(super) fn new(width: f64, height: f64) -> Self {
-        Self { width, height, body: String::new() }
+        Self { width, height, title: String::new(), body: String::new() }
     }
 
     /// Bold title with a grey line below it, at the top left.
     pub(super) fn heading(&mut self, title: &str, subtitle: &str) {
+        title.clone_into(&mut self.title);
         let room = self.width - 48.0;
         self.fitted(24.0, 32.0, title, room, Style { size: 16.0, bold: true, ..Style::default() });
         self.fitted(24.0, 51.0, subtitle, room, Style { fill: super::GREY, ..Style::default() });
@@ -78,11 +81,11 @@ impl Svg {
         let hover = whole.map(|w| format!("<title>{}</title>", escape(w))).unwrap_or_default();
         let _ = writeln!(
             self.body,
-            "<text x=\"{}\" y=\"{}\" font-size=\"{}\" fill=\"{}\"{anchor}{weight}{turn}>{}{hover}</text>",
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{}{anchor}{weight}{turn}>{}{hover}</text>",
             number(x),
             number(y),
             number(style.size),
-            style.fill,
+            paint(Some(style.fill), None),
             escape(text),
         );
     }
@@ -91,11 +94,12 @@ impl Svg {
     pub(super) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, fill: &str, hover: &str) {
         let _ = write!(
             self.body,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\"",
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}",
             number(x),
             number(y),
             number(width.max(0.0)),
             number(height.max(0.0)),
+            paint(Some(fill), None),
         );
         let _ = if hover.is_empty() {
             writeln!(self.body, "/>")
@@ -105,42 +109,66 @@ impl Svg {
     }
 
     pub(super) fn circle(&mut self, x: f64, y: f64, radius: f64, fill: &str, hover: &str) {
+        let hover = if hover.is_empty() {
+            String::new()
+        } else {
+            format!("<title>{}</title>", escape(&one_line(hover)))
+        };
         let _ = writeln!(
             self.body,
-            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"{fill}\" stroke=\"#fff\" stroke-width=\"1\"><title>{}</title></circle>",
+            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\"{} stroke-width=\"1\">{hover}</circle>",
             number(x),
             number(y),
             number(radius),
-            escape(&one_line(hover)),
+            paint(Some(fill), Some("#fff")),
         );
+    }
+
+    /// A filled area through points, so faint that what lies below it shows.
+    pub(super) fn area(&mut self, points: &[(f64, f64)], fill: &str, opacity: f64) {
+        if points.is_empty() {
+            return;
+        }
+        let path = path(points);
+        let (paint, opacity) = (paint(Some(fill), None), number(opacity));
+        let _ = writeln!(self.body, "<path d=\"{path}Z\"{paint} fill-opacity=\"{opacity}\"/>");
     }
 
     /// A line through points; `dash` as in `stroke-dasharray`, empty for a whole line.
     pub(super) fn line(&mut self, points: &[(f64, f64)], stroke: &str, width: f64, dash: &str) {
-        let mut path = String::new();
-        for (i, &(x, y)) in points.iter().enumerate() {
-            let _ = write!(path, "{}{} {}", if i == 0 { "M" } else { "L" }, number(x), number(y));
-        }
+        let path = path(points);
         let dash = if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
         let _ = writeln!(
             self.body,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{stroke}\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dash}/>",
+            "<path d=\"{path}\" fill=\"none\"{} stroke-width=\"{}\" stroke-linejoin=\"round\"{dash}/>",
+            paint(None, Some(stroke)),
             number(width),
         );
     }
 
     /// The whole file. `description` is what a screen reader says.
     pub(super) fn finish(self, description: &str) -> String {
+        let (title, style) = (escape(&one_line(&self.title)), STYLE.as_str());
         let (w, h, label) = (number(self.width), number(self.height), escape(&one_line(description)));
         let (inner_w, inner_h) = (number(self.width - 1.0), number(self.height - 1.0));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" \
              aria-label=\"{label}\" font-family=\"{FONT}\" style=\"max-width:100%;height:auto\">\n\
-             <rect x=\"0.5\" y=\"0.5\" width=\"{inner_w}\" height=\"{inner_h}\" rx=\"8\" fill=\"#fff\" stroke=\"#d1d9e0\"/>\n\
+             <title>{title}</title>\n<desc>{label}</desc>\n<style>{style}</style>\n\
+             <rect x=\"0.5\" y=\"0.5\" width=\"{inner_w}\" height=\"{inner_h}\" rx=\"8\"{}/>\n\
              {}</svg>\n",
+            paint(Some("#fff"), Some("#d1d9e0")),
             self.body
         )
     }
+}
+
+fn path(points: &[(f64, f64)]) -> String {
+    let mut path = String::new();
+    for (i, &(x, y)) in points.iter().enumerate() {
+        let _ = write!(path, "{}{} {}", if i == 0 { "M" } else { "L" }, number(x), number(y));
+    }
+    path
 }
 
 /// At most two decimals and no trailing zeros: enough for a pixel, and the same on every machine.
@@ -157,7 +185,7 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

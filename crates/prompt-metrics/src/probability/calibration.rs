@@ -4,6 +4,7 @@ use prompt_core::{Dense, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Weights};
+use crate::sort::sorted;
 use crate::stats::{argmax, quantile};
 
 /// Bins of [`ece`].
@@ -65,7 +66,7 @@ pub fn calibration_curve(
     // Sums of weight, weight × probability, weight × truth.
     let mut sums = vec![[0.0; 3]; n_bins];
     for (i, &p) in p.iter().enumerate() {
-        let bin = &mut sums[edges.partition_point(|&edge| edge < p)];
+        let bin = &mut sums[bin_of(&edges, p)];
         let w = weights.get(i);
         bin[0] += w;
         bin[1] += w * p;
@@ -86,13 +87,23 @@ pub(super) fn bin_edges(p: &[f64], bins: Bins, n_bins: usize, weights: Weights<'
     match bins {
         Bins::EqualWidth => fractions.collect(),
         Bins::EqualMass => {
-            let mut sorted: Vec<f64> =
-                p.iter().enumerate().filter(|&(i, _)| weights.get(i) > 0.0).map(|(_, &p)| p).collect();
-            sorted.sort_unstable_by(f64::total_cmp);
+            let sorted = sorted(p.iter().enumerate().filter(|&(i, _)| weights.get(i) > 0.0).map(|(_, &p)| p));
             // There and back to percent, as the reference does.
             fractions.map(|q| quantile(&sorted, q * 100.0 / 100.0)).collect()
         }
     }
+}
+
+/// The first bin whose upper edge is not below `p`: near p·bins where bins are equally wide, and looked for from there.
+pub(super) fn bin_of(edges: &[f64], p: f64) -> usize {
+    let mut bin = ((p * (edges.len() + 1) as f64) as usize).min(edges.len());
+    while bin > 0 && edges[bin - 1] >= p {
+        bin -= 1;
+    }
+    while bin < edges.len() && edges[bin] < p {
+        bin += 1;
+    }
+    bin
 }
 
 /// The reliability diagram of a classifier's first choice: confidence (its highest probability) against accuracy in
@@ -113,7 +124,7 @@ pub fn reliability(
 }
 
 /// Of each row, whether its most probable class is right and how probable it is.
-pub(super) fn first_choice(y_true: &[u32], proba: &Dense) -> Result<(Vec<bool>, Vec<f64>)> {
+pub(crate) fn first_choice(y_true: &[u32], proba: &Dense) -> Result<(Vec<bool>, Vec<f64>)> {
     check::probabilities(y_true, proba)?;
     Ok(y_true
         .iter()

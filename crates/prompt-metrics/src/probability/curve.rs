@@ -1,9 +1,10 @@
 //! What happens at every threshold: the one sorted pass that ROC, precision–recall and operating points share.
 
-use prompt_core::{Error, Result};
+use prompt_core::{Error, FitContext, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Weights};
+use crate::sort::{descending, from_descending, sort_keys};
 
 /// Weight of the positive and negative rows whose score is at least `threshold`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,37 +14,80 @@ pub(crate) struct Cut {
     pub(crate) fp: f64,
 }
 
+/// Rows from which the two classes are sorted side by side.
+const MANY: usize = 50_000;
+
 /// One cut for each distinct score, highest first. Rows without weight are not there.
 ///
 /// Reference: scikit-learn 1.9.1 `confusion_matrix_at_thresholds`.
 pub(crate) fn cuts(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<Cut>> {
+    let mut cuts = Vec::new();
+    each_cut(is_positive, scores, weights, |cut| cuts.push(cut))?;
+    Ok(cuts)
+}
+
+/// Shows `see` the cuts without keeping them.
+pub(crate) fn each_cut(
+    is_positive: &[bool],
+    scores: &[f64],
+    weights: Option<&[f64]>,
+    see: impl FnMut(Cut),
+) -> Result<()> {
     check::scores(is_positive, scores)?;
     let weights = Weights::new(weights, scores.len())?;
+    if weights.given().is_some() {
+        weighted(is_positive, scores, weights, see);
+    } else {
+        counted(is_positive, scores, see);
+    }
+    Ok(())
+}
+
+/// Without weights rows of a score are alike, so that scores of either class are sorted alone and then merged.
+fn counted(is_positive: &[bool], scores: &[f64], mut see: impl FnMut(Cut)) {
+    let ctx = FitContext::default();
+    let ctx = if scores.len() < MANY { ctx.serial() } else { ctx };
+    let of_class = ctx.map(2, |class| {
+        let rows = is_positive.iter().zip(scores);
+        let mut keys: Vec<u64> =
+            rows.filter(|(p, _)| **p == (class == 1)).map(|(_, &s)| descending(s)).collect();
+        sort_keys(&mut keys);
+        keys
+    });
+    let (negative, positive) = (&of_class[0], &of_class[1]);
+    let (mut tp, mut fp) = (0, 0);
+    loop {
+        let key = match (positive.get(tp), negative.get(fp)) {
+            (Some(&p), Some(&n)) => p.min(n),
+            (Some(&key), None) | (None, Some(&key)) => key,
+            (None, None) => return,
+        };
+        while positive.get(tp) == Some(&key) {
+            tp += 1;
+        }
+        while negative.get(fp) == Some(&key) {
+            fp += 1;
+        }
+        see(Cut { threshold: from_descending(key), tp: tp as f64, fp: fp as f64 });
+    }
+}
+
+fn weighted(is_positive: &[bool], scores: &[f64], weights: Weights<'_>, mut see: impl FnMut(Cut)) {
     // Equal scores stay in row order, so that weighted sums are taken in the order of the reference.
     let mut order: Vec<(u64, usize)> =
         (0..scores.len()).filter(|&i| weights.get(i) > 0.0).map(|i| (descending(scores[i]), i)).collect();
     order.sort_unstable();
-    let mut cuts: Vec<Cut> = Vec::new();
     let (mut tp, mut fp) = (0.0, 0.0);
-    for (_, i) in order {
-        if is_positive[i] {
-            tp += weights.get(i);
-        } else {
-            fp += weights.get(i);
+    for tied in order.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, i) in tied {
+            if is_positive[i] {
+                tp += weights.get(i);
+            } else {
+                fp += weights.get(i);
+            }
         }
-        match cuts.last_mut() {
-            Some(last) if last.threshold == scores[i] => (last.tp, last.fp) = (tp, fp),
-            _ => cuts.push(Cut { threshold: scores[i], tp, fp }),
-        }
+        see(Cut { threshold: scores[tied[0].1], tp, fp });
     }
-    Ok(cuts)
-}
-
-/// A finite number as an integer that falls as the number rises: integers are quicker to sort. −0.0 and 0.0 are one.
-fn descending(score: f64) -> u64 {
-    let bits = (score + 0.0).to_bits();
-    // Positive numbers rise with their bits, negative ones fall.
-    if bits >> 63 == 0 { !bits & (u64::MAX >> 1) } else { bits }
 }
 
 /// The last cut takes in every row: the weight of all positives and of all negatives.
@@ -54,8 +98,14 @@ pub(crate) fn totals(cuts: &[Cut]) -> (f64, f64) {
 /// The totals, where both kinds occur.
 pub(super) fn both_classes(cuts: &[Cut], metric: &str) -> Result<(f64, f64)> {
     let (positives, negatives) = totals(cuts);
+    both_there(positives, negatives, metric)?;
+    Ok((positives, negatives))
+}
+
+/// Whether there is weight on either side.
+pub(super) fn both_there(positives: f64, negatives: f64, metric: &str) -> Result<()> {
     if positives > 0.0 && negatives > 0.0 {
-        return Ok((positives, negatives));
+        return Ok(());
     }
     let absent = if positives > 0.0 { "negative" } else { "positive" };
     Err(Error::input(
@@ -67,8 +117,14 @@ pub(super) fn both_classes(cuts: &[Cut], metric: &str) -> Result<(f64, f64)> {
 /// The positives, where there are any.
 pub(super) fn some_positives(cuts: &[Cut], metric: &str) -> Result<f64> {
     let (positives, _) = totals(cuts);
+    some_there(positives, metric)?;
+    Ok(positives)
+}
+
+/// Whether there is a positive row with weight.
+pub(super) fn some_there(positives: f64, metric: &str) -> Result<()> {
     if positives > 0.0 {
-        return Ok(positives);
+        return Ok(());
     }
     Err(Error::input(
         format!("{metric} is undefined: there are no positive rows"),
@@ -166,16 +222,4 @@ pub fn precision_recall_curve(
         .collect();
     points.push(PrPoint { precision: 1.0, recall: 0.0, threshold: f64::INFINITY });
     Ok(points)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_fall_as_scores_rise() {
-        let rising = [-1e300, -2.0, -1e-310, 0.0, 1e-310, 0.5, 0.75, 1e300];
-        assert!(rising.windows(2).all(|pair| descending(pair[0]) > descending(pair[1])));
-        assert_eq!(descending(-0.0), descending(0.0));
-    }
 }

@@ -3,7 +3,7 @@
 use prompt_core::{Dense, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{Bins, CalibrationBin, bin_edges, calibration_curve, first_choice};
+use super::calibration::{Bins, CalibrationBin, bin_edges, bin_of, calibration_curve, first_choice};
 use crate::check::{self, Weights};
 
 /// How far confidence and truth lie apart.
@@ -129,9 +129,9 @@ pub fn brier_decomposition(
     let w = Weights::new(weights, p.len())?;
     let edges = bin_edges(p, bins, n_bins, w);
     let mut sums = vec![[0.0; 3]; n_bins];
-    let bin_of: Vec<usize> = p.iter().map(|&p| edges.partition_point(|&edge| edge < p)).collect();
+    let bins: Vec<usize> = p.iter().map(|&p| bin_of(&edges, p)).collect();
     let truth = |i: usize| f64::from(u8::from(is_positive[i]));
-    for (i, &bin) in bin_of.iter().enumerate() {
+    for (i, &bin) in bins.iter().enumerate() {
         let part = &mut sums[bin];
         part[0] += w.get(i);
         part[1] += w.get(i) * p[i];
@@ -151,7 +151,7 @@ pub fn brier_decomposition(
         resolution: mean(&|b| (means[b].1 - base).powi(2)),
         uncertainty: base * (1.0 - base),
         within: w.mean(n, |i| {
-            let (mean_p, share) = means[bin_of[i]];
+            let (mean_p, share) = means[bins[i]];
             (p[i] - mean_p).powi(2) - 2.0 * (truth(i) - share) * (p[i] - mean_p)
         }),
     })

@@ -22,4 +22,5 @@ pub use rank::{
     roc_auc_per_class,
 };
 
+pub(crate) use calibration::first_choice;
 pub(crate) use curve::cuts;

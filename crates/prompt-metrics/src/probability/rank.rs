@@ -2,7 +2,7 @@
 
 use prompt_core::{Dense, Error, Result};
 
-use super::curve::{Cut, both_classes, cuts, some_positives};
+use super::curve::{both_there, each_cut, some_there};
 use crate::Average;
 use crate::check::{self, Weights};
 
@@ -21,17 +21,13 @@ use crate::check::{self, Weights};
 /// # Errors
 /// No rows, lengths that differ, scores that are not finite, bad weights, or rows of one class only.
 pub fn roc_auc(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<f64> {
-    area(&cuts(is_positive, scores, weights)?)
-}
-
-fn area(cuts: &[Cut]) -> Result<f64> {
-    let (positives, negatives) = both_classes(cuts, "ROC AUC")?;
     let (mut sum, mut tp, mut fp) = (0.0, 0.0, 0.0);
-    for cut in cuts {
+    each_cut(is_positive, scores, weights, |cut| {
         sum += (cut.fp - fp) * (cut.tp + tp) / 2.0;
         (tp, fp) = (cut.tp, cut.fp);
-    }
-    Ok(sum / (positives * negatives))
+    })?;
+    both_there(tp, fp, "ROC AUC")?;
+    Ok(sum / (tp * fp))
 }
 
 /// ROC AUC of each class against the rest; `None` for a class that holds no row, or every row.
@@ -41,7 +37,7 @@ fn area(cuts: &[Cut]) -> Result<f64> {
 /// # Errors
 /// No rows, lengths that differ, labels beyond the columns, rows that are not probabilities, bad weights.
 pub fn roc_auc_per_class(y_true: &[u32], proba: &Dense, weights: Option<&[f64]>) -> Result<Vec<Option<f64>>> {
-    per_class(y_true, proba, weights, area)
+    per_class(y_true, proba, weights, roc_auc)
 }
 
 /// One-vs-rest ROC AUC, averaged over classes; `Weighted` weighs by the classes' share of the truth.
@@ -89,17 +85,13 @@ pub fn roc_auc_ovr(y_true: &[u32], proba: &Dense, average: Average, weights: Opt
 /// No rows, lengths that differ, scores that are not finite, bad weights, or no positive row (scikit-learn warns
 /// and answers 0.0 there).
 pub fn average_precision(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<f64> {
-    mean_precision(&cuts(is_positive, scores, weights)?)
-}
-
-fn mean_precision(cuts: &[Cut]) -> Result<f64> {
-    let positives = some_positives(cuts, "average precision")?;
     let (mut sum, mut tp) = (0.0, 0.0);
-    for cut in cuts {
-        sum += (cut.tp - tp) / positives * (cut.tp / (cut.tp + cut.fp));
+    each_cut(is_positive, scores, weights, |cut| {
+        sum += (cut.tp - tp) * (cut.tp / (cut.tp + cut.fp));
         tp = cut.tp;
-    }
-    Ok(sum)
+    })?;
+    some_there(tp, "average precision")?;
+    Ok(sum / tp)
 }
 
 /// Average precision of each class against the rest; `None` for a class that holds no row.
@@ -113,7 +105,7 @@ pub fn average_precision_per_class(
     proba: &Dense,
     weights: Option<&[f64]>,
 ) -> Result<Vec<Option<f64>>> {
-    per_class(y_true, proba, weights, mean_precision)
+    per_class(y_true, proba, weights, average_precision)
 }
 
 /// The mean of [`average_precision_per_class`] over all classes, with two classes too.
@@ -131,15 +123,15 @@ fn per_class(
     y_true: &[u32],
     proba: &Dense,
     weights: Option<&[f64]>,
-    metric: impl Fn(&[Cut]) -> Result<f64>,
+    metric: impl Fn(&[bool], &[f64], Option<&[f64]>) -> Result<f64>,
 ) -> Result<Vec<Option<f64>>> {
     check::probabilities(y_true, proba)?;
+    Weights::new(weights, y_true.len())?;
     (0..proba.cols())
         .map(|class| {
             let is_class: Vec<bool> = y_true.iter().map(|&t| t as usize == class).collect();
-            let cuts = cuts(&is_class, &proba.column(class), weights)?;
             // What is left to fail is a class without rows, or without others.
-            Ok(metric(&cuts).ok())
+            Ok(metric(&is_class, &proba.column(class), weights).ok())
         })
         .collect()
 }

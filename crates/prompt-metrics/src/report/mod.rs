@@ -1,9 +1,12 @@
 //! All numbers of a model in one struct: JSON with scikit-learn's names, and a table for the terminal.
 
 mod classification;
+mod files;
+mod page;
 mod regression;
 
 pub use classification::{ClassReport, ClassificationReport, ProbabilityScores};
+pub use files::{File, Predictions, classification_files, regression_files};
 pub use regression::RegressionReport;
 
 /// What could not be computed, and why, instead of a number that means nothing.
