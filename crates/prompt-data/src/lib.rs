@@ -6,6 +6,7 @@ pub mod read;
 pub mod sanitise;
 pub mod split;
 pub mod synth;
+pub mod table;
 pub mod validate;
 pub mod write;
 

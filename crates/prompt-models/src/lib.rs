@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod bayes;
 pub mod boost;
 pub mod calibrate;
+pub mod compare;
 pub mod config;
 pub mod experiment;
 pub mod interop;
@@ -13,6 +14,7 @@ pub mod pipeline;
 pub mod prelude;
 pub mod score;
 pub mod select;
+pub mod tabular;
 pub mod train;
 pub mod tree;
 

@@ -22,7 +22,7 @@ use super::row::{Effect, Row};
 
 /// Why there is no row.
 #[derive(Debug)]
-pub(super) enum RowError {
+pub(crate) enum RowError {
     Line(LineError),
     Bad { line: u64, bad: BadRecord },
 }
@@ -42,7 +42,7 @@ enum Behind {
 }
 
 /// Cuts a stream into rows.
-pub(super) struct RowReader<R> {
+pub(crate) struct RowReader<R> {
     lines: LineReader<R>,
     delimiter: u8,
     limit: usize,
@@ -58,7 +58,7 @@ pub(super) struct RowReader<R> {
 }
 
 impl<R: Read> RowReader<R> {
-    pub(super) fn new(input: R, delimiter: u8, limit: usize) -> Self {
+    pub(crate) fn new(input: R, delimiter: u8, limit: usize) -> Self {
         Self {
             lines: LineReader::new(input, limit),
             delimiter,
@@ -73,7 +73,7 @@ impl<R: Read> RowReader<R> {
     }
 
     /// The next row and the line where it starts; `None` after the last.
-    pub(super) fn next_row(&mut self) -> Option<Result<(u64, &Row), RowError>> {
+    pub(crate) fn next_row(&mut self) -> Option<Result<(u64, &Row), RowError>> {
         match self.find() {
             Ok(Some(line)) => Some(Ok((line, &self.row))),
             Ok(None) => None,

@@ -263,6 +263,19 @@ impl Iterator for Examples {
     }
 }
 
+/// What the readers of other shapes stand on: rows and lines of a stream.
+pub(crate) mod rows {
+    pub(crate) use super::csv::{RowError, RowReader};
+    pub(crate) use super::lines::{LineError, LineReader};
+}
+
+impl RowError {
+    /// The error with the name of its file; `limit` is that of the reader.
+    pub(crate) fn into_error(self, path: &Path, limit: usize) -> Error {
+        Bad::from(self).into_error(path, limit)
+    }
+}
+
 /// What is wrong with a line of a file, before the file's name is put to it.
 enum Bad {
     Record { line: u64, bad: BadRecord },

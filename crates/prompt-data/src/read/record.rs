@@ -13,7 +13,7 @@ use crate::fields::{Fields, Role};
 
 /// What is wrong with a record; the place is relative to its first byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BadRecord {
+pub(crate) struct BadRecord {
     /// Lines after the record's first.
     pub(super) line: u64,
     /// One-based byte column in that line, where known.

@@ -7,12 +7,15 @@ use prompt_core::artifact::{Bundle, Catalog, Manifest};
 use prompt_core::{Classes, Error, Params, Result, Scorer};
 use prompt_data::sanitise::Sanitiser;
 
+use crate::tabular::{self, TableScorer};
+
 /// The decoders of everything that this crate and the crates below it can save.
 pub fn catalog() -> Catalog {
     let mut catalog = Catalog::new();
     catalog.map::<Sanitiser>(Sanitiser::NAME);
     prompt_features::register(&mut catalog);
     crate::learners::register(&mut catalog);
+    catalog.scorer::<TableScorer>(tabular::KIND);
     catalog
 }
 

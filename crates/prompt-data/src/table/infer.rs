@@ -1,0 +1,122 @@
+//! What kind of column its cells make.
+
+use std::collections::HashSet;
+
+use prompt_core::Column;
+
+use super::{Kind, time};
+
+/// Numbers may have this share of other values; those become missing.
+const MOSTLY: f64 = 0.95;
+/// Up to this many distinct values are categories whatever the number of rows.
+const FEW_LEVELS: usize = 1000;
+
+/// The typed column of these cells, of a given kind or of the kind they look like. Cells that are not of the given kind
+/// were taken out before ([`misfit`]).
+pub(super) fn column(
+    name: &str,
+    cells: &[Option<&str>],
+    given: Option<Kind>,
+    lines: &[u64],
+    notes: &mut Vec<String>,
+) -> Column {
+    match given {
+        Some(Kind::Number) => Column::Number(Numbers::of(cells).values),
+        Some(Kind::Time) => Column::Time(cells.iter().map(|c| c.and_then(time::parse)).collect()),
+        Some(Kind::Category) => Column::category(cells.iter().copied()),
+        Some(Kind::Text) => text(cells),
+        None => inferred(name, cells, lines, notes),
+    }
+}
+
+/// Why a cell is not of the kind that its column was said to be: what is wrong, and what to do.
+pub(super) fn misfit(name: &str, cell: &str, given: Kind) -> Option<(String, &'static str)> {
+    let (fits, noun, help) = match given {
+        Kind::Number => (number(cell).is_some(), "number", "correct it, or leave the cell empty"),
+        Kind::Time => (time::parse(cell).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS"),
+        Kind::Category | Kind::Text => return None,
+    };
+    (!fits).then(|| (format!("column `{name}` holds `{}`, which is no {noun}", shortened(cell)), help))
+}
+
+/// Rust reads `infinity` and `nan` too; neither is a number to learn from.
+fn number(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|v| v.is_finite())
+}
+
+fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<String>) -> Column {
+    let present = cells.iter().flatten().count();
+    if present == 0 {
+        notes.push(format!("column `{name}` has no value at all"));
+        return Column::Number(vec![f64::NAN; cells.len()]);
+    }
+    let numbers = Numbers::of(cells);
+    let others = numbers.others;
+    match numbers.first_other {
+        None => return Column::Number(numbers.values),
+        Some((row, text)) if (present - others) as f64 >= MOSTLY * present as f64 => {
+            notes.push(format!(
+                "column `{name}`: {others} of {present} values are no numbers and count as missing, the first at \
+                 line {}: `{}`",
+                lines[row],
+                shortened(text)
+            ));
+            return Column::Number(numbers.values);
+        }
+        Some(_) => {}
+    }
+    if let Ok(times) = times(cells) {
+        return Column::Time(times);
+    }
+    let distinct: HashSet<&str> = cells.iter().flatten().copied().collect();
+    if distinct.len() <= FEW_LEVELS.max(cells.len() / 10) {
+        if others < present {
+            notes.push(format!(
+                "column `{name}` mixes {} numbers with {others} other values: read as categories",
+                present - others
+            ));
+        }
+        Column::category(cells.iter().copied())
+    } else {
+        text(cells)
+    }
+}
+
+fn text(cells: &[Option<&str>]) -> Column {
+    Column::Text(cells.iter().map(|c| c.map(str::to_owned)).collect())
+}
+
+/// Cells read as numbers, and which of them are none.
+struct Numbers<'a> {
+    values: Vec<f64>,
+    others: usize,
+    first_other: Option<(usize, &'a str)>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(cells: &[Option<&'a str>]) -> Self {
+        let mut numbers = Self { values: Vec::with_capacity(cells.len()), others: 0, first_other: None };
+        for (row, cell) in cells.iter().enumerate() {
+            let value = cell.map(number);
+            if let (Some(None), Some(text)) = (value, cell) {
+                numbers.others += 1;
+                numbers.first_other.get_or_insert((row, text));
+            }
+            numbers.values.push(value.flatten().unwrap_or(f64::NAN));
+        }
+        numbers
+    }
+}
+
+/// Cells read as points in time; the first row that is none.
+fn times(cells: &[Option<&str>]) -> Result<Vec<Option<i64>>, usize> {
+    let read = |(row, cell): (usize, &Option<&str>)| match cell {
+        None => Ok(None),
+        Some(text) => time::parse(text).map(Some).ok_or(row),
+    };
+    cells.iter().enumerate().map(read).collect()
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 40 { text.to_owned() } else { text.chars().take(40).chain(['…']).collect() }
+}

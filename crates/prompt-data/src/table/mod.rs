@@ -1,0 +1,317 @@
+//! Tables from CSV and JSON lines: rows of cells become typed columns.
+//!
+//! ```text
+//! file --rows of cells (bad rows are said)--> raw columns --kind of each column (inferred or given)--> Table
+//! ```
+//!
+//! | kind | when it is inferred |
+//! |---|---|
+//! | number | every value is one, or at least 95% are: the others become missing and are said |
+//! | time | every value is an ISO 8601 date or date and time |
+//! | category | anything else with few distinct values (at most 1,000, or a tenth of the rows) |
+//! | text | the rest |
+//!
+//! A cell that is empty or one of [`TableOptions::missing`] has no value.
+
+mod infer;
+mod raw;
+mod time;
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use prompt_core::artifact::digest;
+use prompt_core::{Column, Error, Result, Role, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::example::Split;
+use raw::{RawColumn, RawTable};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Numbers.
+    Number,
+    /// One of a few values.
+    Category,
+    /// Points in time.
+    Time,
+    /// Free text.
+    Text,
+}
+
+impl Kind {
+    /// The kind of a column.
+    pub fn of(column: &Column) -> Self {
+        match column {
+            Column::Number(_) => Self::Number,
+            Column::Category { .. } => Self::Category,
+            Column::Time(_) => Self::Time,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// How a table is read.
+///
+/// | option | default | meaning |
+/// |---|---|---|
+/// | `target` | none | the column to be predicted |
+/// | `split` | `split` | the column that says train, validation or test, where there is one; never a feature |
+/// | `ignore` | none | columns that are left out |
+/// | `kinds` | inferred | the kind of a column by name |
+/// | `missing` | `NA`, `N/A`, `nan`, `null`, `None` and their cases | cells that stand for no value |
+/// | `max_line_bytes` | 16 MiB | longer lines are skipped with an error |
+/// | `strict` | no | stop at the first bad line |
+///
+/// ```
+/// use prompt_core::Role;
+/// use prompt_data::table::{Kind, TableOptions};
+/// let csv = "age,job,y\n31,cook,1.5\n,nurse,2\n44,cook,0.5\n";
+/// let loaded = TableOptions::default().target("y").from_bytes("people.csv", csv.as_bytes()).unwrap();
+/// assert_eq!((loaded.table.rows(), loaded.table.cols()), (3, 3));
+/// assert_eq!(Kind::of(loaded.table.column("job").unwrap()), Kind::Category);
+/// assert_eq!(loaded.table.column("age").unwrap().missing(), 1);
+/// assert_eq!(loaded.table.with_role(Role::Target).next().unwrap().0, "y");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TableOptions {
+    /// The column to be predicted.
+    pub target: Option<String>,
+    /// The column that says which split a row belongs to.
+    pub split: String,
+    /// Columns that are left out.
+    pub ignore: Vec<String>,
+    /// Kinds of columns by name; the others are inferred.
+    pub kinds: BTreeMap<String, Kind>,
+    /// Cells that stand for no value, beside the empty one; compared without regard to case.
+    pub missing: Vec<String>,
+    /// Longest legal line in bytes.
+    pub max_line_bytes: usize,
+    /// Whether to stop at the first bad line.
+    pub strict: bool,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self {
+            target: None,
+            split: "split".to_owned(),
+            ignore: Vec::new(),
+            kinds: BTreeMap::new(),
+            missing: ["na", "n/a", "nan", "null", "none"].map(str::to_owned).to_vec(),
+            max_line_bytes: 16 << 20,
+            strict: false,
+        }
+    }
+}
+
+/// A table and what was seen on the way.
+#[derive(Debug)]
+pub struct LoadedTable {
+    /// The columns but the one of splits; the target has [`Role::Target`].
+    pub table: Table,
+    /// The split of every row, where the file has such a column.
+    pub splits: Option<Vec<Split>>,
+    /// The line of every row.
+    pub lines: Vec<u64>,
+    /// What a person should know: columns of mixed kinds, columns without a value.
+    pub notes: Vec<String>,
+    /// The lines that are no rows, in order.
+    pub bad: Vec<BadRow>,
+    /// A digest of the cells.
+    pub digest: String,
+    /// The file.
+    pub path: PathBuf,
+    raw: Vec<RawColumn>,
+    /// Where each row stands among the raw ones.
+    raw_rows: Vec<usize>,
+}
+
+/// A line that is no row of the table.
+#[derive(Debug)]
+pub struct BadRow {
+    /// The line, where known.
+    pub line: Option<u64>,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+impl BadRow {
+    fn of(error: Error) -> Self {
+        let line = if let Error::Parse { line, .. } = &error { *line } else { None };
+        Self { line, error }
+    }
+}
+
+impl LoadedTable {
+    /// The cells of a row as they stand in the file, with the names of their columns.
+    pub fn cells(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        let raw = self.raw_rows.get(row).copied().unwrap_or(usize::MAX);
+        self.raw.iter().map(move |column| (column.name.as_str(), column.cell(raw)))
+    }
+
+    /// The rows of a split, in order; none where the file has no splits.
+    pub fn rows_of(&self, split: Split) -> Vec<usize> {
+        let splits = self.splits.iter().flat_map(|s| s.iter().enumerate());
+        splits.filter(|(_, s)| **s == split).map(|(i, _)| i).collect()
+    }
+}
+
+impl TableOptions {
+    /// The same with this target.
+    #[must_use]
+    pub fn target(mut self, name: &str) -> Self {
+        self.target = Some(name.to_owned());
+        self
+    }
+
+    /// Reads a file: `.csv`, `.tsv`, `.jsonl`, `.json`, also compressed; `-` is standard input (JSON lines).
+    ///
+    /// # Errors
+    /// A missing, empty or unreadable file; a header that names a column twice; a target or ignored column that is not
+    /// there; no rows; with `strict`, the first bad line.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<LoadedTable> {
+        let path = path.as_ref();
+        let input = crate::read::open_bytes(path)?;
+        let shown = if path.as_os_str() == "-" { Path::new("<stdin>") } else { path };
+        self.from_reader(shown, input)
+    }
+
+    /// Reads from memory; the name tells the format and stands in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn from_bytes(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<LoadedTable> {
+        self.from_reader(name.as_ref(), Cursor::new(bytes.to_vec()))
+    }
+
+    /// Reads decompressed bytes from a stream; the name tells the format and stands in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn from_reader(&self, path: &Path, input: impl Read + Send + 'static) -> Result<LoadedTable> {
+        let raw = RawTable::read(path, input, self.max_line_bytes, self.strict)?;
+        self.typed(path, raw)
+    }
+
+    fn typed(&self, path: &Path, raw: RawTable) -> Result<LoadedTable> {
+        let unknown = |what: &'static str, name: &str| {
+            Error::unknown(what, name, raw.columns.iter().map(|c| c.name.as_str()))
+        };
+        let named = self.target.iter().chain(&self.ignore).chain(self.kinds.keys());
+        if let Some(name) = named.clone().find(|n| !raw.columns.iter().any(|c| c.name == **n)) {
+            return Err(unknown("column", name));
+        }
+        if raw.lines.is_empty() {
+            return Err(match raw.bad.into_iter().next() {
+                Some(first) => first.error,
+                None => Error::parse(path, None, None, "the file has no rows", "give it at least one row"),
+            });
+        }
+        let mut bad = raw.bad;
+        let rows = self.fitting(path, &raw.columns, &raw.lines, &mut bad)?;
+        let lines: Vec<u64> = rows.iter().map(|&row| raw.lines[row]).collect();
+        let mut notes = Vec::new();
+        let mut table = Table::new();
+        let mut splits = None;
+        for column in &raw.columns {
+            let cells: Vec<Option<&str>> = rows.iter().map(|&row| self.value(column.cell(row))).collect();
+            let is_target = self.target.as_deref() == Some(column.name.as_str());
+            if column.name == self.split && !is_target {
+                splits = Some(read_splits(path, &column.name, &cells, &lines)?);
+                continue;
+            }
+            if self.ignore.contains(&column.name) {
+                continue;
+            }
+            let given = self.kinds.get(&column.name).copied();
+            let typed = infer::column(&column.name, &cells, given, &lines, &mut notes);
+            table = table.with(&column.name, if is_target { Role::Target } else { Role::Feature }, typed)?;
+        }
+        Ok(LoadedTable {
+            table,
+            splits,
+            digest: digest(raw.columns.iter().flat_map(|c| [c.name.as_bytes(), c.bytes()])),
+            lines,
+            notes,
+            bad,
+            path: path.to_path_buf(),
+            raw: raw.columns,
+            raw_rows: rows,
+        })
+    }
+
+    /// The rows that have a target and whose cells are of the kinds that their columns were said to be; the others become
+    /// bad lines.
+    fn fitting(
+        &self,
+        path: &Path,
+        columns: &[RawColumn],
+        lines: &[u64],
+        bad: &mut Vec<BadRow>,
+    ) -> Result<Vec<usize>> {
+        let given: Vec<(&RawColumn, Kind)> =
+            columns.iter().filter_map(|c| Some((c, *self.kinds.get(&c.name)?))).collect();
+        let target = columns.iter().find(|c| Some(&c.name) == self.target.as_ref());
+        let mut rows = Vec::with_capacity(lines.len());
+        for (row, &line) in lines.iter().enumerate() {
+            let misfit = || {
+                given.iter().find_map(|(column, kind)| {
+                    self.value(column.cell(row)).and_then(|cell| infer::misfit(&column.name, cell, *kind))
+                })
+            };
+            let without_target =
+                target.filter(|column| self.value(column.cell(row)).is_none()).map(|column| {
+                    (
+                        format!("the target `{}` has no value", column.name),
+                        "give it one, or leave the row out",
+                    )
+                });
+            match without_target.or_else(misfit) {
+                None => rows.push(row),
+                Some((what, help)) => {
+                    let error = Error::parse(path, line, None, what, help);
+                    if self.strict {
+                        return Err(error);
+                    }
+                    bad.push(BadRow::of(error));
+                }
+            }
+        }
+        bad.sort_by_key(|b| b.line.unwrap_or(u64::MAX));
+        if rows.is_empty() && !bad.is_empty() {
+            return Err(bad.swap_remove(0).error);
+        }
+        Ok(rows)
+    }
+
+    /// The cell's value, unless it stands for none.
+    fn value<'a>(&self, cell: &'a str) -> Option<&'a str> {
+        let cell = cell.trim();
+        let missing = cell.is_empty() || self.missing.iter().any(|m| m.eq_ignore_ascii_case(cell));
+        (!missing).then_some(cell)
+    }
+}
+
+fn read_splits(path: &Path, name: &str, cells: &[Option<&str>], lines: &[u64]) -> Result<Vec<Split>> {
+    let read = |(cell, line): (&Option<&str>, &u64)| {
+        cell.and_then(|c| c.parse().ok()).ok_or_else(|| {
+            Error::parse(
+                path,
+                *line,
+                None,
+                format!("column `{name}` holds `{}`", cell.unwrap_or("")),
+                "write train, validation or test in every row, or name another column of splits",
+            )
+        })
+    };
+    cells.iter().zip(lines).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests;

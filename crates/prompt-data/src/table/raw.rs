@@ -1,0 +1,201 @@
+//! Cells as they stand in the file, column by column.
+
+use std::io::Read;
+use std::path::Path;
+
+use prompt_core::{Error, Result};
+use serde_json::{Map, Value};
+
+use super::BadRow;
+use crate::format::Format;
+use crate::read::rows::{LineError, LineReader, RowError, RowReader};
+
+/// One column's cells: their bytes one after another.
+#[derive(Debug, Default, Clone)]
+pub(super) struct RawColumn {
+    pub(super) name: String,
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl RawColumn {
+    fn new(name: &str, empty_rows: usize) -> Self {
+        Self { name: name.to_owned(), text: String::new(), ends: vec![0; empty_rows] }
+    }
+
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    pub(super) fn cell(&self, row: usize) -> &str {
+        let from = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(row).and_then(|&to| self.text.get(from..to)).unwrap_or_default()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+/// All columns, the line of every row, and the lines that are no rows.
+#[derive(Debug, Default)]
+pub(super) struct RawTable {
+    pub(super) columns: Vec<RawColumn>,
+    pub(super) lines: Vec<u64>,
+    pub(super) bad: Vec<BadRow>,
+}
+
+impl RawTable {
+    pub(super) fn read(path: &Path, input: impl Read, limit: usize, strict: bool) -> Result<Self> {
+        let mut table = Self::default();
+        match Format::of_path(path).unwrap_or(Format::Jsonl) {
+            Format::Csv => {
+                let delimiter = if Format::is_tsv(path) { b'\t' } else { b',' };
+                table.read_csv(path, RowReader::new(input, delimiter, limit), limit, strict)?;
+            }
+            Format::Jsonl => table.read_lines(path, LineReader::new(input, limit), limit, strict)?,
+            Format::Json => table.read_list(path, input)?,
+        }
+        Ok(table)
+    }
+
+    /// Keeps what is wrong with a line; with `strict` that ends it.
+    fn complain(&mut self, error: Error, strict: bool) -> Result<()> {
+        if strict {
+            return Err(error);
+        }
+        self.bad.push(BadRow::of(error));
+        Ok(())
+    }
+
+    fn read_csv<R: Read>(
+        &mut self,
+        path: &Path,
+        mut rows: RowReader<R>,
+        limit: usize,
+        strict: bool,
+    ) -> Result<()> {
+        let (line, header) = match rows.next_row() {
+            None => {
+                let help = "name the columns in the first line";
+                return Err(Error::parse(path, None, None, "the file has no header", help));
+            }
+            Some(Err(error)) => return Err(error.into_error(path, limit)),
+            Some(Ok((line, row))) => (line, row.cells().map(|c| c.trim().to_owned()).collect::<Vec<_>>()),
+        };
+        for (i, name) in header.iter().enumerate() {
+            if header[..i].contains(name) {
+                let what = format!("the header names the column `{name}` twice");
+                return Err(Error::parse(path, line, None, what, "rename one of them"));
+            }
+        }
+        self.columns = header.iter().map(|name| RawColumn::new(name, 0)).collect();
+        while let Some(row) = rows.next_row() {
+            let error = match row {
+                Ok((line, row)) if row.len() == self.columns.len() => {
+                    self.columns.iter_mut().zip(row.cells()).for_each(|(column, cell)| column.push(cell));
+                    self.lines.push(line);
+                    continue;
+                }
+                // A header that comes again in the middle of a file is no row, whatever its cells could be read as.
+                Ok((line, row)) => {
+                    let what = format!("the row has {} cells, the header {}", row.len(), self.columns.len());
+                    Error::parse(path, line, None, what, "put cells with commas or line breaks in quotes")
+                }
+                Err(RowError::Line(LineError::Io { number, source })) => {
+                    return self.ended(Error::parse(
+                        path,
+                        number,
+                        None,
+                        format!("the input fails here: {source}"),
+                        "the rows before it were read; check the file",
+                    ));
+                }
+                Err(error) => error.into_error(path, limit),
+            };
+            self.complain(error, strict)?;
+        }
+        Ok(())
+    }
+
+    fn read_lines<R: Read>(
+        &mut self,
+        path: &Path,
+        mut lines: LineReader<R>,
+        limit: usize,
+        strict: bool,
+    ) -> Result<()> {
+        while let Some(line) = lines.next_line() {
+            let line = match line {
+                Ok(line) => line,
+                Err(LineError::Io { number, source }) => {
+                    return self.ended(Error::parse(
+                        path,
+                        number,
+                        None,
+                        format!("the input fails here: {source}"),
+                        "the rows before it were read; check the file",
+                    ));
+                }
+                Err(error) => {
+                    self.complain(RowError::Line(error).into_error(path, limit), strict)?;
+                    continue;
+                }
+            };
+            if line.bytes.trim_ascii().is_empty() {
+                continue;
+            }
+            match serde_json::from_slice::<Map<String, Value>>(line.bytes) {
+                Ok(object) => self.push_object(&object, line.number),
+                Err(e) => {
+                    let what = format!("not a JSON object: {e}");
+                    let error = Error::parse(path, line.number, e.column() as u64, what, "one object a line");
+                    self.complain(error, strict)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_list(&mut self, path: &Path, mut input: impl Read) -> Result<()> {
+        let mut text = Vec::new();
+        input.read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;
+        let objects: Vec<Map<String, Value>> = serde_json::from_slice(&text).map_err(|e| {
+            let what = format!("not a list of JSON objects: {e}");
+            Error::parse(path, e.line() as u64, e.column() as u64, what, "write [{…}, {…}], or JSON lines")
+        })?;
+        for (i, object) in objects.iter().enumerate() {
+            self.push_object(object, i as u64 + 1);
+        }
+        Ok(())
+    }
+
+    /// A failed stream keeps what was read; without a row it is the whole story.
+    fn ended(&mut self, error: Error) -> Result<()> {
+        if self.lines.is_empty() {
+            return Err(error);
+        }
+        self.bad.push(BadRow::of(error));
+        Ok(())
+    }
+
+    fn push_object(&mut self, object: &Map<String, Value>, line: u64) {
+        let row = self.lines.len();
+        for (name, value) in object {
+            let at = self.columns.iter().position(|c| c.name == *name).unwrap_or_else(|| {
+                self.columns.push(RawColumn::new(name, row));
+                self.columns.len() - 1
+            });
+            match value {
+                Value::Null => self.columns[at].push(""),
+                Value::String(text) => self.columns[at].push(text),
+                other => self.columns[at].push(&other.to_string()),
+            }
+        }
+        for column in self.columns.iter_mut().filter(|c| c.ends.len() == row) {
+            column.push("");
+        }
+        self.lines.push(line);
+    }
+}

@@ -1,0 +1,92 @@
+use super::*;
+
+fn read(name: &str, text: &str) -> LoadedTable {
+    TableOptions::default().from_bytes(name, text.as_bytes()).unwrap()
+}
+
+fn kinds(loaded: &LoadedTable) -> Vec<(&str, &'static str)> {
+    loaded.table.columns().map(|(name, _, column)| (name, column.kind())).collect()
+}
+
+#[test]
+fn kinds_are_inferred_from_the_cells() {
+    let loaded = read(
+        "a.csv",
+        "n,c,d,empty,mixed,split\n1,x,2024-01-02,,1,train\nNA,y,2024-01-03T04:05,,b,test\n3e2,x,,,2,val\n",
+    );
+    let expected =
+        [("n", "number"), ("c", "category"), ("d", "time"), ("empty", "number"), ("mixed", "category")];
+    assert_eq!(kinds(&loaded), expected);
+    assert_eq!(loaded.table.column("n").unwrap().missing(), 1);
+    assert_eq!(loaded.splits.as_deref(), Some(&[Split::Train, Split::Test, Split::Validation][..]));
+    assert_eq!(loaded.rows_of(Split::Test), [1]);
+    assert_eq!(loaded.notes.len(), 2, "{:?}", loaded.notes);
+    assert!(loaded.notes[0].contains("`empty`") && loaded.notes[1].contains("`mixed`"));
+}
+
+#[test]
+fn a_few_words_among_many_numbers_are_missing_and_said() {
+    let mut csv = "x\n".to_owned();
+    (0..100)
+        .for_each(|i| csv.push_str(&format!("{}\n", if i == 41 { "n.d.".into() } else { i.to_string() })));
+    let loaded = read("a.csv", &csv);
+    assert_eq!(kinds(&loaded), [("x", "number")]);
+    assert_eq!(loaded.table.column("x").unwrap().missing(), 1);
+    assert!(loaded.notes[0].contains("line 43: `n.d.`"), "{}", loaded.notes[0]);
+}
+
+#[test]
+fn given_kinds_hold_and_name_the_line_that_breaks_them() {
+    let kinds = |kind| BTreeMap::from([("zip".to_owned(), kind)]);
+    let csv = b"zip,y\n01234,1\nab,2\n";
+    let options = TableOptions { kinds: kinds(Kind::Category), ..TableOptions::default() };
+    let Some(Column::Category { levels, .. }) =
+        options.from_bytes("a.csv", csv).unwrap().table.column("zip").cloned()
+    else {
+        panic!("no category")
+    };
+    assert_eq!(levels.as_ref(), ["01234", "ab"]);
+    let options = TableOptions { kinds: kinds(Kind::Number), ..TableOptions::default() };
+    let loaded = options.from_bytes("a.csv", csv).unwrap();
+    assert_eq!((loaded.lines.as_slice(), loaded.bad[0].line), (&[2][..], Some(3)));
+    assert!(loaded.bad[0].error.to_string().contains("column `zip` holds `ab`, which is no number"));
+    assert_eq!(loaded.cells(0).collect::<Vec<_>>(), [("zip", "01234"), ("y", "1")]);
+    assert!(TableOptions { strict: true, ..options }.from_bytes("a.csv", csv).is_err());
+}
+
+#[test]
+fn json_lines_and_lists_make_the_same_table() {
+    let lines = "{\"a\": 1, \"b\": \"x\"}\n{\"b\": null, \"c\": true}\n";
+    let (lines, list) =
+        (read("a.jsonl", lines), read("a.json", "[{\"a\":1,\"b\":\"x\"},{\"b\":null,\"c\":true}]"));
+    assert_eq!((kinds(&lines), &lines.digest), (kinds(&list), &list.digest));
+    assert_eq!(kinds(&lines), [("a", "number"), ("b", "category"), ("c", "category")]);
+    assert!(!lines.table.column("a").unwrap().is_valid(1) && !lines.table.column("c").unwrap().is_valid(0));
+}
+
+#[test]
+fn bad_rows_are_said_and_lose_no_other() {
+    let loaded = read("a.csv", "a,b\n1,2\n3\n4,5\n\"6,7\n");
+    assert_eq!((loaded.table.rows(), loaded.lines.as_slice()), (2, &[2, 4][..]));
+    assert!(loaded.bad[0].error.to_string().contains("line 3: the row has 1 cells, the header 2"));
+    assert_eq!(loaded.bad.len(), 2);
+    let strict = TableOptions { strict: true, ..TableOptions::default() };
+    assert!(strict.from_bytes("a.csv", b"a,b\n1\n").is_err());
+    let loaded = read("a.jsonl", "{\"a\": 1}\n[2]\n{\"a\": 3}\n");
+    assert_eq!((loaded.table.rows(), loaded.bad.len()), (2, 1));
+}
+
+#[test]
+fn what_cannot_be_a_table_is_refused_with_the_place() {
+    let refused = |options: &TableOptions, csv: &str| {
+        options.from_bytes("t.csv", csv.as_bytes()).unwrap_err().to_string()
+    };
+    let plain = TableOptions::default();
+    assert!(refused(&plain, "a,a\n1,2\n").contains("names the column `a` twice"));
+    assert!(refused(&plain, "a,b\n").contains("the file has no rows"));
+    assert!(refused(&plain.clone().target("y"), "a,b\n1,2\n").contains("unknown column `y`; known: a, b"));
+    let loaded = plain.clone().target("b").from_bytes("t.csv", b"a,b\n1,2\n1,\n").unwrap();
+    let error = loaded.bad[0].error.to_string();
+    assert!(loaded.table.rows() == 1 && error.contains("line 3: the target `b` has no value"), "{error}");
+    assert!(refused(&plain, "a,split\n1,train\n2,later\n").contains("line 3: column `split` holds `later`"));
+}

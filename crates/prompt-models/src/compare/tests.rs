@@ -1,0 +1,65 @@
+use prompt_data::table::TableOptions;
+
+use super::*;
+
+/// A hundred rows in which y follows a number and a category, with some noise; every fifth is held out.
+fn shop(classes: bool) -> LoadedTable {
+    let mut csv = "size,colour,y,split\n".to_owned();
+    for i in 0..100_u32 {
+        let (size, noise) = (i * 37 % 101, i * 13 % 7);
+        let value = f64::from(size) + if i % 3 == 0 { 40.0 } else { 0.0 } + f64::from(noise);
+        let y =
+            if classes { ["low", "high"][usize::from(value > 65.0)].to_owned() } else { value.to_string() };
+        let split = if i % 5 == 0 { "validation" } else { "train" };
+        csv += &format!("{size},{},{y},{split}\n", ["red", "blue", "grey"][i as usize % 3]);
+    }
+    TableOptions::default().target("y").from_bytes("shop.csv", csv.as_bytes()).unwrap()
+}
+
+#[test]
+fn learners_are_ordered_and_beat_the_baseline() {
+    let options = CompareOptions {
+        models: ["majority", "logistic_regression"].map(str::to_owned).to_vec(),
+        folds: 4,
+        ..CompareOptions::default()
+    };
+    let table = compare(&shop(true), &options, &FitContext::new(1)).unwrap();
+    assert_eq!((table.task, table.rows, table.held_out), ("classification", 80, Some("validation")));
+    let names: Vec<&str> = table.models.iter().map(|m| m.model.as_str()).collect();
+    assert_eq!(names, ["logistic_regression", "majority"]);
+    let best = &table.models[0].scores[0];
+    assert_eq!((best.metric.as_str(), best.folds.len()), ("accuracy", 4));
+    assert!(best.interval[0] < best.mean && best.mean < best.interval[1] && best.held_out.unwrap() > 0.7);
+    let shown = table.to_string();
+    assert!(shown.lines().all(|l| l.chars().count() < 140), "{shown}");
+    assert!(shown.contains("log_loss"), "{shown}");
+}
+
+#[test]
+fn a_learner_that_refuses_the_data_says_why_and_stops_no_other() {
+    let csv = "a,y\n".to_owned() + &"1,x\n2,z\n".repeat(20);
+    let data = TableOptions::default().target("y").from_bytes("a.csv", csv.as_bytes()).unwrap();
+    let options = CompareOptions { timeout_s: 1e-9, ..CompareOptions::default() };
+    let table = compare(&data, &options, &FitContext::new(1)).unwrap();
+    assert!(table.models.iter().all(|m| m.status.contains("time limit")), "{table}");
+    let unknown = CompareOptions { models: vec!["ouija".into()], ..CompareOptions::default() };
+    assert!(compare(&data, &unknown, &FitContext::new(1)).is_err());
+}
+
+#[test]
+fn quantiles_of_student_t_meet_at_the_seam() {
+    // SciPy's t.ppf(0.975, 10) and t.ppf(0.975, 30).
+    assert!((student_t_975(10) - 2.228_138_9).abs() < 2e-5);
+    assert!((student_t_975(30) - 2.042_272_5).abs() < 2e-5);
+    assert!((student_t_975(4) - 2.776_445_1).abs() < 1e-6);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_table() {
+    let options = CompareOptions { models: vec!["logistic_regression".into()], ..CompareOptions::default() };
+    let run = |threads| {
+        let table = compare(&shop(true), &options, &FitContext::new(3).threads(threads)).unwrap();
+        table.models[0].scores.iter().flat_map(|s| s.folds.clone()).map(f64::to_bits).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(2));
+}

@@ -1,0 +1,93 @@
+//! A fitted encoder and a fitted model: rows of a table in, classes or numbers out.
+
+use std::sync::Arc;
+
+use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
+use prompt_core::{Batch, Error, Head, Model, Prediction, Result, Scorer, Scratch, Table, predict};
+use prompt_features::FittedTableEncoder;
+
+/// The pipeline of a model of tables.
+pub struct TableScorer {
+    encoder: FittedTableEncoder,
+    model: Arc<dyn Model>,
+    heads: [Head; 1],
+}
+
+/// The artifact kind.
+pub(crate) const KIND: &str = "table_pipeline";
+
+impl TableScorer {
+    /// An encoder and the model that was fitted on its columns. The head is called `class` for a classifier, `score` for a
+    /// regressor.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the model was fitted on another number of columns.
+    pub fn new(encoder: FittedTableEncoder, model: Arc<dyn Model>) -> Result<Self> {
+        if encoder.names().len() != model.n_features() {
+            return Err(Error::shape("columns of the model", encoder.names().len(), model.n_features()));
+        }
+        let output = model.output().clone();
+        let name = if output.classes().is_some() { "class" } else { "score" };
+        Ok(Self { encoder, model, heads: [Head { name: name.into(), output }] })
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &FittedTableEncoder {
+        &self.encoder
+    }
+
+    /// The prediction of every row of a table.
+    ///
+    /// # Errors
+    /// A column that is missing or holds something else than it did in training.
+    pub fn predict(&self, table: &Table) -> Result<Prediction> {
+        predict(&*self.model, &self.encoder.transform(table)?)
+    }
+}
+
+impl std::fmt::Debug for TableScorer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableScorer").field("heads", &self.heads).finish_non_exhaustive()
+    }
+}
+
+impl Scorer for TableScorer {
+    fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
+    fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
+        let Batch::Table(table) = batch else {
+            return Err(Error::unsupported("a model of tables", "this kind of batch", "give it a table"));
+        };
+        Ok(vec![self.predict(table)?])
+    }
+
+    fn score_text(&self, _: &str, _: &mut Scratch, _: &mut [f64]) -> Result<()> {
+        Err(Error::unsupported("a model of tables", "single texts", "give it a file of rows with --input"))
+    }
+
+    fn model(&self) -> Option<&dyn Model> {
+        Some(&*self.model)
+    }
+}
+
+impl Persist for TableScorer {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn encode(&self) -> Result<Node> {
+        Ok(Node::new(KIND, 1).child("encoder", self.encoder.encode()?).child("model", self.model.encode()?))
+    }
+}
+
+impl Artifact for TableScorer {
+    fn decode(node: &Node, catalog: &Catalog) -> Result<Self> {
+        node.expect(KIND, 1)?;
+        let encoder = FittedTableEncoder::decode(node.get_child("encoder")?, catalog)?;
+        let model = Arc::<dyn Model>::decode(node.get_child("model")?, catalog)?;
+        Self::new(encoder, model)
+            .map_err(|e| Error::artifact(KIND, e.to_string(), "the file is damaged; save the model again"))
+    }
+}
