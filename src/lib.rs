@@ -21,6 +21,7 @@ mod guide {
         measuring = "measuring",
         metrics = "metrics",
         experiments = "experiments",
+        tables = "tables",
         using_a_model = "using-a-model",
         registry = "registry",
         limits = "limits",

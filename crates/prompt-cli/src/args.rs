@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Score a text, a file or standard input.
     Predict(Predict),
+    /// Cross-validate learners on a table, side by side.
+    Compare(Compare),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
     Metrics(Metrics),
     /// Look at data: validate, generate.
@@ -65,7 +67,7 @@ pub(crate) struct Train {
     /// Take data, cleaning, features, threads and seed from an experiment's configuration.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What the labels mean: security, intent, chat or text.
+    /// What the labels mean: security, intent, chat or text; or tabular, for a table of columns.
     #[arg(long, default_value = "text", conflicts_with = "config")]
     pub(crate) task: String,
     /// The learner (the task's default otherwise).
@@ -77,6 +79,12 @@ pub(crate) struct Train {
     /// The field that holds the label.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
+    /// Whether a table's target holds classes or numbers (numbers with more than two values are numbers otherwise).
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) target_kind: Option<TargetKind>,
+    /// Columns of a table that are not learned from.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
@@ -188,6 +196,50 @@ pub(crate) struct Predict {
 pub(crate) enum Format {
     Jsonl,
     Csv,
+}
+
+/// What a table's target holds.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TargetKind {
+    Classes,
+    Numbers,
+}
+
+#[derive(Args)]
+pub(crate) struct Compare {
+    /// The table: CSV or JSON lines, also compressed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The column to predict.
+    #[arg(long, value_name = "COLUMN", default_value = "target")]
+    pub(crate) target: String,
+    /// Whether the target holds classes or numbers (numbers with more than two values are numbers otherwise).
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) target_kind: Option<TargetKind>,
+    /// Columns that are not learned from.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// Only these learners.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) models: Vec<String>,
+    /// Number of folds.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) folds: usize,
+    /// What is measured; the first orders the table.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// Most seconds for one learner, all folds together.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
+    pub(crate) timeout_s: f64,
+    /// The seed.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ use prompt_models::data::{Dataset, Fields, Split};
 use prompt_models::metrics::{
     ClassificationReport, Confusion, RegressionReport, SecurityClasses, SecurityScore,
 };
+use prompt_models::tabular;
 use serde_json::Value;
 
 use crate::args::{Evaluate, SplitChoice, label_map};
@@ -15,6 +16,9 @@ use crate::out::{bad_lines, left_out, outln};
 
 pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     let model = crate::model::open(&args.model, &args.registry.place)?;
+    if model.manifest.task == tabular::TASK {
+        return crate::tabular::evaluate(args, &model);
+    }
     let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
     if let Some(text) = &args.text {
         fields.text = text.as_str().into();

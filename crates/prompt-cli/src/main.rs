@@ -4,6 +4,7 @@
 
 mod args;
 mod bench;
+mod compare;
 mod data;
 mod evaluate;
 mod metrics;
@@ -13,6 +14,7 @@ mod predict;
 mod progress;
 mod registry;
 mod run;
+mod tabular;
 mod train;
 
 use std::process::ExitCode;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
         args::Command::Evaluate(a) => evaluate::run(&a),
         args::Command::Predict(a) => predict::run(&a, &stop),
+        args::Command::Compare(a) => compare::run(&a, &stop),
         args::Command::Metrics(a) => metrics::run(&a),
         args::Command::Data(a) => data::run(&a),
         args::Command::Registry(a) => registry::run(&a),

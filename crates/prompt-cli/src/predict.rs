@@ -12,6 +12,8 @@ use prompt_models::data::sanitise::{Flag, Sanitiser};
 use prompt_models::data::write::AtomicFile;
 use prompt_models::score::{ScoreOptions, ScoreSummary, score_csv, score_file, score_jsonl};
 
+use prompt_models::tabular;
+
 use crate::args::{Format, Predict};
 
 pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
@@ -25,6 +27,9 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
     let line = args.text.as_ref().map(|text| serde_json::json!({ "text": text }).to_string());
     let score = |out: &mut dyn Write| -> Result<ScoreSummary> {
         let mut out = out;
+        if model.manifest.task == tabular::TASK {
+            return crate::tabular::predict(args, &model, format, out);
+        }
         match (&line, &args.input, format) {
             (Some(line), _, Format::Jsonl) => score_jsonl(
                 Path::new("<text>"),

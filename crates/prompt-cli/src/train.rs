@@ -8,6 +8,7 @@ use prompt_models::core::{CancelToken, Error, FitContext, Result};
 use prompt_models::data::Fields;
 use prompt_models::data::read::ReadOptions;
 use prompt_models::experiment::{ExperimentConfig, load};
+use prompt_models::tabular;
 use prompt_models::train::{Recipe, TrainOptions, train};
 use prompt_registry::{RegisterInfo, Registry};
 use serde_json::Value;
@@ -17,6 +18,9 @@ use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    if args.config.is_none() && args.task == tabular::TASK {
+        return crate::tabular::train(args, threads, stop);
+    }
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
     if let Some(config) = &config {
@@ -26,12 +30,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(name) = &args.model {
         recipe = recipe.model(name)?;
     }
-    for pair in &args.params {
-        let (name, value) = pair.split_once('=').ok_or_else(|| {
-            Error::input(format!("--param {pair} has no `=`"), "write NAME=VALUE, for example --param c=4")
-        })?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        recipe = recipe.param(name.trim(), &value)?;
+    for (name, value) in pairs(&args.params)? {
+        recipe = recipe.param(&name, &value)?;
     }
 
     let mut options = TrainOptions::default();
@@ -73,13 +73,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         eprintln!("cleaning: {}", trained.cleaned);
     }
     let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
-    let version = match &args.register {
-        Some(name) => {
-            let info = RegisterInfo { by: "prompt train".into(), ..RegisterInfo::default() };
-            Some(Registry::open(args.registry.place.as_path())?.register(name, &args.out, info)?)
-        }
-        None => None,
-    };
+    let registered = register(args)?;
     if args.json {
         outln!(
             "{}",
@@ -94,7 +88,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 "validation": trained.validation,
                 "fit_seconds": trained.fit_seconds,
                 "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
-                "registered": version.map(|v| v.reference().to_string()),
+                "registered": registered,
             })
         )?;
         return Ok(ExitCode::SUCCESS);
@@ -112,8 +106,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(report) = &trained.validation {
         outln!("\non {}:\n{report}", trained.measured_on)?;
     }
-    if let Some(version) = version {
-        outln!("registered as {}", version.reference())?;
+    if let Some(reference) = registered {
+        outln!("registered as {reference}")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -128,4 +122,24 @@ fn name_fields(fields: &mut Fields, args: &Train) -> Result<()> {
     }
     fields.label_map.extend(label_map(&args.label_map)?);
     Ok(())
+}
+
+/// `--param NAME=VALUE` pairs; a value that is no JSON is text.
+pub(crate) fn pairs(given: &[String]) -> Result<Vec<(String, Value)>> {
+    let pair = |pair: &String| {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Error::input(format!("--param {pair} has no `=`"), "write NAME=VALUE, for example --param c=4")
+        })?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        Ok((name.trim().to_owned(), value))
+    };
+    given.iter().map(pair).collect()
+}
+
+/// Registers the saved model under the name that was asked for; gives back its reference.
+pub(crate) fn register(args: &Train) -> Result<Option<String>> {
+    let Some(name) = &args.register else { return Ok(None) };
+    let info = RegisterInfo { by: "prompt train".into(), ..RegisterInfo::default() };
+    let version = Registry::open(args.registry.place.as_path())?.register(name, &args.out, info)?;
+    Ok(Some(version.reference().to_string()))
 }

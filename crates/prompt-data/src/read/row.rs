@@ -15,7 +15,7 @@ fn look_at(line: &[u8]) {
 
 /// The cells of one row.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     inside: Inside,
@@ -72,12 +72,12 @@ impl Row {
         true
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// The cells in order. The lines were checked to be UTF-8 and are cut at ASCII bytes only.
-    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &str> {
         let text = std::str::from_utf8(&self.bytes).unwrap_or_default();
         let mut from = 0;
         self.ends.iter().map(move |&to| {

@@ -32,7 +32,8 @@ use crate::train::{TrainOptions, measured};
 ///     csv += &format!("{i},{},{}\n", ["red", "blue"][i % 2], 3 * i + 10 * (i % 2));
 /// }
 /// let data = TableOptions::default().target("price").from_bytes("shop.csv", csv.as_bytes())?;
-/// let trained = train(&TableRecipe::default(), &data, &Default::default(), &FitContext::new(1))?;
+/// let recipe = TableRecipe { model: Some("ridge".into()), ..TableRecipe::default() };
+/// let trained = train(&recipe, &data, &Default::default(), &FitContext::new(1))?;
 /// assert_eq!(trained.manifest.task, "tabular");
 /// # Ok::<(), prompt_core::Error>(())
 /// ```

@@ -1,0 +1,41 @@
+//! `prompt compare`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use prompt_models::compare::{CompareOptions, compare};
+use prompt_models::core::{CancelToken, FitContext, Result};
+use prompt_models::data::table::TableOptions;
+
+use crate::args::Compare;
+use crate::out::outln;
+use crate::progress::Progress;
+
+pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
+    let options = TableOptions {
+        ignore: args.ignore.clone(),
+        strict: args.strict,
+        ..TableOptions::default().target(&args.target)
+    };
+    let data = options.read(&args.data)?;
+    crate::tabular::complain(&data);
+    let options = CompareOptions {
+        task: crate::tabular::task(args.target_kind),
+        models: args.models.clone(),
+        folds: args.folds,
+        metrics: args.metrics.clone(),
+        timeout_s: args.timeout_s,
+    };
+    let progress = Arc::new(Progress::new(args.json));
+    let ctx = FitContext::new(args.seed).with_cancel(stop.clone()).with_observer(progress.clone());
+    let compared = compare(&data, &options, &ctx);
+    progress.finish();
+    let compared = compared?;
+    if args.json {
+        outln!("{}", serde_json::to_value(&compared).unwrap_or_default())?;
+    } else {
+        outln!("{compared}")?;
+    }
+    let none = compared.models.iter().all(|m| m.scores.is_empty());
+    Ok(if none { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

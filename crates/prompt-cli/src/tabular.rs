@@ -1,0 +1,328 @@
+//! Models of tables: `--task tabular` in `prompt train`, and what `evaluate` and `predict` do with such a model.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use prompt_models::LoadedModel;
+use prompt_models::core::artifact::save;
+use prompt_models::core::{Batch, CancelToken, Error, FitContext, Output, Prediction, Result, Task, argmax};
+use prompt_models::data::Split;
+use prompt_models::data::table::{LoadedTable, TableOptions};
+use prompt_models::data::write::CsvWriter;
+use prompt_models::score::ScoreSummary;
+use prompt_models::tabular::{TableRecipe, TableReport, TableSchema, target_of, train as fit};
+use prompt_models::train::TrainOptions;
+use serde_json::{Map, Value, json};
+
+use crate::args::{Evaluate, Format, Predict, SplitChoice, TargetKind, Train};
+use crate::out::outln;
+use crate::progress::Progress;
+
+/// Says what a person should know of a file before its rows are used.
+pub(crate) fn complain(data: &LoadedTable) {
+    const SHOWN: usize = 10;
+    for bad in data.bad.iter().take(SHOWN) {
+        eprintln!("{}", bad.error);
+    }
+    if data.bad.len() > SHOWN {
+        eprintln!("… and {} more bad lines", data.bad.len() - SHOWN);
+    }
+    for note in &data.notes {
+        eprintln!("note: {note}");
+    }
+}
+
+/// The task that was asked for.
+pub(crate) fn task(kind: Option<TargetKind>) -> Option<Task> {
+    kind.map(|kind| match kind {
+        TargetKind::Classes => Task::Classification,
+        TargetKind::Numbers => Task::Regression,
+    })
+}
+
+/// `prompt train --task tabular`.
+pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    let path = args.data.as_ref().ok_or_else(|| {
+        Error::input("no table to learn from", "name it with --data FILE (.csv, .tsv, .jsonl, .json)")
+    })?;
+    let target = args
+        .target
+        .as_deref()
+        .ok_or_else(|| Error::input("no target column", "name the column to predict with --target COLUMN"))?;
+    let options = TableOptions {
+        ignore: args.ignore.clone(),
+        strict: args.strict,
+        ..TableOptions::default().target(target)
+    };
+    let data = options.read(path)?;
+    complain(&data);
+    let recipe = TableRecipe {
+        task: task(args.target_kind),
+        model: args.model.clone(),
+        params: crate::train::pairs(&args.params)?,
+        encoder: None,
+    };
+    let progress = Arc::new(Progress::new(args.json));
+    let mut ctx = FitContext::new(args.seed).with_cancel(stop.clone()).with_observer(progress.clone());
+    if let Some(threads) = threads {
+        ctx = ctx.threads(threads);
+    }
+    let trained = fit(&recipe, &data, &TrainOptions::default(), &ctx);
+    progress.finish();
+    let trained = trained?;
+    let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
+    let registered = crate::train::register(args)?;
+    if args.json {
+        outln!(
+            "{}",
+            json!({
+                "model": trained.manifest.name,
+                "out": args.out,
+                "train_rows": trained.train_rows,
+                "bad_lines": data.bad.len(),
+                "params": trained.manifest.params,
+                "chosen": trained.chosen,
+                "validation": trained.report,
+                "fit_seconds": trained.fit_seconds,
+                "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
+                "registered": registered,
+            })
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    outln!(
+        "{} on {} rows in {:.2} s, saved in {}",
+        manifest.name,
+        trained.train_rows,
+        trained.fit_seconds,
+        args.out.display()
+    )?;
+    for (name, value) in &trained.chosen {
+        outln!("chosen on the validation rows: {name} = {value}")?;
+    }
+    if let Some(report) = &trained.report {
+        outln!("\non {}:\n{report}", trained.measured_on)?;
+    }
+    if let Some(reference) = registered {
+        outln!("registered as {reference}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `prompt evaluate` with a model of tables.
+pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel) -> Result<ExitCode> {
+    let schema = TableSchema::of_model(&model.manifest)?;
+    let target = args.target.as_deref().unwrap_or(&schema.target);
+    let options = TableOptions { strict: args.strict, ..schema.options().target(target) };
+    let data = options.read(&args.data)?;
+    complain(&data);
+    let (rows, which) = choose(args.split, &data)?;
+    let table = data.table.select_rows(&rows);
+    let prediction = score(model, &table)?;
+    let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
+    let truth = match prediction.output() {
+        Output::Classes(classes) => {
+            let labels = target_of(target, column, Task::Classification)?.select(&rows);
+            let (codes, own) = labels.as_classes()?;
+            prompt_models::core::Target::labels_among(codes.iter().map(|&c| own.name(c)), classes)?
+        }
+        _ => target_of(target, column, Task::Regression)?.select(&rows),
+    };
+    let report = TableReport::new(&truth, &prediction)?;
+    if args.json {
+        let mut numbers = serde_json::to_value(&report).unwrap_or_default();
+        numbers["bad_lines"] = data.bad.len().into();
+        numbers["split"] = which.into();
+        outln!("{numbers}")?;
+    } else {
+        outln!(
+            "{} on {which} of {} ({} rows)\n\n{report}",
+            model.manifest.name,
+            args.data.display(),
+            rows.len()
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn score(model: &LoadedModel, table: &prompt_models::core::Table) -> Result<Prediction> {
+    let predictions = model.scorer.score(Batch::Table(table))?;
+    predictions.into_iter().next().ok_or_else(|| Error::input("the model has no heads", "save it again"))
+}
+
+/// The rows to measure on, and what they are called: test rows where there are some, else validation rows, else all.
+fn choose(choice: Option<SplitChoice>, data: &LoadedTable) -> Result<(Vec<usize>, &'static str)> {
+    let wanted = match choice {
+        Some(SplitChoice::Train) => Some(Split::Train),
+        Some(SplitChoice::Validation) => Some(Split::Validation),
+        Some(SplitChoice::Test) => Some(Split::Test),
+        Some(SplitChoice::All) => None,
+        None => [Split::Test, Split::Validation].into_iter().find(|s| !data.rows_of(*s).is_empty()),
+    };
+    let Some(split) = wanted else { return Ok(((0..data.table.rows()).collect(), "all rows")) };
+    let rows = data.rows_of(split);
+    if rows.is_empty() {
+        return Err(Error::input(
+            format!("no row has the split `{}`", split.name()),
+            "choose other rows with --split",
+        ));
+    }
+    Ok((rows, split.name()))
+}
+
+/// `prompt predict` with a model of tables: each row as it stands in the file, with its prediction; a line that is no row
+/// keeps its place with its error.
+pub(crate) fn predict(
+    args: &Predict,
+    model: &LoadedModel,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<ScoreSummary> {
+    let path = args.input.as_ref().ok_or_else(|| {
+        Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
+    })?;
+    let schema = TableSchema::of_model(&model.manifest)?;
+    let options = TableOptions {
+        strict: args.strict,
+        max_line_bytes: args.max_line_bytes,
+        // A column of splits is passed on like any other.
+        split: String::new(),
+        ..schema.options()
+    };
+    let data = options.read(path)?;
+    let prediction = score(model, &data.table)?;
+    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    match format {
+        Format::Jsonl => {
+            for entry in entries(&data) {
+                let object = match entry {
+                    Ok(row) => object(&data, row, &prediction),
+                    Err(bad) => Map::from_iter([
+                        ("line".to_owned(), json!(bad.line)),
+                        ("error".to_owned(), json!(bad.error.to_string())),
+                    ]),
+                };
+                writeln!(out, "{}", Value::Object(object)).map_err(failed)?;
+            }
+        }
+        Format::Csv => {
+            let names: Vec<String> = data.cells(0).map(|(name, _)| name.to_owned()).collect();
+            let mut csv = CsvWriter::new(out, b',', true);
+            let header: Vec<String> = ["line".to_owned()]
+                .into_iter()
+                .chain(names.iter().cloned())
+                .chain(scored_names(prediction.output()))
+                .chain(["error".to_owned()])
+                .collect();
+            csv.row(&header).map_err(failed)?;
+            for entry in entries(&data) {
+                let mut cells = vec![String::new(); header.len()];
+                match entry {
+                    Ok(row) => {
+                        cells[0] = data.lines[row].to_string();
+                        let own = data.cells(row).map(|(_, cell)| cell.to_owned());
+                        let all = own.chain(scored_cells(row, &prediction));
+                        cells.iter_mut().skip(1).zip(all).for_each(|(cell, text)| *cell = text);
+                    }
+                    Err(bad) => {
+                        cells[0] = bad.line.map_or(String::new(), |line| line.to_string());
+                        if let Some(last) = cells.last_mut() {
+                            *last = bad.error.to_string();
+                        }
+                    }
+                }
+                csv.row(&cells).map_err(failed)?;
+            }
+            csv.into_inner().and_then(Write::flush).map_err(failed)?;
+        }
+        #[allow(unreachable_patterns, reason = "with the feature `parquet` there is a third form")]
+        _ => {
+            return Err(Error::unsupported(
+                "a model of tables",
+                "this output format",
+                "write .jsonl or .csv",
+            ));
+        }
+    }
+    Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
+}
+
+/// Rows and bad lines in the order of the file.
+fn entries(data: &LoadedTable) -> impl Iterator<Item = Result<usize, &prompt_models::data::table::BadRow>> {
+    let (mut row, mut bad) = (0, data.bad.iter().peekable());
+    std::iter::from_fn(move || {
+        let line = data.lines.get(row).copied();
+        let earlier = bad.next_if(|b| line.is_none_or(|line| b.line.is_some_and(|l| l < line)));
+        if let Some(bad) = earlier {
+            return Some(Err(bad));
+        }
+        line.map(|_| {
+            row += 1;
+            Ok(row - 1)
+        })
+    })
+}
+
+/// The row's own fields and its prediction. A field of the input whose name a prediction needs gives way: `label` becomes
+/// `true_label`, the others go.
+fn object(data: &LoadedTable, row: usize, prediction: &Prediction) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (name, cell) in data.cells(row) {
+        let name = match name {
+            "label" => "true_label",
+            "probabilities" | "confidence" | "score" | "true_label" => continue,
+            other => other,
+        };
+        let number = cell
+            .parse::<f64>()
+            .ok()
+            .filter(|_| !cell.starts_with('0') || cell.len() == 1 || cell.contains('.'));
+        let value = match number {
+            _ if cell.is_empty() => Value::Null,
+            Some(_) => serde_json::from_str(cell).unwrap_or_else(|_| cell.into()),
+            None => cell.into(),
+        };
+        out.insert(name.to_owned(), value);
+    }
+    let scores = prediction.row(row);
+    match prediction.output() {
+        Output::Classes(classes) => {
+            let best = argmax(scores);
+            out.insert("label".into(), classes.name(best as u32).into());
+            let probabilities: Map<String, Value> =
+                classes.names().iter().zip(scores).map(|(name, p)| (name.clone(), json!(p))).collect();
+            out.insert("probabilities".into(), probabilities.into());
+            out.insert("confidence".into(), json!(scores.get(best)));
+        }
+        _ => {
+            out.insert("score".into(), json!(scores.first()));
+        }
+    }
+    out
+}
+
+fn scored_names(output: &Output) -> Vec<String> {
+    match output {
+        Output::Classes(classes) => ["label".to_owned(), "confidence".to_owned()]
+            .into_iter()
+            .chain(classes.names().iter().map(|name| format!("p_{name}")))
+            .collect(),
+        _ => vec!["score".to_owned()],
+    }
+}
+
+fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
+    let scores = prediction.row(row);
+    let numbers = scores.iter().map(f64::to_string);
+    match prediction.output() {
+        Output::Classes(classes) => {
+            let best = argmax(scores);
+            [classes.name(best as u32).to_owned(), scores[best].to_string()]
+                .into_iter()
+                .chain(numbers)
+                .collect()
+        }
+        _ => numbers.take(1).collect(),
+    }
+}
