@@ -7,7 +7,7 @@ use prompt_core::artifact::Catalog;
 use prompt_core::{Error, Estimator, Result, Task};
 use serde_json::Value;
 
-use crate::{baseline, bayes, boost, interop, linear};
+use crate::{baseline, bayes, boost, conformal, ensemble, interop, linear};
 
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
@@ -37,6 +37,8 @@ const FAMILIES: &[Family] = &[
     (linear::ENTRIES, linear::register),
     (bayes::ENTRIES, bayes::register),
     (boost::ENTRIES, boost::register),
+    (ensemble::ENTRIES, ensemble::register),
+    (conformal::ENTRIES, conformal::register),
     (baseline::ENTRIES, baseline::register),
     // Models that other libraries trained have no learner here.
     (&[], interop::register),

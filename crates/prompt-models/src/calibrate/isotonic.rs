@@ -1,6 +1,7 @@
 //! Isotonic regression.
 
 use prompt_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// The rising function closest to given points in weighted squares (pool adjacent violators), between the points
 /// linear and beyond them constant, as scikit-learn's `IsotonicRegression(out_of_bounds="clip")`.
@@ -13,7 +14,8 @@ use prompt_core::{Error, Result};
 /// assert_eq!(fit.value(3.5), 0.75);
 /// assert_eq!(fit.value(9.0), 1.0);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Isotonic {
     /// Rising in both coordinates.
     points: Vec<(f64, f64)>,

@@ -456,11 +456,5 @@ pub(super) fn unavailable(config: &super::ExperimentConfig) -> Vec<Unavailable> 
             add(model.name(), "encoders");
         }
     }
-    if config.ensembles.voting_soft {
-        add("voting", "ensembles");
-    }
-    if config.ensembles.stacking {
-        add("stacking", "ensembles");
-    }
     out
 }

@@ -24,6 +24,7 @@
 
 mod config;
 mod coverage;
+mod ensembles;
 mod families;
 mod gates;
 mod insight;
@@ -142,6 +143,15 @@ impl Experiment {
         let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint, &ctx)?;
         for (name, model) in train::enabled(config) {
             let result = self.one(&trainer, &folder, name, model, &ctx);
+            folder.log(format!("{name}: {}", result.status));
+            results.cancelled |= result.status == Status::Cancelled;
+            results.models.push(result);
+        }
+        for (name, model) in ensembles::of(config, &results.models) {
+            let result = match model {
+                Ok(model) => self.one(&trainer, &folder, name, &model, &ctx),
+                Err(why) => ModelResult::without_numbers(name, Status::Failed(why)),
+            };
             folder.log(format!("{name}: {}", result.status));
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);

@@ -75,6 +75,9 @@ type Folds = Result<Vec<Fold>, String>;
 pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitContext) -> Vec<(usize, Folds)> {
     let family = &config.traditional;
     let mut counts: Vec<usize> = enabled(config).map(|(_, m)| m.folds.unwrap_or(family.folds)).collect();
+    if config.ensembles.voting_soft || config.ensembles.stacking {
+        counts.push(family.folds);
+    }
     counts.sort_unstable();
     counts.dedup();
     let n = data.train.texts.len();

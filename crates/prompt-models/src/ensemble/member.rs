@@ -1,0 +1,74 @@
+//! A learner inside another: its name and parameters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prompt_core::{Error, Estimator, FitContext, Matrix, Model, Result, Target, Task};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::learners;
+
+/// A learner by name with its parameters, as a configuration writes it.
+///
+/// ```
+/// use prompt_core::Task;
+/// use prompt_models::ensemble::Member;
+/// use prompt_models::prelude::*;
+/// let member = Member::of(&LinearSvm::default().c(0.5));
+/// assert_eq!(member.estimator(Task::Classification)?.params()["c"], 0.5);
+/// let named: Member = serde_json::from_str(r#"{"type": "linear_svm", "params": {"c": 0.5}}"#).unwrap();
+/// assert_eq!(named.estimator(Task::Classification)?.params(), member.estimator(Task::Classification)?.params());
+/// # Ok::<(), prompt_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// The learner.
+    #[serde(rename = "type")]
+    pub name: String,
+    /// Parameters other than its defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Value>,
+}
+
+impl Member {
+    /// The learner of this name with its defaults.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), params: BTreeMap::new() }
+    }
+
+    /// A learner with all its parameters.
+    pub fn of(estimator: &dyn Estimator) -> Self {
+        let params = match estimator.params() {
+            Value::Object(map) => map.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        Self { name: estimator.name().to_owned(), params }
+    }
+
+    /// The learner for a task.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Param`] for a name or parameter that it does not have.
+    pub fn estimator(&self, task: Task) -> Result<Box<dyn Estimator>> {
+        let mut estimator = learners::estimator(task, &self.name)?;
+        for (name, value) in &self.params {
+            estimator = estimator.with_param(name, value)?;
+        }
+        Ok(estimator)
+    }
+
+    /// Fits it; an error says whose it is.
+    pub(crate) fn fit(&self, task: Task, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Arc<dyn Model>> {
+        self.estimator(task)?.fit_model(x, y, ctx)
+    }
+}
+
+/// Every member is known for the task and has legal parameters, and there is at least one.
+pub(crate) fn check_members(owner: &str, members: &[Member], task: Task) -> Result<()> {
+    if members.is_empty() {
+        return Err(Error::param(owner, "members", "at least one model", "none"));
+    }
+    members.iter().try_for_each(|member| member.estimator(task).map(|_| ()))
+}

@@ -1,0 +1,147 @@
+use prompt_core::artifact::Catalog;
+use prompt_core::{Dense, Fit, FitContext, Matrix, Predict, Seed, Target};
+use serde_json::json;
+
+use super::*;
+
+fn catalog() -> Catalog {
+    let mut catalog = Catalog::new();
+    crate::learners::register(&mut catalog);
+    catalog
+}
+
+fn linear() -> Vec<Member> {
+    vec![Member::named("logistic_regression"), Member::named("linear_svm")]
+}
+
+mod examination {
+    use super::*;
+
+    prompt_core::estimator_checks! {
+        catalog: catalog();
+        voting_soft: VotingClassifier::default().members(linear());
+        voting_hard: VotingClassifier::default().members([linear(), vec![Member::named("complement_nb")]].concat())
+            .voting("hard".into()).weights(Some(vec![1.0, 2.0, 0.5])),
+            except negative_numbers_are_refused_unless_declared because "a member refuses them";
+        stacking: StackingClassifier::default().members(linear()).cv(3);
+        stacking_passthrough: StackingClassifier::default().members(linear()).cv(3).passthrough(true);
+        bagging: BaggingClassifier::default().estimator(Member::named("logistic_regression")).n_estimators(4);
+        bagging_columns: BaggingClassifier::default().estimator(Member::named("logistic_regression")).n_estimators(8)
+            .max_features(0.75).bootstrap(false).max_samples(0.8);
+        calibrated_sigmoid: CalibratedClassifier::default().cv(3);
+        calibrated_isotonic: CalibratedClassifier::default().cv(3).method("isotonic".into()).ensemble(false);
+        calibrated_temperature: CalibratedClassifier::default().cv(3).method("temperature".into());
+    }
+}
+
+/// Three noisy classes in two columns.
+fn data(n: usize) -> (Matrix, Target) {
+    let mut rng = Seed::new(3).rng();
+    let (mut x, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        let class = i % 3;
+        x.push(class as f64 + rng.normal());
+        x.push(if class == 1 { 1.5 } else { 0.0 } + rng.normal());
+        labels.push(["a", "b", "c"][class]);
+    }
+    (Dense::new(n, 2, x).unwrap().into(), Target::labels(labels))
+}
+
+#[test]
+fn a_soft_vote_is_the_weighted_mean_of_its_members() {
+    let (x, y) = data(150);
+    let ctx = FitContext::new(1);
+    let voting = VotingClassifier::default().members(linear()).weights(Some(vec![1.0, 3.0]));
+    let fitted = voting.fit(&x, &y, &ctx).unwrap();
+    let p = fitted.predict(&x).unwrap();
+    let each: Vec<_> = fitted.members().iter().map(|m| prompt_core::predict(&**m, &x).unwrap()).collect();
+    for row in 0..x.rows() {
+        for c in 0..3 {
+            let mean = 0.25 * each[0].row(row)[c] + 0.75 * each[1].row(row)[c];
+            assert!((p.row(row)[c] - mean).abs() < 1e-15);
+        }
+    }
+    let hard = voting.voting("hard".into()).fit(&x, &y, &ctx).unwrap().predict(&x).unwrap();
+    let codes: Vec<Vec<u32>> = each.iter().map(|p| p.codes().unwrap()).collect();
+    for row in 0..x.rows() {
+        let share = hard.row(row)[codes[1][row] as usize];
+        assert_eq!(share, if codes[0][row] == codes[1][row] { 1.0 } else { 0.75 });
+    }
+}
+
+#[test]
+fn a_stack_learns_whom_to_believe() {
+    let (x, y) = data(300);
+    let stack = StackingClassifier::default()
+        .members(vec![Member::named("majority"), Member::named("logistic_regression")])
+        .fit(&x, &y, &FitContext::new(1))
+        .unwrap();
+    let right = |codes: Vec<u32>| codes.iter().zip(y.as_classes().unwrap().0).filter(|(a, b)| a == b).count();
+    let alone = right(prompt_core::predict(&*stack.members()[1], &x).unwrap().codes().unwrap());
+    assert!(right(stack.predict(&x).unwrap().codes().unwrap()) + 6 >= alone);
+}
+
+#[test]
+fn out_of_bag_accuracy_is_near_that_on_new_rows() {
+    let (x, y) = data(600);
+    let train: Vec<usize> = (0..300).collect();
+    let rest: Vec<usize> = (300..600).collect();
+    let bag = BaggingClassifier::default()
+        .estimator(Member::named("logistic_regression"))
+        .oob_score(true)
+        .fit(&x.select_rows(&train), &y.select(&train), &FitContext::new(5))
+        .unwrap();
+    let p = bag.predict(&x.select_rows(&rest)).unwrap();
+    let truth = y.select(&rest);
+    let new = p.codes().unwrap().iter().zip(truth.as_classes().unwrap().0).filter(|(a, b)| a == b).count();
+    assert!((bag.oob_score().unwrap() - new as f64 / 300.0).abs() < 0.07);
+    let every = BaggingClassifier::default().bootstrap(false).oob_score(true);
+    assert!(prompt_core::Params::validate(&every).is_err());
+}
+
+#[test]
+fn calibration_lowers_the_loss_of_bold_probabilities() {
+    // Rows of ten: the counts speak ten times too loud, as naive Bayes hears them.
+    let mut rng = Seed::new(9).rng();
+    let (mut x, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..600 {
+        let class = i % 2;
+        let leaning = usize::from(rng.chance(0.7)) ^ class ^ 1;
+        x.extend(if leaning == 0 { [9.0, 1.0] } else { [1.0, 9.0] });
+        labels.push(["a", "b"][class]);
+    }
+    let (x, y) = (Matrix::from(Dense::new(600, 2, x).unwrap()), Target::labels(labels));
+    let ctx = FitContext::new(1);
+    let bold = Member::named("multinomial_nb");
+    let loss = |p: prompt_core::Prediction| {
+        let codes = y.as_classes().unwrap().0;
+        -(0..600).map(|i| p.row(i)[codes[i] as usize].max(1e-15).ln()).sum::<f64>() / 600.0
+    };
+    let plain = bold.fit(prompt_core::Task::Classification, &x, &y, &ctx).unwrap();
+    let plain = loss(prompt_core::predict(&*plain, &x).unwrap());
+    for method in ["sigmoid", "isotonic", "temperature"] {
+        for ensemble in [true, false] {
+            let calibrated = CalibratedClassifier::default().estimator(bold.clone()).method(method.into());
+            let model = calibrated.ensemble(ensemble).fit(&x, &y, &ctx).unwrap();
+            let found = loss(model.predict(&x).unwrap());
+            assert!(found < 0.65 && found < plain, "{method}: {found} against {plain}");
+        }
+    }
+}
+
+#[test]
+fn members_that_cannot_be_are_refused_with_their_name() {
+    let (x, y) = data(30);
+    let fails = |learner: VotingClassifier| learner.fit(&x, &y, &FitContext::new(1)).unwrap_err().to_string();
+    assert!(fails(VotingClassifier::default().members(vec![])).contains("at least one model"));
+    assert!(fails(VotingClassifier::default().members(vec![Member::named("oracle")])).contains("`oracle`"));
+    assert!(
+        fails(VotingClassifier::default().members(linear()).weights(Some(vec![1.0]))).contains("2 numbers")
+    );
+    let mut wrong = Member::named("linear_svm");
+    wrong.params.insert("c".into(), json!(-1.0));
+    assert!(fails(VotingClassifier::default().members(vec![wrong])).contains("linear_svm: parameter `c`"));
+    let rare = Target::labels((0..30).map(|i| if i == 7 { "rare" } else { "usual" }));
+    let error = StackingClassifier::default().fit(&x, &rare, &FitContext::new(1)).unwrap_err().to_string();
+    assert!(error.contains("rarest class"), "{error}");
+}
