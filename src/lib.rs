@@ -21,6 +21,7 @@ mod guide {
         measuring = "measuring",
         metrics = "metrics",
         experiments = "experiments",
+        ensembles = "ensembles",
         tables = "tables",
         using_a_model = "using-a-model",
         registry = "registry",

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Score a text, a file or standard input.
     Predict(Predict),
+    /// Find the score above which records are alarms, for a promised rate of false ones.
+    Threshold(Threshold),
     /// Cross-validate learners on a table, side by side.
     Compare(Compare),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
@@ -196,6 +198,42 @@ pub(crate) struct Predict {
 pub(crate) enum Format {
     Jsonl,
     Csv,
+}
+
+#[derive(Args)]
+pub(crate) struct Threshold {
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Traffic that the model did not learn from, labelled or not; training rows are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The class that is an alarm.
+    #[arg(long, value_name = "CLASS", default_value = "malicious")]
+    pub(crate) class: String,
+    /// Labels of the records that should pass (all but the alarm's; records without a label always count).
+    #[arg(long, value_name = "LABEL", value_delimiter = ',')]
+    pub(crate) pass: Vec<String>,
+    /// The rate of false alarms to promise.
+    #[arg(long, value_name = "RATE", default_value_t = 0.001)]
+    pub(crate) false_alarms: f64,
+    /// The confidence of the promise.
+    #[arg(long, value_name = "LEVEL", default_value_t = 0.95)]
+    pub(crate) level: f64,
+    /// The field that holds the label.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// The field that holds the text.
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
 }
 
 /// What a table's target holds.

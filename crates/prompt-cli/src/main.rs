@@ -15,6 +15,7 @@ mod progress;
 mod registry;
 mod run;
 mod tabular;
+mod threshold;
 mod train;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
         args::Command::Evaluate(a) => evaluate::run(&a),
         args::Command::Predict(a) => predict::run(&a, &stop),
+        args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
         args::Command::Metrics(a) => metrics::run(&a),
         args::Command::Data(a) => data::run(&a),

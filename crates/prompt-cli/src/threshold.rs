@@ -1,0 +1,82 @@
+//! `prompt threshold`: the score above which records are alarms, for a promised rate of false ones.
+
+use std::process::ExitCode;
+
+use prompt_models::core::{Batch, Error, Result};
+use prompt_models::data::read::ReadOptions;
+use prompt_models::data::{Fields, Split};
+use prompt_models::promise::false_alarms_at_most;
+use serde_json::json;
+
+use crate::args::Threshold;
+use crate::out::{bad_lines, outln};
+
+pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
+    let model = crate::model::open(&args.model, &args.registry.place)?;
+    let classes = model.classes()?;
+    let class = classes
+        .code(&args.class)
+        .ok_or_else(|| Error::unknown("class", &args.class, classes.names()))? as usize;
+    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
+    if let Some(text) = &args.text {
+        fields.text = text.as_str().into();
+    }
+    if let Some(target) = &args.target {
+        fields.label = target.as_str().into();
+    }
+    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
+    eprint!("{}", bad_lines(&loaded.bad));
+    // Rows that the model learned from would promise too much.
+    let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
+    if data.is_empty() {
+        return Err(Error::input(
+            format!("all rows of {} are for training", args.data.display()),
+            "give rows that the model did not learn from",
+        ));
+    }
+    let prediction = model
+        .scorer
+        .score(Batch::Texts(&data.texts()))?
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
+    let (mut pass, mut alarm) = (Vec::new(), Vec::new());
+    for (row, example) in data.examples().iter().enumerate() {
+        let score = prediction.row(row)[class];
+        match example.label.as_deref() {
+            Some(label) if label == args.class => alarm.push(score),
+            Some(label) if !args.pass.is_empty() && !args.pass.iter().any(|p| p == label) => {}
+            // Traffic without labels is taken as it is: nearly all of it should pass.
+            _ => pass.push(score),
+        }
+    }
+    let promise = false_alarms_at_most(&pass, args.false_alarms, args.level)?;
+    let caught = |threshold: f64| {
+        let n = alarm.iter().filter(|s| **s >= threshold).count();
+        (!alarm.is_empty()).then(|| n as f64 / alarm.len() as f64)
+    };
+    if args.json {
+        let mut object = serde_json::to_value(&promise).unwrap_or_default();
+        object["class"] = json!(args.class);
+        object["caught"] = json!(caught(promise.threshold));
+        object["caught_at_safe_threshold"] = json!(promise.safe_threshold.and_then(caught));
+        object["bad_lines"] = json!(loaded.bad.len());
+        outln!("{object}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    outln!("{promise}")?;
+    if let Some(share) = caught(promise.threshold) {
+        outln!(
+            "of {} `{}` records, {:.2}% reach {}{}",
+            alarm.len(),
+            args.class,
+            100.0 * share,
+            promise.threshold,
+            promise
+                .safe_threshold
+                .and_then(|t| Some(format!(", {:.2}% reach {t}", 100.0 * caught(t)?)))
+                .unwrap_or_default()
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
