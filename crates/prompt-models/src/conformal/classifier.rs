@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::PredictionSets;
-use crate::ensemble::{Member, stratified_part};
+use crate::ensemble::{Member, counted, stratified_part};
 
 params! {
     /// A learner with prediction sets, and a class for the rows whose set is not one class.
@@ -60,6 +60,7 @@ impl Learner for ConformalClassifier {
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::CLASSIFIER };
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedConformal> {
+        let (x, y) = &counted(x, y);
         let classes = y.as_classes()?.1;
         let abstain = match &self.abstain_to {
             Some(name) => {

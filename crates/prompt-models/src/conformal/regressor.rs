@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::conformal_quantile;
-use crate::ensemble::{Member, stratified_part};
+use crate::ensemble::{Member, counted, stratified_part};
 
 params! {
     /// A learner of numbers with an interval that holds the truth with probability 1 − α: f(x) ± q, where q is the conformal
@@ -53,6 +53,7 @@ impl Learner for ConformalRegressor {
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::REGRESSOR };
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedConformalRegressor> {
+        let (x, y) = &counted(x, y);
         let part = stratified_part(Self::NAME, y, self.calibration_share, ctx)?;
         let fit = ctx.part("fit", 0).unobserved();
         let model = self.estimator.fit(

@@ -17,9 +17,7 @@ mod examination {
         catalog: catalog();
         conformal: ConformalClassifier::default();
         conformal_aps: ConformalClassifier::default().score("aps".into()).per_class(false).alpha(0.2);
-        conformal_abstaining: ConformalClassifier::default().abstain_to(Some("b".into())),
-            except one_class_is_refused_unless_declared because "the class to abstain to is not there",
-            except it_learns because "rows in doubt go to one class";
+        conformal_abstaining: ConformalClassifier::default().abstain_to(Some("b".into()));
     }
 }
 
@@ -47,8 +45,10 @@ fn sets_hold_the_truth_as_often_as_promised_in_each_class() {
     };
     for score in ["lac", "aps"] {
         let found = coverage(true, score);
-        for share in &found.per_class {
-            assert!((share.unwrap() - 0.9).abs() < 0.04, "{score}: {found:?}");
+        for share in found.per_class.iter().flatten() {
+            // Without randomising, `aps` covers more than it promises where a class is seldom the most probable.
+            let close = *share > 0.86 && (score == "aps" || *share < 0.94);
+            assert!(close, "{score}: {found:?}");
         }
     }
     let marginal = coverage(false, "lac");

@@ -10,6 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Picked};
+use super::folds::counted;
 use super::member::Member;
 use super::voting::{damaged, decode_members, encode_members};
 
@@ -156,6 +157,7 @@ impl<'a> Plan<'a> {
     }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedBagging> {
+        let (x, y) = &counted(x, y);
         let draws: Vec<Draw> =
             (0..self.n).map(|i| self.draw(x, y, &ctx.part("model", i as u64))).collect::<Result<_>>()?;
         let inner = ctx.serial().unobserved();
@@ -178,10 +180,9 @@ impl<'a> Plan<'a> {
         const TRIES: u64 = 50;
         let n = y.len();
         let take = ((self.max_samples * n as f64).round() as usize).clamp(1, n);
-        let counted = |row: &usize| y.weights().is_none_or(|w| w[*row] > 0.0);
         let one_class = |rows: &[usize]| {
             y.as_classes().is_ok_and(|(codes, _)| {
-                let mut classes = rows.iter().filter(|r| counted(r)).map(|&r| codes[r]);
+                let mut classes = rows.iter().map(|&r| codes[r]);
                 let first = classes.next();
                 classes.all(|c| Some(c) == first)
             })

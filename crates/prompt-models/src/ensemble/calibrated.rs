@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::calibrator::Calibrator;
-use super::folds::held_out_folds;
+use super::folds::{counted, held_out_folds};
 use super::member::Member;
 use super::voting::{damaged, decode_members, encode_members};
 
@@ -61,6 +61,7 @@ impl Learner for CalibratedClassifier {
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedCalibrated> {
         let task = Task::Classification;
+        let (x, y) = &counted(x, y);
         let (codes, classes) = y.as_classes()?;
         let folds = held_out_folds(Self::NAME, y, self.cv, ctx)?;
         let mut pairs = Vec::new();

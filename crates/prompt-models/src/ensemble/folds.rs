@@ -1,7 +1,20 @@
 //! Rows that are held out from a member.
 
-use prompt_core::{Error, FitContext, Result, Target};
+use std::borrow::Cow;
+
+use prompt_core::{Error, FitContext, Matrix, Result, Target};
 use prompt_data::split::{Fold, KFold};
+
+/// The rows that weigh something: a row of weight zero is as if it were not there, also for draws and folds.
+pub(crate) fn counted<'a>(x: &'a Matrix, y: &'a Target) -> (Cow<'a, Matrix>, Cow<'a, Target>) {
+    match y.weights() {
+        Some(weights) if weights.contains(&0.0) => {
+            let rows: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
+            (Cow::Owned(x.select_rows(&rows)), Cow::Owned(y.select(&rows)))
+        }
+        _ => (Cow::Borrowed(x), Cow::Borrowed(y)),
+    }
+}
 
 /// Up to `k` folds of the target's rows, stratified by class where it has classes; fewer where a class has fewer rows.
 ///

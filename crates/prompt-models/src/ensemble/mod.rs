@@ -26,7 +26,7 @@ pub use member::Member;
 pub use stacking::{FittedStacking, StackingClassifier, StackingRegressor};
 pub use voting::{FittedVoting, VotingClassifier, VotingRegressor};
 
-pub(crate) use folds::stratified_part;
+pub(crate) use folds::{counted, stratified_part};
 
 use prompt_core::Params;
 use prompt_core::artifact::Catalog;

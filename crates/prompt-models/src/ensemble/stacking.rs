@@ -9,7 +9,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::folds::held_out_folds;
+use super::folds::{counted, held_out_folds};
 use super::member::{Member, check_members};
 use super::voting::{damaged, decode_members, encode_members};
 
@@ -116,6 +116,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedStacking> {
+        let (x, y) = &counted(x, y);
         let folds = held_out_folds(StackingClassifier::NAME, y, self.cv, ctx)?;
         let mut fitted = Vec::with_capacity(self.members.len());
         let mut answers: Vec<Dense> = Vec::with_capacity(self.members.len());

@@ -96,7 +96,7 @@ fn out_of_bag_accuracy_is_near_that_on_new_rows() {
     let new = p.codes().unwrap().iter().zip(truth.as_classes().unwrap().0).filter(|(a, b)| a == b).count();
     assert!((bag.oob_score().unwrap() - new as f64 / 300.0).abs() < 0.07);
     let every = BaggingClassifier::default().bootstrap(false).oob_score(true);
-    assert!(prompt_core::Params::validate(&every).is_err());
+    assert!(Params::validate(&every).is_err());
 }
 
 #[test]
