@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
         fields.label = target.as_str().into();
     }
     let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
-    eprint!("{}", bad_lines(&loaded.bad));
+    eprint!("{}", bad_lines(&loaded.bad, loaded.cut));
     // Rows that the model learned from would promise too much.
     let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
     if data.is_empty() {

@@ -242,7 +242,7 @@ impl FittedBagging {
         features: usize,
         oob: Option<f64>,
     ) -> Result<Self> {
-        let output = members.first().map(|m| m.output());
+        let output = members.first().map(Model::output);
         let fits = members.len() == columns.len()
             && members.iter().zip(&columns).all(|(member, columns)| {
                 let sees = columns.as_ref().map_or(features, |c| c.0.len());

@@ -109,7 +109,7 @@ struct Facts {
 impl FittedCalibrated {
     fn of(models: Vec<Arc<dyn Model>>, calibrators: Vec<Calibrator>) -> Result<Self> {
         let first = models.first();
-        let classes = first.and_then(|m| m.output().classes()).map_or(0, |c| c.len());
+        let classes = first.and_then(|m| m.output().classes()).map_or(0, prompt_core::Classes::len);
         let fits = models.len() == calibrators.len()
             && models
                 .iter()

@@ -196,7 +196,7 @@ impl FittedStacking {
     fn of(members: Vec<Arc<dyn Model>>, last: Arc<dyn Model>, layout: Layout) -> Result<Self> {
         let wanted = Layout::new(&members, layout.columns, layout.passthrough);
         let width = wanted.answers() + if layout.passthrough { layout.columns } else { 0 };
-        let output = members.first().map(|m| m.output());
+        let output = members.first().map(Model::output);
         let fits = members.iter().all(|m| Some(m.output()) == output && m.n_features() == layout.columns)
             && wanted.per_member == layout.per_member
             && wanted.members == layout.members

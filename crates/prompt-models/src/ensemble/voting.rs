@@ -190,7 +190,7 @@ impl Model for FittedVoting {
     }
 
     fn n_features(&self) -> usize {
-        self.members.first().map_or(0, |m| m.n_features())
+        self.members.first().map_or(0, Model::n_features)
     }
 
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
