@@ -290,6 +290,15 @@ pub(crate) struct Metrics {
     /// Print one JSON object with scikit-learn's names.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a report (text and one HTML page), the numbers and the pictures here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Look for slices of this column that are worse than the rest; may be given again.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) group: Vec<String>,
+    /// Look for lengths of the text in this column at which the rows are worse.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Args)]

@@ -198,6 +198,27 @@ fn metrics_of_any_tool() {
     assert_eq!(numbers["mae"], 0.5);
     shell.write("bad.csv", "y_true,y_pred\n1,two\n");
     shell.run(&["metrics", "bad.csv", "--regression"]).fails_with(&["bad.csv, line 2", "`two`"]);
+    let rows: String = (0..60)
+        .map(|i| {
+            let (truth, called) =
+                (["ham", "spam"][i % 2], ["ham", "spam"][if i % 6 == 1 { 0 } else { i % 2 }]);
+            let p = if called == "spam" { 0.8 } else { 0.3 };
+            format!("{truth},{called},{},{p},{},{}\n", 1.0 - p, ["de", "en"][i / 30], "x".repeat(1 + i))
+        })
+        .collect();
+    shell.write("full.csv", format!("y_true,y_pred,p_ham,p_spam,language,text\n{rows}"));
+    let args = ["metrics", "full.csv", "--output-dir", "report", "--group", "language", "--text", "text"];
+    let text = shell.run(&args).succeeds().out;
+    assert!(
+        text.contains("95% interval") && text.contains("slices with more errors than elsewhere"),
+        "{text}"
+    );
+    for name in
+        ["report.html", "report.txt", "metrics.json", "confusion.svg", "reliability.svg", "threshold.svg"]
+    {
+        assert!(shell.path("report").join(name).exists(), "{name}");
+    }
+    shell.run(&["metrics", "full.csv", "--group", "nothing"]).fails_with(&["unknown column `nothing`"]);
     shell.write("none.csv", "truth,guess\n1,2\n");
     shell.run(&["metrics", "none.csv"]).fails_with(&["unknown column `y_true`", "truth"]);
 }
