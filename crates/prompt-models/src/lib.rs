@@ -12,12 +12,15 @@ pub mod experiment;
 pub mod interop;
 pub mod learners;
 pub mod linear;
+pub mod neighbour;
 pub mod pipeline;
 pub mod prelude;
 pub mod promise;
 pub mod score;
 pub mod select;
 pub mod tabular;
+mod simd;
+pub mod svm;
 pub mod train;
 pub mod tree;
 
