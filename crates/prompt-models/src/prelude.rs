@@ -8,12 +8,12 @@ pub use prompt_data::sanitise::Sanitiser;
 pub use prompt_data::{Dataset, Example, Fields, Split};
 pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface, Tfidf};
 
+pub use crate::baseline::{Majority, Mean, Stratified};
+pub use crate::bayes::{BernoulliNb, ComplementNb, GaussianNb, MultinomialNb};
 pub use crate::boost::{
     GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 };
-pub use crate::baseline::{Majority, Mean, Stratified};
-pub use crate::bayes::{BernoulliNb, ComplementNb, GaussianNb, MultinomialNb};
 pub use crate::linear::{
     ElasticNet, Lasso, LinearRegression, LinearSvm, LinearSvr, LogisticRegression, Ridge, RidgeClassifier,
 };

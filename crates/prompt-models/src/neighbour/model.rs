@@ -177,10 +177,10 @@ impl Model for KnnModel {
     }
 
     fn score_rows(&self, x: &Matrix, first: usize, scratch: &mut Scratch, out: &mut [f64]) {
-        if let Matrix::Dense(x) = x {
-            if self.score_together(x, first, out) {
-                return;
-            }
+        if let Matrix::Dense(x) = x
+            && self.score_together(x, first, out)
+        {
+            return;
         }
         for (i, out) in out.chunks_exact_mut(self.output.width()).enumerate() {
             self.score_row(x.row(first + i), scratch, out);
