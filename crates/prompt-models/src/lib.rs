@@ -18,9 +18,9 @@ pub mod prelude;
 pub mod promise;
 pub mod score;
 pub mod select;
-pub mod tabular;
 mod simd;
 pub mod svm;
+pub mod tabular;
 pub mod train;
 pub mod tree;
 
