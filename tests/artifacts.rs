@@ -43,6 +43,15 @@ fn folder() -> PathBuf {
 }
 
 fn fitted<L: Estimator + 'static>(learner: L) -> Arc<dyn Scorer> {
+    fitted_on(learner, &Target::labels(LABELS))
+}
+
+/// The same for numbers.
+fn fitted_numbers<L: Estimator + 'static>(learner: L) -> Arc<dyn Scorer> {
+    fitted_on(learner, &Target::regression((0..9).map(|i| f64::from(i * i % 7)).collect()).unwrap())
+}
+
+fn fitted_on<L: Estimator + 'static>(learner: L, y: &Target) -> Arc<dyn Scorer> {
     let features = Union::new()
         .with("word", Tfidf::default().ngram_range((1, 2)))
         .with("count", CountVectorizer::default())
@@ -51,7 +60,7 @@ fn fitted<L: Estimator + 'static>(learner: L) -> Arc<dyn Scorer> {
         .with("surface", Surface::default());
     let learner: Box<dyn Estimator> = Box::new(learner);
     let pipeline = Sanitiser::default().then(features).then(learner);
-    pipeline.fit(&TEXTS, &Target::labels(LABELS), &FitContext::new(3)).unwrap().into()
+    pipeline.fit(&TEXTS, y, &FitContext::new(3)).unwrap().into()
 }
 
 fn interop(file: &str) -> PathBuf {
@@ -81,6 +90,13 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ("stratified", fitted(Stratified::default())),
         ("xgboost_model", foreign(XgboostModel::open(interop("xgboost-softprob.json")).unwrap())),
         ("lightgbm_model", foreign(LightgbmModel::open(interop("lightgbm-multiclass.txt")).unwrap())),
+        ("ridge", fitted(RidgeClassifier::default())),
+        ("linear_regressor", fitted_numbers(Ridge::default())),
+        ("mean", fitted_numbers(Mean::default())),
+        ("bernoulli_nb", fitted(BernoulliNb::default())),
+        ("gaussian_nb", fitted(GaussianNb::default())),
+        ("knn", fitted(KnnClassifier::default())),
+        ("svm", fitted(Svc::default())),
     ]
 }
 

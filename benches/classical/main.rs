@@ -20,6 +20,7 @@ mod corpus;
 mod latency;
 mod learners;
 mod line;
+mod numbers;
 mod peers;
 mod timing;
 mod vectors;
@@ -71,6 +72,12 @@ enum Job {
     Mnb,
     Fasttext,
     Latency,
+    RegRidge,
+    RegLasso,
+    RegEnet,
+    ClfKnn,
+    #[value(name = "clf_svc10k")]
+    ClfSvc10k,
 }
 
 impl Job {
@@ -84,6 +91,11 @@ impl Job {
             Self::Mnb => "mnb",
             Self::Fasttext => "fasttext",
             Self::Latency => "latency",
+            Self::RegRidge => "reg_ridge",
+            Self::RegLasso => "reg_lasso",
+            Self::RegEnet => "reg_enet",
+            Self::ClfKnn => "clf_knn",
+            Self::ClfSvc10k => "clf_svc10k",
         }
     }
 
@@ -95,7 +107,8 @@ impl Job {
             Self::Hashing => Some(12.0),
             Self::Lr => Some(7.0),
             Self::Lsvc => Some(4.5),
-            Self::Mnb => Some(1.0),
+            Self::Mnb | Self::RegRidge | Self::RegLasso | Self::RegEnet | Self::ClfKnn => Some(1.0),
+            Self::ClfSvc10k => Some(1.5),
             Self::Fasttext | Self::Latency => None,
         }
     }
@@ -118,6 +131,9 @@ impl Bench {
             Job::Lr | Job::Lsvc | Job::Mnb => learners::bench(job, self),
             Job::Fasttext => learners::bench_pipeline(self),
             Job::Latency => latency::bench(self.real, self),
+            Job::RegRidge | Job::RegLasso | Job::RegEnet | Job::ClfKnn | Job::ClfSvc10k => {
+                numbers::bench(job, self)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use prompt_core::artifact::Catalog;
 use prompt_core::{Error, Estimator, Result, Task};
 use serde_json::Value;
 
-use crate::{baseline, bayes, boost, conformal, ensemble, interop, linear};
+use crate::{baseline, bayes, boost, conformal, ensemble, interop, linear, neighbour, svm};
 
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
@@ -39,6 +39,8 @@ const FAMILIES: &[Family] = &[
     (boost::ENTRIES, boost::register),
     (ensemble::ENTRIES, ensemble::register),
     (conformal::ENTRIES, conformal::register),
+    (neighbour::ENTRIES, neighbour::register),
+    (svm::ENTRIES, svm::register),
     (baseline::ENTRIES, baseline::register),
     // Models that other libraries trained have no learner here.
     (&[], interop::register),

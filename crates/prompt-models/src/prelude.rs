@@ -8,11 +8,15 @@ pub use prompt_data::sanitise::Sanitiser;
 pub use prompt_data::{Dataset, Example, Fields, Split};
 pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface, Tfidf};
 
-pub use crate::baseline::{Majority, Stratified};
-pub use crate::bayes::{ComplementNb, MultinomialNb};
+pub use crate::baseline::{Majority, Mean, Stratified};
+pub use crate::bayes::{BernoulliNb, ComplementNb, GaussianNb, MultinomialNb};
 pub use crate::boost::{
     GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 };
-pub use crate::linear::{LinearSvm, LogisticRegression};
+pub use crate::linear::{
+    ElasticNet, Lasso, LinearRegression, LinearSvm, LinearSvr, LogisticRegression, Ridge, RidgeClassifier,
+};
+pub use crate::neighbour::{KnnClassifier, KnnRegressor};
 pub use crate::pipeline::LoadedModel;
+pub use crate::svm::{Svc, Svr};

@@ -1,5 +1,9 @@
 //! Baselines that look at the target alone: what any real model must beat.
 
+mod mean;
+
+pub use mean::{Constant, Mean};
+
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
     ClassWeight, Classes, FitContext, Learner, Legal, Matrix, Model, Output, Params, Result, RowView,
@@ -116,11 +120,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
         regressor: None,
         grid: |_| vec![],
     },
+    Entry { name: Mean::NAME, classifier: None, regressor: Some(boxed::<Mean>), grid: |_| vec![] },
 ];
 
 /// Teaches a catalog to read a fitted baseline.
 pub(crate) fn register(catalog: &mut Catalog) {
     catalog.model::<Baseline>(KIND);
+    catalog.model::<Constant>(mean::KIND);
 }
 
 impl Baseline {
@@ -211,5 +217,8 @@ mod examination {
         catalog: catalog();
         majority: Majority::default(), except it_learns because "it looks at the target alone";
         stratified: Stratified::default(), except it_learns because "it looks at the target alone";
+        mean: Mean::default(), except it_learns because "it looks at the target alone";
+        median: Mean::default().strategy("median".into()),
+            except it_learns because "it looks at the target alone";
     }
 }

@@ -1,9 +1,16 @@
-//! Naive Bayes over counts or tf-idf values: one pass over the data, and the result is a linear classifier.
+//! Naive Bayes: features are taken for independent within a class, so that one or two passes over the data do.
+//!
+//! [`MultinomialNb`] and [`ComplementNb`] are for counts and tf-idf values and become linear classifiers,
+//! [`BernoulliNb`] for features that are there or not, [`GaussianNb`] for measured numbers.
 
+mod bernoulli;
 mod complement;
+mod gaussian;
 mod multinomial;
 
+pub use bernoulli::{BernoulliModel, BernoulliNb};
 pub use complement::ComplementNb;
+pub use gaussian::{GaussianModel, GaussianNb};
 pub use multinomial::MultinomialNb;
 
 use prompt_core::artifact::Catalog;
@@ -54,10 +61,24 @@ pub(crate) const ENTRIES: &[Entry] = &[
             ]
         },
     },
+    Entry {
+        name: BernoulliNb::NAME,
+        classifier: Some(boxed::<BernoulliNb>),
+        regressor: None,
+        grid: |_| vec![("alpha", vec![json!(0.01), json!(0.1), json!(1.0)])],
+    },
+    Entry {
+        name: GaussianNb::NAME,
+        classifier: Some(boxed::<GaussianNb>),
+        regressor: None,
+        grid: |_| vec![("var_smoothing", vec![json!(1e-9), json!(1e-6), json!(1e-3)])],
+    },
 ];
 
-/// The fitted models are linear classifiers, whose decoders that family brings.
-pub(crate) fn register(_: &mut Catalog) {}
+/// Teaches a catalog to read the fitted models that are no linear classifiers (whose decoders that family brings).
+pub(crate) fn register(catalog: &mut Catalog) {
+    catalog.model::<BernoulliModel>(bernoulli::KIND).model::<GaussianModel>(gaussian::KIND);
+}
 
 #[cfg(test)]
 mod examination {
@@ -66,6 +87,7 @@ mod examination {
     fn catalog() -> Catalog {
         let mut catalog = Catalog::new();
         crate::linear::register(&mut catalog);
+        register(&mut catalog);
         catalog
     }
 
@@ -75,5 +97,7 @@ mod examination {
         complement_nb: ComplementNb::default();
         complement_nb_norm: ComplementNb::default().norm(true),
             except class_weights_are_honoured because "norm divides out how much a class weighs";
+        bernoulli_nb: BernoulliNb::default();
+        gaussian_nb: GaussianNb::default();
     }
 }

@@ -9,7 +9,8 @@ use super::Problem;
 use super::design::add_product;
 
 /// The learners that become a [`LinearClassifier`], which are its artifact kinds.
-pub(crate) const KINDS: [&str; 4] = ["logistic_regression", "linear_svm", "multinomial_nb", "complement_nb"];
+pub(crate) const KINDS: [&str; 5] =
+    ["logistic_regression", "linear_svm", "multinomial_nb", "complement_nb", "ridge"];
 
 /// From margins to probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,7 +166,7 @@ pub(crate) fn sigmoid(z: f64) -> f64 {
 
 impl Link {
     /// Margins to probabilities; `out` holds the margins, or, for a single one, is filled from `single`.
-    fn apply(&self, single: Option<f64>, out: &mut [f64]) {
+    pub(crate) fn apply(&self, single: Option<f64>, out: &mut [f64]) {
         match (self, single) {
             (Self::Softmax { scale }, Some(z)) => two(sigmoid(scale * z), out),
             (Self::Softmax { scale }, None) => {
@@ -188,7 +189,7 @@ impl Link {
         }
     }
 
-    fn is_sound(&self, margins: usize) -> bool {
+    pub(crate) fn is_sound(&self, margins: usize) -> bool {
         match self {
             Self::Softmax { scale } => scale.is_finite() && *scale > 0.0,
             Self::Platt { slope, offset } => {

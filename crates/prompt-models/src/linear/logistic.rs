@@ -4,11 +4,30 @@ use prompt_core::{
     ClassWeight, Control, Event, FitContext, Learner, Legal, Matrix, Params, Result, Tags, Target, params,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::Problem;
 use super::classifier::{LinearClassifier, Summary};
 use super::design::Design;
 use super::lbfgs::{History, dot};
+use super::owlqn;
 use super::softmax_loss::SoftmaxLoss;
+
+/// What logistic regression penalises besides errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Penalty {
+    /// The squares of the weights.
+    L2,
+    /// Their absolute values.
+    L1,
+    /// Both.
+    #[serde(rename = "elasticnet")]
+    ElasticNet,
+    /// Nothing.
+    None,
+}
 
 params! {
     /// Logistic regression: multinomial for three or more classes, one margin for two.
@@ -22,6 +41,10 @@ params! {
     ///
     /// The intercept is free. The minimum is found by L-BFGS (ten pairs) that starts from the inverse diagonal
     /// of the Hessian; it is unique in the weights, so any solver that converges gives the same model.
+    ///
+    /// With `penalty` l1 the last term is ‖w‖₁ / (C·Σ_i v_i), by which weights that do not help become zero; with
+    /// elasticnet it is (ρ·‖w‖₁ + ½·(1 − ρ)·‖w‖²) / (C·Σ_i v_i), ρ: `l1_ratio`; with none it is gone. L1 goes by the
+    /// orthant-wise form of L-BFGS.
     ///
     /// Take another learner when the classes depend on combinations of features rather than on their sum.
     ///
@@ -37,6 +60,10 @@ params! {
     pub struct LogisticRegression named "logistic_regression" {
         /// Inverse strength of the penalty; smaller is stronger.
         c: f64 = 1.0, Legal::positive();
+        /// What is penalised: `l2`, `l1`, `elasticnet` or `none`.
+        penalty: Penalty = Penalty::L2, Legal::OneOf(&["l2", "l1", "elasticnet", "none"]);
+        /// Share of the L1 penalty in `elasticnet`.
+        l1_ratio: f64 = 0.5, Legal::between(0.0, 1.0);
         /// Stop when no entry of the gradient is larger.
         tol: f64 = 1e-4, Legal::positive();
         /// Rounds at most; a fit that needs more says so in its summary.
@@ -71,7 +98,18 @@ impl Learner for LogisticRegression {
 impl LogisticRegression {
     fn solve(&self, x: &Matrix, problem: &Problem, ctx: &FitContext) -> Result<(Vec<f64>, Summary)> {
         let design = Design::new(x, ctx.thread_budget() == 1);
-        let loss = SoftmaxLoss::new(design, problem, self.c, self.fit_intercept);
+        let mut loss = SoftmaxLoss::new(design, problem, self.c, self.fit_intercept);
+        let (l1, l2) = match self.penalty {
+            Penalty::L2 => (0.0, 1.0),
+            Penalty::L1 => (1.0, 0.0),
+            Penalty::ElasticNet => (self.l1_ratio, 1.0 - self.l1_ratio),
+            Penalty::None => (0.0, 0.0),
+        };
+        let l1 = l1 * loss.l2;
+        loss.l2 *= l2;
+        if l1 > 0.0 {
+            return owlqn::minimise(&loss, l1, History::new(HISTORY), (self.tol, self.max_iter), ctx);
+        }
         let inverse = loss.inverse_diagonal();
         let mut history = History::new(HISTORY);
         let mut at = loss.start();

@@ -1,28 +1,46 @@
-//! Linear classifiers: one weight for every feature and class.
+//! Linear models: one weight for every feature, and for classes one for every feature and class.
 //!
 //! ```text
 //! margin of class c:  z_c = b_c + Σ_j x_j·w_jc          link:  z → probabilities
+//! number:             ŷ = b + Σ_j x_j·w_j
 //! ```
 //!
-//! [`LogisticRegression`] and [`LinearSvm`] differ in the loss that finds the weights; the naive Bayes models of
-//! [`bayes`](crate::bayes) are linear too. All of them become a [`LinearClassifier`].
+//! [`LogisticRegression`], [`LinearSvm`] and [`RidgeClassifier`] differ in the loss that finds the weights; the naive
+//! Bayes models of [`bayes`](crate::bayes) are linear too. All of them become a [`LinearClassifier`].
+//! [`LinearRegression`], [`Ridge`], [`Lasso`], [`ElasticNet`] and [`LinearSvr`] become a [`LinearRegressor`].
 
+mod cholesky;
 mod classifier;
+mod coordinate;
 mod design;
 mod dual;
+mod elastic_net;
+mod held_out;
 mod lbfgs;
+mod least_squares;
 mod logistic;
+mod moments;
+mod owlqn;
 mod problem;
+mod regressor;
+mod ridge;
 mod softmax_loss;
 mod svm;
+mod svr;
 
 pub use classifier::{LinearClassifier, Link, Summary};
-pub use logistic::LogisticRegression;
+pub use elastic_net::{ElasticNet, Lasso};
+pub use logistic::{LogisticRegression, Penalty};
+pub use regressor::LinearRegressor;
+pub use ridge::{LinearRegression, Ridge, RidgeClassifier};
 pub use svm::{Calibration, LinearSvm, Loss};
+pub use svr::{LinearSvr, RegressionLoss};
 
 use classifier::KINDS;
 pub(crate) use classifier::sigmoid;
+pub(crate) use held_out::{HeldOut, machines};
 pub(crate) use problem::Problem;
+pub(crate) use regressor::one_value;
 
 use prompt_core::artifact::Catalog;
 use prompt_core::{Params, Task};
@@ -38,7 +56,41 @@ pub(crate) const ENTRIES: &[Entry] = &[
         regressor: None,
         grid: |_| vec![("c", vec![json!(1.0), json!(4.0), json!(16.0), json!(64.0)])],
     },
-    Entry { name: LinearSvm::NAME, classifier: Some(boxed::<LinearSvm>), regressor: None, grid: svm_grid },
+    Entry {
+        name: LinearSvm::NAME,
+        classifier: Some(boxed::<LinearSvm>),
+        regressor: Some(boxed::<LinearSvr>),
+        grid: svm_grid,
+    },
+    Entry {
+        name: Ridge::NAME,
+        classifier: Some(boxed::<RidgeClassifier>),
+        regressor: Some(boxed::<Ridge>),
+        grid: |_| vec![("alpha", vec![json!(0.1), json!(1.0), json!(10.0), json!(100.0)])],
+    },
+    Entry {
+        name: LinearRegression::NAME,
+        classifier: None,
+        regressor: Some(boxed::<LinearRegression>),
+        grid: |_| vec![],
+    },
+    Entry {
+        name: Lasso::NAME,
+        classifier: None,
+        regressor: Some(boxed::<Lasso>),
+        grid: |_| vec![("alpha", vec![json!(0.001), json!(0.01), json!(0.1), json!(1.0)])],
+    },
+    Entry {
+        name: ElasticNet::NAME,
+        classifier: None,
+        regressor: Some(boxed::<ElasticNet>),
+        grid: |_| {
+            vec![
+                ("alpha", vec![json!(0.001), json!(0.01), json!(0.1)]),
+                ("l1_ratio", vec![json!(0.2), json!(0.8)]),
+            ]
+        },
+    },
 ];
 
 fn svm_grid(_: Task) -> Grid {
@@ -50,6 +102,7 @@ pub(crate) fn register(catalog: &mut Catalog) {
     for kind in KINDS {
         catalog.model::<LinearClassifier>(kind);
     }
+    catalog.model::<LinearRegressor>(regressor::KIND);
 }
 
 #[cfg(test)]
@@ -66,7 +119,15 @@ mod examination {
         catalog: catalog();
         logistic_regression: LogisticRegression::default();
         logistic_regression_plain: LogisticRegression::default().fit_intercept(false).c(10.0);
+        logistic_regression_l1: LogisticRegression::default().penalty(Penalty::L1).max_iter(50);
         linear_svm: LinearSvm::default();
         linear_svm_hinge: LinearSvm::default().loss(Loss::Hinge).calibration(Calibration::Platt);
+        ridge: Ridge::default();
+        ridge_classifier: RidgeClassifier::default();
+        linear_regression: LinearRegression::default();
+        lasso: Lasso::default().alpha(0.01);
+        elastic_net: ElasticNet::default().alpha(0.01);
+        linear_svr: LinearSvr::default();
+        linear_svr_squared: LinearSvr::default().loss(RegressionLoss::SquaredEpsilonInsensitive).epsilon(0.1);
     }
 }

@@ -38,6 +38,8 @@ struct Sums {
 }
 
 const BLOCK: usize = 512;
+/// A constant column without a penalty has no curvature; this is then what is divided by.
+const SMALLEST: f64 = 1e-300;
 
 impl<'a> SoftmaxLoss<'a> {
     pub(crate) fn new(design: Design<'a>, problem: &'a Problem, c: f64, intercept: bool) -> Self {
@@ -80,6 +82,21 @@ impl<'a> SoftmaxLoss<'a> {
         Point { params, loss, margins, residuals }
     }
 
+    /// How many of the parameters are weights, which come first and are penalised.
+    pub(crate) fn penalised(&self) -> usize {
+        self.design.cols() * self.k
+    }
+
+    /// The point of these parameters.
+    pub(crate) fn at(&self, params: Vec<f64>) -> Point {
+        let size = self.design.rows() * self.k;
+        let (mut margins, mut residuals) = (vec![0.0; size], vec![0.0; size]);
+        let weights = &params[..self.penalised()];
+        self.design.margins(weights, &self.shifted(&params), &mut margins);
+        let loss = self.sums(&margins, None, &mut residuals).loss + 0.5 * self.l2 * dot(weights, weights);
+        Point { params, loss, margins, residuals }
+    }
+
     /// The inverse of the Hessian's diagonal at the start, where every row has the class frequencies.
     pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
         let share: Vec<f64> = self.problem.class_mass().iter().map(|m| m / self.total).collect();
@@ -89,7 +106,7 @@ impl<'a> SoftmaxLoss<'a> {
             .iter()
             .zip(&self.means)
             .map(|(s, m)| (s - m * m).max(0.0))
-            .flat_map(|s| bend.iter().map(move |h| 1.0 / (h * s + self.l2)))
+            .flat_map(|s| bend.iter().map(move |h| 1.0 / (h * s + self.l2).max(SMALLEST)))
             .chain(bend.iter().map(|h| 1.0 / h))
             .collect()
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use super::classifier::{LinearClassifier, Link, Summary};
 use super::dual::{Rows, Solution, Stopping};
-use crate::calibrate::{Margins, fit_platt, fit_temperature};
+use crate::calibrate::{Margins, fit_temperature};
 
 /// What a row costs that is on the wrong side of its margin, by h = max(0, 1 − y·z).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,23 +246,7 @@ impl LinearSvm {
         if self.calibration != Calibration::Platt {
             return Link::Softmax { scale: fit_temperature(&margins) };
         }
-        let lines = fit_platt(&margins);
-        if problem.is_binary() || k == problem.classes.len() {
-            let (slope, offset) = lines.into_iter().unzip();
-            return Link::Platt { slope, offset };
-        }
-        // Classes that were not there keep a line that is never read; a single margin z stands as ±z/2.
-        let mut slope = vec![1.0; problem.classes.len()];
-        let mut offset = vec![0.0; problem.classes.len()];
-        for (at, &class) in problem.present.iter().enumerate() {
-            let class = class as usize;
-            (slope[class], offset[class]) = match (k, lines.get(at), lines.first()) {
-                (1, _, Some((a, b))) => (2.0 * a, if at == 0 { -b } else { *b }),
-                (_, Some((a, b)), _) => (*a, *b),
-                _ => (1.0, 0.0),
-            };
-        }
-        Link::Platt { slope, offset }
+        super::held_out::platt(problem, &margins)
     }
 }
 
