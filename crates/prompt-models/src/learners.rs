@@ -7,7 +7,7 @@ use prompt_core::artifact::Catalog;
 use prompt_core::{Error, Estimator, Result, Task};
 use serde_json::Value;
 
-use crate::{baseline, bayes, boost, interop, linear};
+use crate::{baseline, bayes, boost, forest, interop, linear};
 
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
@@ -36,6 +36,7 @@ pub(crate) fn boxed<E: Estimator + Default + 'static>() -> Box<dyn Estimator> {
 const FAMILIES: &[Family] = &[
     (linear::ENTRIES, linear::register),
     (bayes::ENTRIES, bayes::register),
+    (forest::ENTRIES, forest::register),
     (boost::ENTRIES, boost::register),
     (baseline::ENTRIES, baseline::register),
     // Models that other libraries trained have no learner here.

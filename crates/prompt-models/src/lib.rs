@@ -6,6 +6,7 @@ pub mod boost;
 pub mod calibrate;
 pub mod config;
 pub mod experiment;
+pub mod forest;
 pub mod interop;
 pub mod learners;
 pub mod linear;

@@ -11,8 +11,13 @@ pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface,
 pub use crate::baseline::{Majority, Stratified};
 pub use crate::bayes::{ComplementNb, MultinomialNb};
 pub use crate::boost::{
-    GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
+    AdaBoostClassifier, AdaBoostRegressor, GradientBoostingClassifier, GradientBoostingRegressor,
+    HistGradientBoostingClassifier, HistGradientBoostingRegressor,
+};
+pub use crate::forest::{
+    ExtraTreesClassifier, ExtraTreesRegressor, Forest, MaxFeatures, RandomForestClassifier,
+    RandomForestRegressor,
 };
 pub use crate::linear::{LinearSvm, LogisticRegression};
 pub use crate::pipeline::LoadedModel;
+pub use crate::tree::{DecisionTreeClassifier, DecisionTreeRegressor};
