@@ -16,6 +16,7 @@ mod common {
 }
 mod boosting;
 mod data;
+mod forests;
 #[allow(dead_code, reason = "shared with the bench of texts, which uses more of it")]
 #[path = "../classical/line.rs"]
 mod line;
@@ -72,6 +73,16 @@ enum Job {
     BoostMemory,
     /// Real tables with the defaults of every library.
     Real,
+    /// A random forest of 100 trees, depth 10, beside scikit-learn's.
+    ClfRf,
+    /// Extra trees of 100 trees, depth 10, beside scikit-learn's.
+    ClfEt,
+    /// AdaBoost of 50 stumps beside scikit-learn's.
+    ClfAda,
+    /// A random forest of 100 trees on sparse texts beside scikit-learn's.
+    RfSparse,
+    /// One row through a forest of 100 trees.
+    ForestRow,
 }
 
 /// What every job is given.
@@ -102,7 +113,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut lines: Vec<Line> = Vec::new();
     bench.ctx.install(|| -> Result<()> {
         for &job in jobs {
-            lines.extend(boosting::bench(job, &bench)?);
+            lines.extend(match job {
+                Job::ClfRf | Job::ClfEt | Job::ClfAda | Job::RfSparse | Job::ForestRow => {
+                    forests::bench(job, &bench)?
+                }
+                _ => boosting::bench(job, &bench)?,
+            });
         }
         Ok(())
     })?;

@@ -11,8 +11,8 @@ use common::{Ran, Shell};
 #[test]
 fn a_run_writes_what_it_promises_and_registers_its_winner() {
     let shell = Shell::new();
-    let config = shell
-        .small_config("[traditional.models]\nmultinomial_nb = true\nmajority = true\nrandom_forest = true");
+    let config =
+        shell.small_config("[traditional.models]\nmultinomial_nb = true\nmajority = true\nxgboost = true");
     let ran = shell.run(&["run", config]).succeeds();
     for part in
         ["multinomial_nb", "Chosen: multinomial_nb", "f1_macro", "Scored prompts", "synthetic", "unavailable"]
@@ -38,7 +38,7 @@ fn a_run_writes_what_it_promises_and_registers_its_winner() {
                   precision_suspicious,recall_malicious,f1_benign,security_score,false_alarm_rate,missed_threat_rate,\
                   per_class_f1,cv_mean,cv_std,fit_seconds,predict_us_per_prompt,model_bytes";
     assert_eq!(csv.lines().next().unwrap(), header);
-    assert!(csv.contains("random_forest") && csv.contains("unavailable: this build has no such learner"));
+    assert!(csv.contains("xgboost") && csv.contains("unavailable: this build has no such learner"));
 
     let legacy = shell.run(&["run", config, "--legacy-names", "--json"]).succeeds().json();
     assert_eq!(legacy["best"], "multinomial_nb");

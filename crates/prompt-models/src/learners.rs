@@ -7,7 +7,7 @@ use prompt_core::artifact::Catalog;
 use prompt_core::{Error, Estimator, Result, Task};
 use serde_json::Value;
 
-use crate::{baseline, bayes, boost, conformal, ensemble, interop, linear, neighbour, svm};
+use crate::{baseline, bayes, boost, conformal, ensemble, forest, interop, linear, neighbour, svm};
 
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
@@ -36,6 +36,7 @@ pub(crate) fn boxed<E: Estimator + Default + 'static>() -> Box<dyn Estimator> {
 const FAMILIES: &[Family] = &[
     (linear::ENTRIES, linear::register),
     (bayes::ENTRIES, bayes::register),
+    (forest::ENTRIES, forest::register),
     (boost::ENTRIES, boost::register),
     (ensemble::ENTRIES, ensemble::register),
     (conformal::ENTRIES, conformal::register),

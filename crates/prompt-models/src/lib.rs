@@ -9,6 +9,7 @@ pub mod config;
 pub mod conformal;
 pub mod ensemble;
 pub mod experiment;
+pub mod forest;
 pub mod interop;
 pub mod learners;
 pub mod linear;

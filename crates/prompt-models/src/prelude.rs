@@ -11,8 +11,12 @@ pub use prompt_features::{Analyzer, CountVectorizer, HashingVectorizer, Surface,
 pub use crate::baseline::{Majority, Mean, Stratified};
 pub use crate::bayes::{BernoulliNb, ComplementNb, GaussianNb, MultinomialNb};
 pub use crate::boost::{
-    GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
+    AdaBoostClassifier, AdaBoostRegressor, GradientBoostingClassifier, GradientBoostingRegressor,
+    HistGradientBoostingClassifier, HistGradientBoostingRegressor,
+};
+pub use crate::forest::{
+    ExtraTreesClassifier, ExtraTreesRegressor, Forest, MaxFeatures, RandomForestClassifier,
+    RandomForestRegressor,
 };
 pub use crate::linear::{
     ElasticNet, Lasso, LinearRegression, LinearSvm, LinearSvr, LogisticRegression, Ridge, RidgeClassifier,
@@ -20,3 +24,4 @@ pub use crate::linear::{
 pub use crate::neighbour::{KnnClassifier, KnnRegressor};
 pub use crate::pipeline::LoadedModel;
 pub use crate::svm::{Svc, Svr};
+pub use crate::tree::{DecisionTreeClassifier, DecisionTreeRegressor};

@@ -8,7 +8,9 @@
 //!
 //! [`HistGradientBoostingClassifier`] and its regressor work on columns cut into bins, as LightGBM does;
 //! [`GradientBoostingClassifier`] and its regressor are scikit-learn's classic ones: shallow trees by least squares.
+//! [`AdaBoostClassifier`] and its regressor give weight to the rows that the trees before got wrong.
 
+mod ada;
 mod blocks;
 mod category;
 mod classic;
@@ -22,6 +24,7 @@ mod loss;
 mod sample;
 mod split;
 
+pub use ada::{AdaBoost, AdaBoostClassifier, AdaBoostRegressor};
 pub use classic::{GradientBoostingClassifier, GradientBoostingRegressor};
 pub use fitted::BoostedTrees;
 pub use hist::{HistGradientBoostingClassifier, HistGradientBoostingRegressor};
@@ -53,11 +56,13 @@ pub(crate) const ENTRIES: &[Entry] = &[
             vec![("learning_rate", vec![json!(0.05), json!(0.1)]), ("max_depth", vec![json!(2), json!(3)])]
         },
     },
+    ada::ENTRY,
 ];
 
 /// Teaches a catalog to read a fitted ensemble.
 pub(crate) fn register(catalog: &mut Catalog) {
     catalog.model::<BoostedTrees>(fitted::KIND);
+    catalog.model::<AdaBoost>(ada::KIND);
 }
 
 #[cfg(test)]

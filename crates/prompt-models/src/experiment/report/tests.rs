@@ -144,7 +144,7 @@ fn hostile_text_is_shown_and_does_nothing() {
 fn a_run_of_failures_says_why() {
     let results = run(|config| {
         config.traditional.timeout_s = 1e-9;
-        config.traditional.models.0.push(("random_forest".into(), Model::default()));
+        config.traditional.models.0.push(("xgboost".into(), Model::default()));
     });
     let page = page(&results);
     assert_eq!(anchors(&page), ["data", "models", "validation", "notes", "reproduce"]);

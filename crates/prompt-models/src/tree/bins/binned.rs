@@ -231,6 +231,11 @@ impl<C: Code> SparseCodes<C> {
         (&self.columns[range.clone()], &self.row_codes[range])
     }
 
+    /// How many columns of row `i` have another code than that of zero.
+    pub fn row_len(&self, i: usize) -> usize {
+        self.row_starts[i + 1] - self.row_starts[i]
+    }
+
     /// One column.
     pub fn column(&self, j: usize) -> CodeColumn<'_, C> {
         let range = self.column_starts[j]..self.column_starts[j + 1];

@@ -84,9 +84,7 @@ fn every_way_of_scoring_reaches_the_leaf_that_the_definition_says() {
             assert!(dense.iter().all(|v| *v == 0.0));
             let mut reached = vec![0.0; width];
             for (t, tree) in grown.iter().enumerate() {
-                let leaf = trees.leaf_of(t, sparse, &mut dense);
-                let first = t * 31;
-                let value = &trees.values[(first + leaf) * width..(first + leaf + 1) * width];
+                let value = trees.value_of(t, sparse, &mut dense, <[f64]>::to_vec);
                 assert_eq!(value, reference(tree, &row));
                 value.iter().zip(&mut reached).for_each(|(v, r)| *r += v);
             }

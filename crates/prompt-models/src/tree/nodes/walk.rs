@@ -30,13 +30,18 @@ impl TreeNodes {
         self.for_each_leaf(row, dense, |_, value| add(value, out));
     }
 
-    /// The number of the leaf, among those of tree `t`, that a row reaches.
-    pub fn leaf_of(&self, t: usize, row: RowView<'_>, dense: &mut Vec<f64>) -> usize {
+    /// Shows what tree `t` says about a row to `f`.
+    pub fn value_of<R>(
+        &self,
+        t: usize,
+        row: RowView<'_>,
+        dense: &mut Vec<f64>,
+        f: impl FnOnce(&[f64]) -> R,
+    ) -> R {
         let root = self.roots[t];
-        let first = self.leaf[self.range(t)].iter().copied().min().unwrap_or(0);
         self.with_dense(row, dense, |row| {
             let [at] = self.walk([root], [row]);
-            (self.leaf[at as usize] - first) as usize
+            f(self.value_at(at))
         })
     }
 

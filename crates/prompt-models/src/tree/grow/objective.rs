@@ -1,0 +1,379 @@
+//! What a split is judged by: sums over rows that can be added up bin by bin.
+//!
+//! Every criterion is written as a purity that a good split makes large, and that adds up over the parts:
+//!
+//! ```text
+//! gini            Σ_c w_c² / w              gain = purity(left) + purity(right) − purity(node)
+//! entropy         Σ_c w_c·ln w_c − w·ln w        = weight × decrease of the impurity
+//! squared error   (Σ w·y)² / w
+//! ```
+
+use std::ops::{AddAssign, Sub};
+
+/// Sums over rows, kept in a cell of [`width`](Self::width) numbers.
+pub(crate) trait Objective: Sync {
+    /// What cells are made of.
+    type Num: Copy + Default + AddAssign + Sub<Output = Self::Num> + Send + Sync;
+    /// What a row brings along.
+    type Item: Copy + Default + Send + Sync;
+
+    /// Numbers a cell.
+    fn width(&self) -> usize;
+    /// Adds a row to a cell.
+    fn add(&self, cell: &mut [Self::Num], item: Self::Item);
+    /// Rows in a cell.
+    fn rows(&self, cell: &[Self::Num]) -> usize;
+    /// Their weight.
+    fn weight(&self, cell: &[Self::Num]) -> f64;
+    /// The purity of a cell.
+    fn purity(&self, cell: &[Self::Num]) -> f64;
+    /// The purity of `left` and of the rest of `total`, together.
+    fn parted(&self, left: &[Self::Num], total: &[Self::Num]) -> f64;
+    /// What categories are ordered by before they are parted.
+    fn rank(&self, cell: &[Self::Num], total: &[Self::Num]) -> f64;
+    /// Whether nothing is left to be told apart.
+    fn is_pure(&self, total: &[Self::Num], items: &[Self::Item]) -> bool;
+    /// What a leaf says.
+    fn value(&self, cell: &[Self::Num]) -> Vec<f64>;
+    /// What a gain is divided by to be a decrease of the impurity as scikit-learn defines it, times weight.
+    fn scale(&self) -> f64 {
+        1.0
+    }
+}
+
+/// How classes are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Criterion {
+    /// Σ p_c².
+    Gini,
+    /// Σ p_c·log p_c.
+    Entropy,
+}
+
+fn x_ln_x(x: f64) -> f64 {
+    if x > 0.0 { x * x.ln() } else { 0.0 }
+}
+
+/// Two classes whose weights are whole numbers: rows, weight and weight of the second class in one `u64`, so that
+/// adding a row is one addition.
+pub(crate) struct Counts {
+    pub(crate) criterion: Criterion,
+    /// The width of leaves: classes of the target, of which only the first two have rows.
+    pub(crate) classes: usize,
+}
+
+/// Bits of each of the three numbers of [`Counts`].
+const BITS: u32 = 21;
+const MASK: u64 = (1 << BITS) - 1;
+
+impl Counts {
+    /// The most weight, and rows, that fit.
+    pub(crate) const MOST: f64 = MASK as f64;
+
+    /// What a row of this class and whole weight brings along.
+    pub(crate) fn item(second: bool, weight: u64) -> u64 {
+        1 << (2 * BITS) | weight << BITS | if second { weight } else { 0 }
+    }
+
+    fn both(cell: u64) -> (f64, f64) {
+        (((cell >> BITS) & MASK) as f64, (cell & MASK) as f64)
+    }
+
+    fn of(&self, weight: f64, second: f64) -> f64 {
+        let first = weight - second;
+        match self.criterion {
+            Criterion::Gini => weight - 2.0 * first * second / weight.max(1.0),
+            Criterion::Entropy => x_ln_x(first) + x_ln_x(second) - x_ln_x(weight),
+        }
+    }
+}
+
+impl Objective for Counts {
+    type Num = u64;
+    type Item = u64;
+
+    #[inline]
+    fn width(&self) -> usize {
+        1
+    }
+
+    #[inline]
+    fn add(&self, cell: &mut [u64], item: u64) {
+        cell[0] += item;
+    }
+
+    #[inline]
+    fn rows(&self, cell: &[u64]) -> usize {
+        (cell[0] >> (2 * BITS)) as usize
+    }
+
+    fn weight(&self, cell: &[u64]) -> f64 {
+        Self::both(cell[0]).0
+    }
+
+    fn purity(&self, cell: &[u64]) -> f64 {
+        let (weight, second) = Self::both(cell[0]);
+        self.of(weight, second)
+    }
+
+    #[inline]
+    fn parted(&self, left: &[u64], total: &[u64]) -> f64 {
+        let (wl, l) = Self::both(left[0]);
+        let (wr, r) = Self::both(total[0] - left[0]);
+        match self.criterion {
+            // Both fractions over one denominator: one division in the innermost loop.
+            Criterion::Gini => {
+                let mixed = (wl - l) * l * wr + (wr - r) * r * wl;
+                wl + wr - 2.0 * mixed / (wl * wr)
+            }
+            Criterion::Entropy => self.of(wl, l) + self.of(wr, r),
+        }
+    }
+
+    fn rank(&self, cell: &[u64], _: &[u64]) -> f64 {
+        let (weight, second) = Self::both(cell[0]);
+        second / weight
+    }
+
+    fn is_pure(&self, total: &[u64], _: &[u64]) -> bool {
+        let (weight, second) = Self::both(total[0]);
+        second == 0.0 || second == weight
+    }
+
+    fn value(&self, cell: &[u64]) -> Vec<f64> {
+        let (weight, second) = Self::both(cell[0]);
+        let mut value = vec![0.0; self.classes];
+        value.iter_mut().zip([(weight - second) / weight, second / weight]).for_each(|(v, p)| *v = p);
+        value
+    }
+
+    fn scale(&self) -> f64 {
+        scale(self.criterion)
+    }
+}
+
+fn scale(criterion: Criterion) -> f64 {
+    match criterion {
+        Criterion::Gini => 1.0,
+        Criterion::Entropy => std::f64::consts::LN_2,
+    }
+}
+
+/// Any number of classes and any weights: the weight of every class, and the rows.
+pub(crate) struct ClassWeights {
+    pub(crate) criterion: Criterion,
+    pub(crate) classes: usize,
+}
+
+impl Objective for ClassWeights {
+    type Num = f64;
+    /// Weight and class.
+    type Item = (f64, u32);
+
+    #[inline]
+    fn width(&self) -> usize {
+        self.classes + 1
+    }
+
+    #[inline]
+    fn add(&self, cell: &mut [f64], (weight, class): (f64, u32)) {
+        cell[class as usize] += weight;
+        cell[self.classes] += 1.0;
+    }
+
+    #[inline]
+    fn rows(&self, cell: &[f64]) -> usize {
+        cell[self.classes] as usize
+    }
+
+    fn weight(&self, cell: &[f64]) -> f64 {
+        cell[..self.classes].iter().sum()
+    }
+
+    fn purity(&self, cell: &[f64]) -> f64 {
+        let classes = &cell[..self.classes];
+        let weight: f64 = classes.iter().sum();
+        match self.criterion {
+            Criterion::Gini => classes.iter().map(|w| w * w).sum::<f64>() / weight.max(f64::MIN_POSITIVE),
+            Criterion::Entropy => classes.iter().map(|w| x_ln_x(*w)).sum::<f64>() - x_ln_x(weight),
+        }
+    }
+
+    #[inline]
+    fn parted(&self, left: &[f64], total: &[f64]) -> f64 {
+        let (mut wl, mut wr, mut l2, mut r2) = (0.0, 0.0, 0.0, 0.0);
+        for (l, t) in left[..self.classes].iter().zip(total) {
+            // What rounding leaves of a class that is all on the left.
+            let r = (t - l).max(0.0);
+            wl += l;
+            wr += r;
+            match self.criterion {
+                Criterion::Gini => {
+                    l2 += l * l;
+                    r2 += r * r;
+                }
+                Criterion::Entropy => {
+                    l2 += x_ln_x(*l);
+                    r2 += x_ln_x(r);
+                }
+            }
+        }
+        match self.criterion {
+            Criterion::Gini => l2 / wl.max(f64::MIN_POSITIVE) + r2 / wr.max(f64::MIN_POSITIVE),
+            Criterion::Entropy => l2 - x_ln_x(wl) + r2 - x_ln_x(wr),
+        }
+    }
+
+    /// The share of the node's most frequent class.
+    fn rank(&self, cell: &[f64], total: &[f64]) -> f64 {
+        let most = (1..self.classes).fold(0, |best, c| if total[c] > total[best] { c } else { best });
+        cell[most] / self.weight(cell).max(f64::MIN_POSITIVE)
+    }
+
+    fn is_pure(&self, _: &[f64], items: &[(f64, u32)]) -> bool {
+        items.first().is_none_or(|first| items.iter().all(|item| item.1 == first.1))
+    }
+
+    fn value(&self, cell: &[f64]) -> Vec<f64> {
+        let weight = self.weight(cell).max(f64::MIN_POSITIVE);
+        cell[..self.classes].iter().map(|w| w / weight).collect()
+    }
+
+    fn scale(&self) -> f64 {
+        scale(self.criterion)
+    }
+}
+
+/// Numbers, judged by their squared distance from the mean of the leaf: Σ w, Σ w·y, and the rows.
+pub(crate) struct SquaredError {
+    /// Added to every leaf: targets come without it, so that no digits are lost where they are large.
+    pub(crate) mean: f64,
+}
+
+impl Objective for SquaredError {
+    type Num = f64;
+    /// Weight and target.
+    type Item = (f64, f64);
+
+    #[inline]
+    fn width(&self) -> usize {
+        3
+    }
+
+    #[inline]
+    fn add(&self, cell: &mut [f64], (weight, y): (f64, f64)) {
+        if let [w, wy, rows] = cell {
+            *w += weight;
+            *wy += weight * y;
+            *rows += 1.0;
+        }
+    }
+
+    #[inline]
+    fn rows(&self, cell: &[f64]) -> usize {
+        cell[2] as usize
+    }
+
+    fn weight(&self, cell: &[f64]) -> f64 {
+        cell[0]
+    }
+
+    fn purity(&self, cell: &[f64]) -> f64 {
+        cell[1] * cell[1] / cell[0].max(f64::MIN_POSITIVE)
+    }
+
+    #[inline]
+    fn parted(&self, left: &[f64], total: &[f64]) -> f64 {
+        let (wr, r) = (total[0] - left[0], total[1] - left[1]);
+        left[1] * left[1] / left[0].max(f64::MIN_POSITIVE) + r * r / wr.max(f64::MIN_POSITIVE)
+    }
+
+    fn rank(&self, cell: &[f64], _: &[f64]) -> f64 {
+        cell[1] / cell[0].max(f64::MIN_POSITIVE)
+    }
+
+    fn is_pure(&self, _: &[f64], items: &[(f64, f64)]) -> bool {
+        items.first().is_none_or(|first| items.iter().all(|item| item.1 == first.1))
+    }
+
+    fn value(&self, cell: &[f64]) -> Vec<f64> {
+        vec![self.mean + cell[1] / cell[0].max(f64::MIN_POSITIVE)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell<O: Objective>(by: &O, items: &[O::Item]) -> Vec<O::Num> {
+        let mut cell = vec![O::Num::default(); by.width()];
+        items.iter().for_each(|item| by.add(&mut cell, *item));
+        cell
+    }
+
+    /// Purity adds up, and the gain is weight × decrease of the impurity, by its definition.
+    fn holds<O: Objective>(
+        by: &O,
+        items: &[O::Item],
+        left: usize,
+        impurity: impl Fn(&[O::Item]) -> (f64, f64),
+    ) {
+        let (total, part) = (cell(by, items), cell(by, &items[..left]));
+        let rest = cell(by, &items[left..]);
+        let parted = by.parted(&part, &total);
+        assert!((parted - by.purity(&part) - by.purity(&rest)).abs() < 1e-9);
+        let weighted = |items: &[O::Item]| {
+            let (weight, impurity) = impurity(items);
+            weight * impurity
+        };
+        let decrease = weighted(items) - weighted(&items[..left]) - weighted(&items[left..]);
+        let gain = (parted - by.purity(&total)) / by.scale();
+        assert!((gain - decrease).abs() < 1e-9, "{gain} {decrease}");
+        assert_eq!((by.rows(&part), by.rows(&total)), (left, items.len()));
+        assert_eq!(by.weight(&total), impurity(items).0);
+    }
+
+    fn of_classes(criterion: Criterion, items: impl Iterator<Item = (f64, u32)>) -> (f64, f64) {
+        let mut mass = [0.0; 3];
+        items.for_each(|(w, c)| mass[c as usize] += w);
+        let weight: f64 = mass.iter().sum();
+        let of = |m: &f64| match criterion {
+            Criterion::Gini => m / weight * (1.0 - m / weight),
+            Criterion::Entropy if *m > 0.0 => -m / weight * (m / weight).log2(),
+            Criterion::Entropy => 0.0,
+        };
+        (weight, mass.iter().map(of).sum())
+    }
+
+    #[test]
+    fn gains_are_what_scikit_learn_calls_weighted_impurity_decrease() {
+        for criterion in [Criterion::Gini, Criterion::Entropy] {
+            let rows = [(1u64, false), (3, true), (2, true), (1, false), (4, true), (2, false)];
+            let items: Vec<u64> = rows.iter().map(|(w, second)| Counts::item(*second, *w)).collect();
+            let open = |item: &u64| (((item >> BITS) & MASK) as f64, u32::from(item & MASK > 0));
+            let by = Counts { criterion, classes: 2 };
+            holds(&by, &items, 2, |items| of_classes(criterion, items.iter().map(open)));
+            let items = [(0.5, 0), (2.0, 1), (1.5, 2), (1.0, 2), (0.25, 0)];
+            let by = ClassWeights { criterion, classes: 3 };
+            holds(&by, &items, 2, |items| of_classes(criterion, items.iter().copied()));
+        }
+        let items = [(1.0, 2.0), (2.0, -1.0), (0.5, 4.0), (1.0, 0.0)];
+        holds(&SquaredError { mean: 0.0 }, &items, 3, |items| {
+            let weight: f64 = items.iter().map(|i| i.0).sum();
+            let mean = items.iter().map(|i| i.0 * i.1).sum::<f64>() / weight;
+            (weight, items.iter().map(|i| i.0 * (i.1 - mean).powi(2)).sum::<f64>() / weight)
+        });
+    }
+
+    #[test]
+    fn leaves_say_shares_and_means() {
+        let by = Counts { criterion: Criterion::Gini, classes: 2 };
+        let two = cell(&by, &[Counts::item(true, 3), Counts::item(false, 1)]);
+        assert_eq!((by.value(&two), by.is_pure(&two, &[])), (vec![0.25, 0.75], false));
+        let by = ClassWeights { criterion: Criterion::Gini, classes: 3 };
+        assert_eq!(by.value(&cell(&by, &[(3.0, 2), (1.0, 0)])), [0.25, 0.0, 0.75]);
+        let by = SquaredError { mean: 10.0 };
+        assert_eq!(by.value(&cell(&by, &[(1.0, 2.0), (3.0, -2.0)])), [9.0]);
+        assert!(by.is_pure(&[], &[(1.0, 2.0), (0.5, 2.0)]) && !by.is_pure(&[], &[(1.0, 2.0), (1.0, 3.0)]));
+    }
+}
