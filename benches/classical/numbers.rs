@@ -38,8 +38,8 @@ pub(crate) fn bench(job: Job, bench: &Bench) -> Result<Vec<Line>> {
     let fit = time(bench.repeats, || learner.fit_model(&table.x, &y, &bench.ctx))?;
     let prediction = time(bench.repeats, || predict(&*fit.result, &table.rest))?;
     let quality = if classes {
-        let right =
-            prediction.result.labels()?.iter().zip(&table.rest_y).filter(|(a, b)| **a == b.to_string());
+        let labels = prediction.result.labels()?;
+        let right = labels.iter().zip(&table.rest_y).filter(|(a, b)| **a == b.to_string());
         right.count() as f64 / table.rest_y.len() as f64
     } else {
         r2(&prediction.result.values()?, &table.rest_y)

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use prompt_metrics::insight::{Facts, of_evaluation, of_training};
+
+use super::history::family;
 use super::result::{ExperimentResults, ModelResult};
 
 /// Above this deviation between folds a score is called unstable.
@@ -112,6 +115,10 @@ fn of_model(model: &ModelResult) -> Vec<String> {
     {
         lines.push("More than 2% of benign prompts raise an alarm: add benign prompts that look dangerous, or raise the threshold.".to_owned());
     }
+    let family = family(&model.model);
+    let by_rules = of_evaluation(&model.model, family, &test.report, &Facts::default());
+    let of_run = model.history.as_ref().map(of_training).unwrap_or_default();
+    lines.extend(by_rules.iter().chain(&of_run).map(ToString::to_string));
     if let Some(versus) = &model.versus_best {
         let verdict = if versus.mcnemar_p < 0.05 { "worse than" } else { "not told apart from" };
         lines.push(format!(

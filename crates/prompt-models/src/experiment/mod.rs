@@ -27,9 +27,11 @@ mod coverage;
 mod ensembles;
 mod families;
 mod gates;
+mod history;
 mod insight;
 mod measure;
 mod output;
+mod pictures;
 mod prepare;
 mod rank;
 mod result;
@@ -183,6 +185,7 @@ impl Experiment {
         }
         insight::add_notes(&mut results);
         self.write(&folder, &results)?;
+        pictures::write(&folder, &results, &ctx)?;
         folder.log(format!(
             "done in {:.1} s; best: {}",
             results.wall_seconds,

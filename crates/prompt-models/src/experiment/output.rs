@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! results.csv  results.json  experiment_results.json  report.html  training_insights.txt  experiment.log
-//! validation_<model>.json     models/<model>/{model/, config.json, performance.json}
+//! plots/<picture>.svg  validation_<model>.json  models/<model>/{model/, config.json, performance.json}
 //! run.json                    what a later run must agree with to go on from here
 //! ```
 
@@ -138,6 +138,9 @@ impl Folder {
     /// A file, all or nothing.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.dir.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, e))?;
+        }
         let mut file = AtomicFile::create(&path)?;
         file.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
         file.commit()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prompt_core::{Classes, Prediction, Scorer};
 use prompt_data::validate::QualityReport;
-use prompt_metrics::{ClassificationReport, Interval, SecurityScore, TprAtFpr};
+use prompt_metrics::{ClassificationReport, History, Interval, SecurityScore, TprAtFpr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -127,6 +127,9 @@ pub struct ModelResult {
     pub model_bytes: Option<u64>,
     /// Peak memory of the process when the model was done, in MiB; it never falls from model to model.
     pub peak_memory_mib: Option<f64>,
+    /// The losses of its final fit, where the learner reports them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
     /// Where it was saved.
     pub path: Option<PathBuf>,
     /// Digest of program, configuration and all rows of the run that trained it; a later run takes the model over only
@@ -174,6 +177,7 @@ impl ModelResult {
             predict_us_p99: None,
             model_bytes: None,
             peak_memory_mib: None,
+            history: None,
             path: None,
             fingerprint: String::new(),
             held: None,

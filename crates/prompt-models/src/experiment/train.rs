@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::config::ExperimentConfig;
 use super::families::{Grid, Model, is_planned};
+use super::history::Recorder;
 use super::output::Folder;
 use super::prepare::Prepared;
 use super::result::{CrossValidation, Held, LabelledSet, ModelResult, Point, Status};
@@ -179,7 +180,8 @@ impl<'a> Trainer<'a> {
         let k = model.folds.unwrap_or(self.config.traditional.folds);
         let (point, cv) = self.search(name, &*estimator, &points(name, model)?, k, ctx)?;
 
-        let ctx = &ctx.unobserved();
+        let recorder = Arc::new(Recorder::default());
+        let ctx = &ctx.unobserved().with_observer(recorder.clone());
         let fit_started = Instant::now();
         let chosen = apply(&*estimator, &point)?;
         let fitted = match self.rebalance() {
@@ -199,6 +201,7 @@ impl<'a> Trainer<'a> {
         result.best_params = point;
         result.cv = Some(cv);
         result.fit_seconds = Some(fit_seconds);
+        result.history = recorder.history(name);
         self.measure(&mut result, scorer, ctx)?;
         result.wall_seconds = Some(started.elapsed().as_secs_f64());
         Ok(result)
