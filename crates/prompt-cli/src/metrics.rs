@@ -119,7 +119,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn read(file: &std::path::Path) -> Result<Self> {
+    fn read(file: &Path) -> Result<Self> {
         let bad = |e: csv::Error| {
             let line = e.position().map(csv::Position::line);
             Error::parse(
