@@ -30,7 +30,7 @@ fn main() -> Result<()> {
         let classes = Classes::sorted(named);
         let mut matrix = Dense::zeros(truth.len(), classes.len());
         for name in with_probability.clone() {
-            let at = classes.encode(&[name])?[0] as usize;
+            let at = classes.encode([name])?[0] as usize;
             for (row, p) in numbers(&table.column(&format!("p_{name}"))?)?.into_iter().enumerate() {
                 matrix.row_mut(row)[at] = p;
             }
