@@ -5,7 +5,8 @@
 //! | `model_comparison` | the ranking metric of each model with its interval |
 //! | `radar_chart`, `parallel_coordinates` | several numbers of each model at once |
 //! | `training_analysis` | seconds, memory and latency of each model |
-//! | `training_curves`, `convergence_analysis` | the losses of learners that report them round by round |
+//! | `training_curves` | the losses of the best learner that reports them round by round |
+//! | `convergence_analysis` | the metric of learners that report it round by round |
 //! | `feature_importance` | the weights of the best linear model |
 //! | `fairness_analysis` | accuracy of the winner by source, where the rows name theirs |
 //! | `confusion`, `roc`, `precision_recall`, `calibration` | the winner on the test rows |
@@ -43,7 +44,11 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         ("training_analysis", resources(results)),
     ];
     let runs: Vec<History> = results.models.iter().filter_map(|m| m.history.clone()).collect();
-    pictures.push(("convergence_analysis", convergence_svg("Convergence", &runs)));
+    let scored: Vec<History> =
+        runs.iter().filter(|run| run.epochs.iter().any(|e| e.metric.is_some())).cloned().collect();
+    if !scored.is_empty() {
+        pictures.push(("convergence_analysis", convergence_svg("Convergence", &scored)));
+    }
     if let Some(run) = runs.first() {
         pictures.push(("training_curves", Ok(training_svg(&format!("Training of {}", run.name), run))));
     }
