@@ -41,7 +41,7 @@ fn a_table_is_compared_trained_on_measured_and_scored() {
         "train", "--data", "shop.csv", "--task", "tabular", "--target", "y", "--model", "ridge", "--out", "m",
     ];
     let trained = shell.run(&train).succeeds();
-    assert!(trained.out.contains("ridge on 72 rows") && trained.out.contains("rmse"), "{}", trained.out);
+    assert!(trained.out.contains("ridge on 72 rows") && trained.out.contains("RMSE"), "{}", trained.out);
     let measured = shell.run(&["evaluate", "--model", "m", "--data", "shop.csv", "--json"]).succeeds().json();
     assert_eq!(measured["split"], "test");
     assert!(measured["r2"].as_f64().unwrap() > 0.99, "{measured}");
