@@ -14,6 +14,7 @@ use crate::progress::Progress;
 pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
     let options = TableOptions {
         ignore: args.ignore.clone(),
+        kinds: crate::tabular::target_kind(&args.target, args.target_kind),
         strict: args.strict,
         ..TableOptions::default().target(&args.target)
     };

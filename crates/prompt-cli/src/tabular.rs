@@ -1,14 +1,17 @@
 //! Models of tables: `--task tabular` in `prompt train`, and what `evaluate` and `predict` do with such a model.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use prompt_models::LoadedModel;
 use prompt_models::core::artifact::save;
-use prompt_models::core::{Batch, CancelToken, Error, FitContext, Output, Prediction, Result, Task, argmax};
+use prompt_models::core::{
+    Batch, CancelToken, Error, FitContext, Output, Prediction, Result, Role, Task, argmax,
+};
 use prompt_models::data::Split;
-use prompt_models::data::table::{LoadedTable, TableOptions};
+use prompt_models::data::table::{Kind, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
 use prompt_models::score::ScoreSummary;
 use prompt_models::tabular::{TableRecipe, TableReport, TableSchema, target_of, train as fit};
@@ -31,6 +34,20 @@ pub(crate) fn complain(data: &LoadedTable) {
     for note in &data.notes {
         eprintln!("note: {note}");
     }
+    for (name, column) in data.table.with_role(Role::Feature) {
+        if Kind::of(column) == Kind::Text {
+            eprintln!("note: column `{name}` holds free text and is not learned from");
+        }
+    }
+}
+
+/// How the target is read, where the command line says what it holds.
+pub(crate) fn target_kind(target: &str, kind: Option<TargetKind>) -> BTreeMap<String, Kind> {
+    let kind = kind.map(|kind| match kind {
+        TargetKind::Classes => Kind::Category,
+        TargetKind::Numbers => Kind::Number,
+    });
+    kind.map(|kind| (target.to_owned(), kind)).into_iter().collect()
 }
 
 /// The task that was asked for.
@@ -52,6 +69,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         .ok_or_else(|| Error::input("no target column", "name the column to predict with --target COLUMN"))?;
     let options = TableOptions {
         ignore: args.ignore.clone(),
+        kinds: target_kind(target, args.target_kind),
         strict: args.strict,
         ..TableOptions::default().target(target)
     };

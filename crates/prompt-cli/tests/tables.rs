@@ -93,7 +93,8 @@ fn what_is_wrong_with_a_table_is_said() {
     };
     train("prize", &[]).fails_with(&["unknown column `prize`", "known: size, colour, day, y, split"]);
     train("y", &["--model", "ouija"]).fails_with(&["unknown model", "`ouija`", "ridge"]);
-    train("colour", &["--target-kind", "numbers"]).fails_with(&["target `colour` holds category values"]);
+    train("colour", &["--target-kind", "numbers"])
+        .fails_with(&["column `colour` holds `red`, which is no number"]);
     train("y", &["--model", "ridge"]).succeeds();
     shell.write("narrow.csv", "size\n10\n");
     shell

@@ -248,6 +248,7 @@ fn set_aside(dir: &Path) -> Option<PathBuf> {
 
 /// Writes all files into a new folder beside `dir`, makes them durable, and puts the folder in place.
 fn write_folder(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+    refuse_what_is_no_model(dir)?;
     let parent = match dir.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
         _ => PathBuf::from("."),
@@ -262,6 +263,28 @@ fn write_folder(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     }
     sync_folder(&parent);
     Ok(())
+}
+
+/// What stands at `dir` is replaced, so it must be nothing, an empty folder, or a model.
+fn refuse_what_is_no_model(dir: &Path) -> Result<()> {
+    const OURS: [&str; 4] = ["manifest.json", "structure.json", "weights.safetensors", "tokenizer.json"];
+    let Ok(about) = fs::metadata(dir) else { return Ok(()) };
+    let other = if about.is_dir() {
+        let entries = fs::read_dir(dir).map_err(|e| Error::io("read", dir, e))?;
+        entries
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .find(|n| !OURS.contains(&n.as_str()))
+    } else {
+        Some("a file, not a folder".to_owned())
+    };
+    match other {
+        None => Ok(()),
+        Some(what) => Err(Error::input(
+            format!("{} is no saved model ({what}) and would be lost", dir.display()),
+            "save to a new folder, or remove this one first",
+        )),
+    }
 }
 
 /// A name next to `dir` that no other writer uses.

@@ -50,6 +50,15 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
         notes.push(format!("column `{name}` has no value at all"));
         return Column::Number(vec![f64::NAN; cells.len()]);
     }
+    // A code that looks like a number would lose what tells it from another.
+    if let Some((row, code)) = first_code(cells) {
+        notes.push(format!(
+            "column `{name}` holds codes, not numbers (line {}: `{}`): read as categories",
+            lines[row],
+            shortened(code)
+        ));
+        return few_or_text(cells);
+    }
     let numbers = Numbers::of(cells);
     let others = numbers.others;
     match numbers.first_other {
@@ -68,18 +77,34 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
     if let Ok(times) = times(cells) {
         return Column::Time(times);
     }
+    if others < present {
+        notes.push(format!(
+            "column `{name}` mixes {} numbers with {others} other values: read as categories",
+            present - others
+        ));
+    }
+    few_or_text(cells)
+}
+
+/// Categories where there are few distinct values, else text.
+fn few_or_text(cells: &[Option<&str>]) -> Column {
     let distinct: HashSet<&str> = cells.iter().flatten().copied().collect();
     if distinct.len() <= FEW_LEVELS.max(cells.len() / 10) {
-        if others < present {
-            notes.push(format!(
-                "column `{name}` mixes {} numbers with {others} other values: read as categories",
-                present - others
-            ));
-        }
         Column::category(cells.iter().copied())
     } else {
         text(cells)
     }
+}
+
+/// The first whole number that reading it as a number would change: one with a leading zero, or with more digits than
+/// a 64-bit float holds.
+fn first_code<'a>(cells: &[Option<&'a str>]) -> Option<(usize, &'a str)> {
+    let code = |text: &str| {
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        whole && ((digits.len() > 1 && digits.starts_with('0')) || digits.len() > 15)
+    };
+    cells.iter().enumerate().find_map(|(row, cell)| cell.filter(|c| code(c)).map(|c| (row, c)))
 }
 
 fn text(cells: &[Option<&str>]) -> Column {

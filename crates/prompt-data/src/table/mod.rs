@@ -222,11 +222,11 @@ impl TableOptions {
         for column in &raw.columns {
             let cells: Vec<Option<&str>> = rows.iter().map(|&row| self.value(column.cell(row))).collect();
             let is_target = self.target.as_deref() == Some(column.name.as_str());
-            if column.name == self.split && !is_target {
-                splits = Some(read_splits(path, &column.name, &cells, &lines)?);
+            if self.ignore.contains(&column.name) {
                 continue;
             }
-            if self.ignore.contains(&column.name) {
+            if column.name == self.split && !is_target {
+                splits = Some(read_splits(path, &column.name, &cells, &lines)?);
                 continue;
             }
             let given = self.kinds.get(&column.name).copied();

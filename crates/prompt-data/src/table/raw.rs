@@ -93,12 +93,15 @@ impl RawTable {
         self.columns = header.iter().map(|name| RawColumn::new(name, 0)).collect();
         while let Some(row) = rows.next_row() {
             let error = match row {
+                Ok((line, row)) if row.cells().map(str::trim).eq(header.iter().map(String::as_str)) => {
+                    let what = "the header stands here again";
+                    Error::parse(path, line, None, what, "remove the line; files were joined here")
+                }
                 Ok((line, row)) if row.len() == self.columns.len() => {
                     self.columns.iter_mut().zip(row.cells()).for_each(|(column, cell)| column.push(cell));
                     self.lines.push(line);
                     continue;
                 }
-                // A header that comes again in the middle of a file is no row, whatever its cells could be read as.
                 Ok((line, row)) => {
                     let what = format!("the row has {} cells, the header {}", row.len(), self.columns.len());
                     Error::parse(path, line, None, what, "put cells with commas or line breaks in quotes")

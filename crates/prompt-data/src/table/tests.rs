@@ -36,6 +36,27 @@ fn a_few_words_among_many_numbers_are_missing_and_said() {
 }
 
 #[test]
+fn codes_that_look_like_numbers_stay_what_they_are() {
+    let loaded = read("a.csv", "zip,id,n\n01234,9007199254740992,0\n1234,9007199254740993,0.5\n");
+    assert_eq!(kinds(&loaded), [("zip", "category"), ("id", "category"), ("n", "number")]);
+    assert!(loaded.notes[0].contains("`zip` holds codes") && loaded.notes[1].contains("`id` holds codes"));
+}
+
+#[test]
+fn a_header_that_comes_again_is_no_row() {
+    let loaded = read("a.csv", "a,b\n1,x\na,b\n2,y\n");
+    assert_eq!(loaded.table.rows(), 2);
+    assert!(loaded.bad[0].error.to_string().contains("line 3: the header stands here again"));
+}
+
+#[test]
+fn an_ignored_column_may_be_called_split() {
+    let options = TableOptions { ignore: vec!["split".into()], ..TableOptions::default() };
+    let loaded = options.from_bytes("a.csv", b"a,split\n1,north\n2,south\n").unwrap();
+    assert_eq!((loaded.table.cols(), loaded.splits.is_none()), (1, true));
+}
+
+#[test]
 fn given_kinds_hold_and_name_the_line_that_breaks_them() {
     let kinds = |kind| BTreeMap::from([("zip".to_owned(), kind)]);
     let csv = b"zip,y\n01234,1\nab,2\n";

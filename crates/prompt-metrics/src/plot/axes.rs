@@ -78,6 +78,10 @@ impl Axes {
 /// Four to eight round numbers in a range, with their labels.
 pub(super) fn ticks((low, high): (f64, f64)) -> Vec<(f64, String)> {
     let step = step(high - low);
+    // Beyond the range of a picture's numbers there is nothing to mark.
+    if !(low / step).is_finite() || !(high / step).is_finite() || (high - low) / step > 1000.0 {
+        return Vec::new();
+    }
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     (first..=last)

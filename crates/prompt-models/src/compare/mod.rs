@@ -98,6 +98,9 @@ pub struct Comparison {
 /// # Errors
 /// A table without target, unknown learners or metrics, rows that cannot be divided into folds, or a cancelled `ctx`.
 pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -> Result<Comparison> {
+    if options.timeout_s.is_nan() || options.timeout_s <= 0.0 {
+        return Err(Error::param("compare", "timeout_s", "a number > 0", options.timeout_s));
+    }
     let (target, y, task) = divided(data, options.task)?;
     let names: Vec<String> = match options.models.as_slice() {
         [] => learners::names(task).into_iter().map(str::to_owned).collect(),
@@ -138,7 +141,12 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
     let mut encoded = Vec::new();
     for (i, estimator) in estimators.iter().enumerate() {
         let inputs = setting.encoded(&estimator.tags(), &mut encoded);
-        let limited = ctx.part("compare", i as u64).with_timeout(Duration::from_secs_f64(options.timeout_s));
+        let part = ctx.part("compare", i as u64);
+        // A limit beyond all durations is none.
+        let limited = match Duration::try_from_secs_f64(options.timeout_s) {
+            Ok(limit) => part.with_timeout(limit),
+            Err(_) => part,
+        };
         let row = inputs.and_then(|inputs| setting.model(&**estimator, inputs, &limited));
         models.push(match row {
             Ok(row) => row,
@@ -159,7 +167,11 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         })?;
     }
     let sign = if metrics.first().is_some_and(|m| m.higher_is_better()) { -1.0 } else { 1.0 };
-    let key = |row: &Compared| row.scores.first().map_or(f64::INFINITY, |s| sign * s.mean);
+    let key = |row: &Compared| {
+        row.scores
+            .first()
+            .map_or(f64::INFINITY, |s| if s.mean.is_nan() { f64::INFINITY } else { sign * s.mean })
+    };
     models.sort_by(|a, b| key(a).total_cmp(&key(b)));
     Ok(Comparison {
         data: data.path.display().to_string(),

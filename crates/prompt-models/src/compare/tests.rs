@@ -44,6 +44,13 @@ fn a_learner_that_refuses_the_data_says_why_and_stops_no_other() {
     assert!(table.models.iter().all(|m| m.status.contains("time limit")), "{table}");
     let unknown = CompareOptions { models: vec!["ouija".into()], ..CompareOptions::default() };
     assert!(compare(&data, &unknown, &FitContext::new(1)).is_err());
+    for timeout_s in [-1.0, 0.0, f64::NAN] {
+        let bad = CompareOptions { timeout_s, ..CompareOptions::default() };
+        assert!(compare(&data, &bad, &FitContext::new(1)).unwrap_err().to_string().contains("timeout_s"));
+    }
+    let endless = ["majority"].map(str::to_owned).to_vec();
+    let endless = CompareOptions { timeout_s: f64::INFINITY, models: endless, ..CompareOptions::default() };
+    assert_eq!(compare(&data, &endless, &FitContext::new(1)).unwrap().models[0].status, "ok");
 }
 
 #[test]

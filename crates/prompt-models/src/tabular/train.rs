@@ -273,7 +273,7 @@ fn best(
     let mut best: Option<(Best, f64)> = None;
     for candidate in fitted {
         let candidate = candidate?;
-        if best.as_ref().is_none_or(|(_, score)| candidate.1 > *score) {
+        if best.as_ref().is_none_or(|(_, score)| candidate.1 > *score || score.is_nan()) {
             best = Some(candidate);
         }
     }
