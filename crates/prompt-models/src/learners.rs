@@ -1,6 +1,6 @@
 //! The learners by name: what configurations, `--model` and the searches choose from.
 //!
-//! A family of learners brings its [`Entry`]s and its decoders; a name may stand for a classifier, a regressor or both,
+//! A family of learners brings its entries and its decoders; a name may stand for a classifier, a regressor or both,
 //! and the [`Task`] says which is meant.
 
 use prompt_core::artifact::Catalog;
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) grid: fn(Task) -> Grid,
 }
 
-/// A learner with its defaults, boxed: what an [`Entry`] holds.
+/// A learner with its defaults, boxed: what an `Entry` holds.
 pub(crate) fn boxed<E: Estimator + Default + 'static>() -> Box<dyn Estimator> {
     Box::new(E::default())
 }
