@@ -15,7 +15,8 @@ use prompt_models::data::table::TableOptions;
 use prompt_models::ensemble::{
     BaggingClassifier, CalibratedClassifier, Member, StackingClassifier, VotingClassifier,
 };
-use prompt_models::interop::{LightgbmModel, XgboostModel};
+use prompt_models::interop::{Library, LibraryModel, LightgbmModel, XgboostModel};
+use prompt_models::linear::{SgdClassifier, SgdLoss, SgdRegressor};
 use prompt_models::prelude::*;
 use prompt_models::tabular::{TableRecipe, train};
 use prompt_models::train::TrainOptions;
@@ -123,7 +124,17 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ),
         ("conformal_regressor", fitted_numbers(ConformalRegressor::default().alpha(0.5))),
         ("table", table()),
+        ("sgd", fitted(SgdClassifier::default().average(3))),
+        ("sgd_regressor", fitted_numbers(SgdRegressor::default().loss(SgdLoss::Huber).eta0(1e-4))),
+        ("booster_file", foreign(library())),
     ]
+}
+
+/// A model that a library trained, of three classes out of four.
+fn library() -> LibraryModel {
+    let file = std::fs::read(interop("xgboost-softprob.json")).unwrap();
+    let classes = Classes::new(["a", "b", "c", "d"]).unwrap();
+    LibraryModel::new(Library::Xgboost, serde_json::Value::Null, file, Some((&classes, &[0, 2, 3]))).unwrap()
 }
 
 fn members() -> Vec<Member> {

@@ -78,10 +78,11 @@ pub(crate) struct Train {
     /// A parameter of the learner.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
-    /// The field that holds the label.
+    /// The field that holds the label, or the number; of a table `target` where none is named.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
-    /// Whether a table's target holds classes or numbers (numbers with more than two values are numbers otherwise).
+    /// Whether the target holds classes or numbers (of a table numbers with more than two values are numbers otherwise;
+    /// of texts they are classes, unless the learner is for numbers alone).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
     /// Columns of a table that are not learned from.
@@ -266,9 +267,12 @@ pub(crate) struct Compare {
     /// What is measured; the first orders the table.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) metrics: Vec<String>,
-    /// Most seconds for one learner, all folds together.
+    /// Most seconds for one learner, all folds and their encoding together.
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0)]
     pub(crate) timeout_s: f64,
+    /// Most rows of the folds: a random sample of more.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) max_rows: Option<usize>,
     /// The seed.
     #[arg(long, default_value_t = 42)]
     pub(crate) seed: u64,
@@ -313,6 +317,9 @@ pub(crate) enum DataCommand {
     Validate {
         /// The file.
         file: PathBuf,
+        /// It is a table: say what its columns hold instead of what its texts are like.
+        #[arg(long, conflicts_with_all = ["text", "label_map", "labels"])]
+        table: bool,
         /// The field that holds the text.
         #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
         text: Option<String>,

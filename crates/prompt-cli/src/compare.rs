@@ -1,10 +1,9 @@
 //! `prompt compare`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use prompt_models::compare::{CompareOptions, compare};
-use prompt_models::core::{CancelToken, FitContext, Result};
+use prompt_models::core::{CancelToken, Result};
 use prompt_models::data::table::TableOptions;
 
 use crate::args::Compare;
@@ -26,9 +25,9 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         folds: args.folds,
         metrics: args.metrics.clone(),
         timeout_s: args.timeout_s,
+        max_rows: args.max_rows,
     };
-    let progress = Arc::new(Progress::new(args.json));
-    let ctx = FitContext::new(args.seed).with_cancel(stop.clone()).with_observer(progress.clone());
+    let (progress, ctx) = Progress::of_fit(args.json, args.seed, None, stop);
     let compared = compare(&data, &options, &ctx);
     progress.finish();
     let compared = compared?;

@@ -14,13 +14,16 @@ use crate::out::{bad_lines, outln, print};
 
 pub(crate) fn run(args: &Data) -> Result<ExitCode> {
     match &args.command {
-        DataCommand::Validate { file, text, target, label_map: pairs, labels, json, strict } => {
+        DataCommand::Validate { file, target, json, strict, table: true, .. } => {
+            crate::tabular::validate(file, target.as_deref(), *json, *strict)
+        }
+        DataCommand::Validate { file, text, target, label_map: pairs, labels, json, strict, .. } => {
             let mut fields = Fields::default();
             if let Some(text) = text {
                 fields.text = text.as_str().into();
             }
             if let Some(target) = target {
-                fields.label = target.as_str().into();
+                fields.label_in(target);
             }
             fields.label_map.extend(label_map(pairs)?);
             let loaded = ReadOptions { fields, ..ReadOptions::default() }.read(file)?;
@@ -34,7 +37,10 @@ pub(crate) fn run(args: &Data) -> Result<ExitCode> {
                 let bad: Vec<String> = loaded.bad.iter().map(ToString::to_string).collect();
                 outln!("{}", serde_json::json!({ "file": file, "bad_lines": bad, "quality": report }))?;
             } else {
-                print(&format!("{}{report}\n", bad_lines(&loaded.bad, loaded.cut)))?;
+                print(&format!(
+                    "{}{report}\n",
+                    bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut)
+                ))?;
             }
             let wrong = !loaded.bad.is_empty() || report.worst() >= Some(Severity::Error);
             Ok(if wrong && *strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -23,12 +23,14 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
     if let Some(text) = &args.text {
         fields.text = text.as_str().into();
     }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
+    match (&args.target, model.classes().is_ok()) {
+        (Some(target), true) => fields.label_in(target),
+        (Some(target), false) => fields.target_in(target),
+        (None, _) => {}
     }
     fields.label_map.extend(label_map(&args.label_map)?);
     let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
-    let (rows, which) = choose(args.split, &loaded.dataset)?;
+    let (rows, which) = choose(args.split, loaded.dataset.len(), |split| loaded.dataset.rows_of(split))?;
     let chosen = loaded.dataset.select(&rows);
     let classes = model.classes().ok();
     let (data, without) = match classes {
@@ -36,7 +38,11 @@ pub(crate) fn run(args: &Evaluate) -> Result<ExitCode> {
         None => chosen.with_targets(args.strict)?,
     };
     let wanted = if classes.is_some() { "label" } else { "target" };
-    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&without, wanted));
+    eprint!(
+        "{}{}",
+        bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut),
+        left_out(&without, wanted)
+    );
     if let Some(classes) = classes {
         refuse_foreign(&data, classes)?;
     }
@@ -100,25 +106,28 @@ fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
     }
 }
 
-/// The rows to measure on, and what they are called.
-fn choose(choice: Option<SplitChoice>, data: &Dataset) -> Result<(Vec<usize>, &'static str)> {
-    let of = |split: Split| -> Result<(Vec<usize>, &'static str)> {
-        let rows = data.rows_of(split);
-        if rows.is_empty() {
-            return Err(Error::input(
-                format!("no row has the split `{}`", split.name()),
-                "choose other rows with --split",
-            ));
-        }
-        Ok((rows, split.name()))
-    };
-    match choice {
-        Some(SplitChoice::Train) => of(Split::Train),
-        Some(SplitChoice::Validation) => of(Split::Validation),
-        Some(SplitChoice::Test) => of(Split::Test),
-        None if !data.rows_of(Split::Test).is_empty() => of(Split::Test),
+/// The rows to measure on, of so many, and what they are called: test rows where there are some, else validation rows, else
+/// all.
+pub(crate) fn choose(
+    choice: Option<SplitChoice>,
+    rows: usize,
+    rows_of: impl Fn(Split) -> Vec<usize>,
+) -> Result<(Vec<usize>, &'static str)> {
+    let wanted = match choice {
+        Some(SplitChoice::Train) => Some(Split::Train),
+        Some(SplitChoice::Validation) => Some(Split::Validation),
+        Some(SplitChoice::Test) => Some(Split::Test),
+        Some(SplitChoice::All) => None,
         // Rows that a model may have been fitted on say little about it.
-        None if !data.rows_of(Split::Validation).is_empty() => of(Split::Validation),
-        Some(SplitChoice::All) | None => Ok(((0..data.len()).collect(), "all rows")),
+        None => [Split::Test, Split::Validation].into_iter().find(|split| !rows_of(*split).is_empty()),
+    };
+    let Some(split) = wanted else { return Ok(((0..rows).collect(), "all rows")) };
+    let found = rows_of(split);
+    if found.is_empty() {
+        return Err(Error::input(
+            format!("no row has the split `{}`", split.name()),
+            "choose other rows with --split",
+        ));
     }
+    Ok((found, split.name()))
 }

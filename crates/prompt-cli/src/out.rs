@@ -27,17 +27,33 @@ pub(crate) use outln;
 const SHOWN: usize = 10;
 
 /// The first bad lines and how many more there are, a line each; empty when there are none. The last one of a file that
-/// ends before its time is always shown.
-pub(crate) fn bad_lines(bad: &[Error], cut: bool) -> String {
-    let mut text: String = bad.iter().take(SHOWN).map(|error| format!("{error}\n")).collect();
-    if bad.len() > SHOWN {
-        text.push_str(&format!("… and {} more bad lines\n", bad.len() - SHOWN));
-        if let Some(last) = bad.last().filter(|_| cut) {
+/// ends before its time is always shown, and a file of which much is bad is warned of.
+pub(crate) fn bad_lines<'a>(
+    bad: impl ExactSizeIterator<Item = &'a Error> + Clone,
+    good: usize,
+    cut: bool,
+) -> String {
+    let (count, last) = (bad.len(), bad.clone().last());
+    let mut text: String = bad.take(SHOWN).map(|error| format!("{error}\n")).collect();
+    if count > SHOWN {
+        text.push_str(&format!("… and {} more bad lines\n", count - SHOWN));
+        if let Some(last) = last.filter(|_| cut) {
             text.push_str(&format!("{last}\n"));
         }
     }
+    if cut {
+        text.push_str("warning: the file ends before its time; only the rows before that were used\n");
+    } else if count * MANY > count + good {
+        text.push_str(&format!(
+            "warning: {count} of {} lines could not be used; is the file what it should be?\n",
+            count + good
+        ));
+    }
     text
 }
+
+/// One bad line in so many is worth a warning.
+const MANY: usize = 20;
 
 /// How many rows were left out for want of a field, and where the first are; empty when there are none.
 pub(crate) fn left_out(rows: &[Error], field: &str) -> String {

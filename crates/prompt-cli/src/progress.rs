@@ -1,11 +1,11 @@
 //! Progress on standard error, and stopping by Ctrl-C.
 
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use prompt_models::core::{CancelToken, Control, Event, Observer};
+use prompt_models::core::{CancelToken, Control, Event, FitContext, Observer};
 
 /// A token that Ctrl-C (or a polite kill) cancels. The second Ctrl-C ends the process at once.
 pub(crate) fn stop_on_ctrl_c() -> CancelToken {
@@ -41,6 +41,18 @@ impl Progress {
         bar.set_style(style("{spinner} {msg} {elapsed}"));
         bar.enable_steady_tick(Duration::from_millis(120));
         Self { bar, stage: Mutex::new(String::new()), lines: !quiet && !terminal }
+    }
+
+    /// What a fit is given, and the progress that it shows.
+    pub(crate) fn of_fit(
+        quiet: bool,
+        seed: u64,
+        threads: Option<usize>,
+        stop: &CancelToken,
+    ) -> (Arc<Self>, FitContext) {
+        let progress = Arc::new(Self::new(quiet));
+        let ctx = FitContext::new(seed).with_cancel(stop.clone()).with_observer(progress.clone());
+        (progress, threads.into_iter().fold(ctx, FitContext::threads))
     }
 
     pub(crate) fn finish(&self) {

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use prompt_models::core::{Batch, Error, Result};
+use prompt_models::core::{Batch, Error, Prediction, Result};
 use prompt_models::data::read::ReadOptions;
 use prompt_models::data::{Fields, Split};
 use prompt_models::promise::false_alarms_at_most;
+use prompt_models::{LoadedModel, tabular};
 use serde_json::json;
 
 use crate::args::Threshold;
@@ -17,33 +18,15 @@ pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
     let class = classes
         .code(&args.class)
         .ok_or_else(|| Error::unknown("class", &args.class, classes.names()))? as usize;
-    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
-    }
-    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
-    eprint!("{}", bad_lines(&loaded.bad, loaded.cut));
-    // Rows that the model learned from would promise too much.
-    let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
-    if data.is_empty() {
-        return Err(Error::input(
-            format!("all rows of {} are for training", args.data.display()),
-            "give rows that the model did not learn from",
-        ));
-    }
-    let prediction = model
-        .scorer
-        .score(Batch::Texts(&data.texts()))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
+    let traffic = if model.manifest.task == tabular::TASK {
+        crate::tabular::traffic(args, &model)?
+    } else {
+        texts(args, &model)?
+    };
     let (mut pass, mut alarm) = (Vec::new(), Vec::new());
-    for (row, example) in data.examples().iter().enumerate() {
-        let score = prediction.row(row)[class];
-        match example.label.as_deref() {
+    for (row, label) in traffic.labels.iter().enumerate() {
+        let score = traffic.prediction.row(row)[class];
+        match label.as_deref() {
             Some(label) if label == args.class => alarm.push(score),
             Some(label) if !args.pass.is_empty() && !args.pass.iter().any(|p| p == label) => {}
             // Traffic without labels is taken as it is: nearly all of it should pass.
@@ -60,7 +43,7 @@ pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
         object["class"] = json!(args.class);
         object["caught"] = json!(caught(promise.threshold));
         object["caught_at_safe_threshold"] = json!(promise.safe_threshold.and_then(caught));
-        object["bad_lines"] = json!(loaded.bad.len());
+        object["bad_lines"] = json!(traffic.bad_lines);
         outln!("{object}")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -79,4 +62,45 @@ pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Records that the model did not learn from, and what it says of them.
+pub(crate) struct Traffic {
+    pub(crate) labels: Vec<Option<String>>,
+    pub(crate) prediction: Prediction,
+    pub(crate) bad_lines: usize,
+}
+
+impl Traffic {
+    /// Rows that the model learned from would promise too much.
+    pub(crate) fn all_for_training(args: &Threshold) -> Error {
+        Error::input(
+            format!("all rows of {} are for training", args.data.display()),
+            "give rows that the model did not learn from",
+        )
+    }
+}
+
+fn texts(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
+    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
+    if let Some(text) = &args.text {
+        fields.text = text.as_str().into();
+    }
+    if let Some(target) = &args.target {
+        fields.label_in(target);
+    }
+    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
+    eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
+    let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
+    if data.is_empty() {
+        return Err(Traffic::all_for_training(args));
+    }
+    let prediction = model
+        .scorer
+        .score(Batch::Texts(&data.texts()))?
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
+    let labels = data.examples().iter().map(|e| e.label.clone()).collect();
+    Ok(Traffic { labels, prediction, bad_lines: loaded.bad.len() })
 }

@@ -1,19 +1,19 @@
 //! `prompt train`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use prompt_models::core::artifact::save;
-use prompt_models::core::{CancelToken, Error, FitContext, Result};
-use prompt_models::data::Fields;
-use prompt_models::data::read::ReadOptions;
+use prompt_models::core::artifact::{Manifest, save};
+use prompt_models::core::{CancelToken, Error, Result, Scorer, Task};
+use prompt_models::data::read::{Loaded, ReadOptions};
+use prompt_models::data::{Dataset, Fields};
 use prompt_models::experiment::{ExperimentConfig, load};
-use prompt_models::tabular;
 use prompt_models::train::{Recipe, TrainOptions, train};
+use prompt_models::{Measured, learners, tabular};
 use prompt_registry::{RegisterInfo, Registry};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::args::{Train, label_map};
+use crate::args::{TargetKind, Train, label_map};
 use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
 
@@ -27,6 +27,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         recipe = recipe.features(config.features.clone());
         recipe = recipe.sanitiser(config.sanitise.enabled.then(|| config.sanitise.params.clone()));
     }
+    if config.is_none() && wants_numbers(args) {
+        recipe = recipe.numbers()?;
+    }
     if let Some(name) = &args.model {
         recipe = recipe.model(name)?;
     }
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     let mut strict = args.strict;
     let loaded = match &mut config {
         Some(config) => {
-            name_fields(&mut config.data.fields, args)?;
+            name_fields(&mut config.data.fields, args, recipe.predicts())?;
             if let Some(path) = &args.data {
                 config.data.path = Some(path.clone());
             }
@@ -51,60 +54,114 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         }
         None => {
             let mut fields = recipe.fields();
-            name_fields(&mut fields, args)?;
+            name_fields(&mut fields, args, recipe.predicts())?;
             // Without a configuration clap asks for a file.
             let path = args.data.clone().unwrap_or_default();
             ReadOptions { fields, strict, ..ReadOptions::default() }.read(&path)?
         }
     };
-    let (data, unlabelled) = loaded.dataset.labelled(strict)?;
-    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&unlabelled, "label"));
-
-    let progress = Arc::new(Progress::new(args.json));
+    let (data, without) = with_answers(&loaded, recipe.predicts(), strict)?;
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
-    let mut ctx = FitContext::new(seed).with_cancel(stop.clone()).with_observer(progress.clone());
-    if let Some(threads) = threads.or(config.as_ref().and_then(|c| c.threads)) {
-        ctx = ctx.threads(threads);
-    }
+    let threads = threads.or(config.as_ref().and_then(|c| c.threads));
+    let (progress, ctx) = Progress::of_fit(args.json, seed, threads, stop);
     let trained = train(&recipe, &data, &options, &ctx);
     progress.finish();
     let trained = trained?;
     if !trained.cleaned.removed.is_empty() {
         eprintln!("cleaning: {}", trained.cleaned);
     }
-    let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
+    tell(
+        args,
+        &Told {
+            scorer: &*trained.scorer,
+            manifest: &trained.manifest,
+            chosen: &trained.chosen,
+            measured: trained.validation.as_ref(),
+            measured_on: trained.measured_on,
+            train_rows: trained.train_rows,
+            fit_seconds: trained.fit_seconds,
+            rows_left_out: &[("removed_rows", trained.cleaned.removed.len()), ("unlabelled_rows", without)],
+        },
+    )
+}
+
+/// Whether numbers are to be predicted: it is said, or the learner is one for numbers alone.
+fn wants_numbers(args: &Train) -> bool {
+    let of = |task: Task| args.model.as_deref().is_some_and(|name| learners::names(task).contains(&name));
+    match args.target_kind {
+        Some(kind) => kind == TargetKind::Numbers,
+        None => of(Task::Regression) && !of(Task::Classification),
+    }
+}
+
+/// The rows that say what is to be predicted, and how many do not.
+fn with_answers(loaded: &Loaded, predicts: Task, strict: bool) -> Result<(Dataset, usize)> {
+    let (found, wanted) = match predicts {
+        Task::Classification => (loaded.dataset.labelled(strict), "label"),
+        Task::Regression => (loaded.dataset.with_targets(strict), "target"),
+    };
+    let (data, without) = found.map_err(|error| match predicts {
+        Task::Classification if loaded.dataset.with_targets(false).is_ok() => Error::input(
+            format!("{}: no row has a label, but rows have numbers as targets", loaded.dataset.origin()),
+            "predict those with --target-kind numbers, or name the field of the label with --target",
+        ),
+        _ => error,
+    })?;
+    eprint!(
+        "{}{}",
+        bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut),
+        left_out(&without, wanted)
+    );
+    Ok((data, without.len()))
+}
+
+/// What a training came to.
+pub(crate) struct Told<'a> {
+    pub(crate) scorer: &'a dyn Scorer,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) chosen: &'a BTreeMap<String, Value>,
+    pub(crate) measured: Option<&'a Measured>,
+    pub(crate) measured_on: &'a str,
+    pub(crate) train_rows: usize,
+    pub(crate) fit_seconds: f64,
+    /// Rows that were not learned from, by why.
+    pub(crate) rows_left_out: &'a [(&'a str, usize)],
+}
+
+/// Saves and registers what was trained, and says what it is.
+pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
+    let manifest = save(&args.out, told.scorer, told.manifest.clone())?;
     let registered = register(args)?;
     if args.json {
-        outln!(
-            "{}",
-            serde_json::json!({
-                "model": trained.manifest.name,
-                "out": args.out,
-                "train_rows": trained.train_rows,
-                "removed_rows": trained.cleaned.removed.len(),
-                "unlabelled_rows": unlabelled.len(),
-                "params": trained.manifest.params,
-                "chosen": trained.chosen,
-                "validation": trained.validation,
-                "fit_seconds": trained.fit_seconds,
-                "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
-                "registered": registered,
-            })
-        )?;
+        let mut object = json!({
+            "model": manifest.name,
+            "out": args.out,
+            "train_rows": told.train_rows,
+            "params": manifest.params,
+            "chosen": told.chosen,
+            "validation": told.measured,
+            "fit_seconds": told.fit_seconds,
+            "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
+            "registered": registered,
+        });
+        for (name, rows) in told.rows_left_out {
+            object[*name] = json!(rows);
+        }
+        outln!("{object}")?;
         return Ok(ExitCode::SUCCESS);
     }
     outln!(
         "{} on {} rows in {:.2} s, saved in {}",
         manifest.name,
-        trained.train_rows,
-        trained.fit_seconds,
+        told.train_rows,
+        told.fit_seconds,
         args.out.display()
     )?;
-    for (name, value) in &trained.chosen {
+    for (name, value) in told.chosen {
         outln!("chosen on the validation rows: {name} = {value}")?;
     }
-    if let Some(report) = &trained.validation {
-        outln!("\non {}:\n{report}", trained.measured_on)?;
+    if let Some(report) = told.measured {
+        outln!("\non {}:\n{report}", told.measured_on)?;
     }
     if let Some(reference) = registered {
         outln!("registered as {reference}")?;
@@ -113,12 +170,14 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
 }
 
 /// What the command line says of the fields, it says last.
-fn name_fields(fields: &mut Fields, args: &Train) -> Result<()> {
+fn name_fields(fields: &mut Fields, args: &Train, predicts: Task) -> Result<()> {
     if let Some(text) = &args.text {
         fields.text = text.as_str().into();
     }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
+    match (&args.target, predicts) {
+        (Some(target), Task::Classification) => fields.label_in(target),
+        (Some(target), Task::Regression) => fields.target_in(target),
+        (None, _) => {}
     }
     fields.label_map.extend(label_map(&args.label_map)?);
     Ok(())
@@ -137,7 +196,7 @@ pub(crate) fn pairs(given: &[String]) -> Result<Vec<(String, Value)>> {
 }
 
 /// Registers the saved model under the name that was asked for; gives back its reference.
-pub(crate) fn register(args: &Train) -> Result<Option<String>> {
+fn register(args: &Train) -> Result<Option<String>> {
     let Some(name) = &args.register else { return Ok(None) };
     let info = RegisterInfo { by: "prompt train".into(), ..RegisterInfo::default() };
     let version = Registry::open(args.registry.place.as_path())?.register(name, &args.out, info)?;

@@ -110,3 +110,164 @@ fn what_is_wrong_with_a_table_is_said() {
         .run(&["compare", "--data", "twice.csv", "--target", "a"])
         .fails_with(&["names the column `a` twice"]);
 }
+
+#[test]
+fn what_is_written_holds_the_input_s_own_values_under_names_of_their_own() {
+    let shell = Shell::new();
+    shell.write("shop.csv", shop(true));
+    let train = [
+        "train", "--data", "shop.csv", "--task", "tabular", "--target", "y", "--ignore", "day", "--out", "m",
+    ];
+    shell.run(&[&train[..], &["--model", "logistic_regression"]].concat()).succeeds();
+    let line = r#"{"size": 10, "colour": "red", "id": 12345678901234567890123, "label": "was", "confidence": true, "probabilities": [1, 2], "score": 1.50}"#;
+    shell.write("new.jsonl", line);
+    let out = shell.run(&["predict", "--model", "m", "--input", "new.jsonl"]).succeeds().out;
+    for part in [
+        r#""id":12345678901234567890123,"true_label":"was","input_confidence":true,"input_probabilities":[1, 2],"score":1.50,"#,
+        r#""label":"low","probabilities":{"#,
+    ] {
+        assert!(out.contains(part), "`{part}` is missing in {out}");
+    }
+    let csv =
+        shell.run(&["predict", "--model", "m", "--input", "new.jsonl", "--format", "csv"]).succeeds().out;
+    let header = csv.lines().next().unwrap();
+    assert_eq!(
+        header,
+        "line,size,colour,id,true_label,input_confidence,probabilities,score,label,confidence,p_high,p_low,error"
+    );
+    shell.write("clash.csv", "line,size,colour,p_low,input_p_low\n9,10,red,x,y\n");
+    let csv =
+        shell.run(&["predict", "--model", "m", "--input", "clash.csv", "--format", "csv"]).succeeds().out;
+    assert!(
+        csv.starts_with("line,input_line,size,colour,input_input_p_low,input_p_low,label,confidence,p_high,p_low,error\n2,9,10,red,x,y,low,"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn a_table_that_is_cut_or_mostly_bad_is_warned_of() {
+    use std::io::Write;
+    let shell = Shell::new();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all(shop(false).as_bytes()).unwrap();
+    (0..2000).for_each(|i| writeln!(gzip, "{i},red,2024-01-01,{},train", 2 * i).unwrap());
+    let whole = gzip.finish().unwrap();
+    shell.write("cut.csv.gz", &whole[..whole.len() - 9000]);
+    let train = |file: &str, more: &[&str]| {
+        let args =
+            ["train", "--data", file, "--task", "tabular", "--target", "y", "--model", "ridge", "--out", "m"];
+        shell.run(&[&args[..], more].concat())
+    };
+    let ran = train("cut.csv.gz", &[]).succeeds();
+    assert!(
+        ran.err.contains("truncated") && ran.err.contains("warning: the file ends before its time"),
+        "{}",
+        ran.err
+    );
+    train("cut.csv.gz", &["--strict"]).fails_with(&["truncated"]);
+    let mut bad = shop(false);
+    (0..40).for_each(|_| bad += "1,2\n");
+    shell.write("bad.csv", bad);
+    let ran = train("bad.csv", &[]).succeeds();
+    assert!(
+        ran.err.contains("… and 30 more bad lines") && ran.err.contains("warning: 40 of 160 lines"),
+        "{}",
+        ran.err
+    );
+    // An infinite target in a column of numbers is a bad line like any other.
+    shell.write("inf.csv", shop(false) + "1,red,2024-01-01,inf,train\n");
+    let ran = train("inf.csv", &[]).succeeds();
+    assert!(ran.err.contains("inf.csv, line 122: column `y` holds `inf`, which is no number"), "{}", ran.err);
+}
+
+#[test]
+fn measuring_takes_the_target_as_the_model_does() {
+    let shell = Shell::new();
+    // Classes that look like numbers, of which the new file has one alone and then another.
+    let rows = |from: u32, to: u32, class: &dyn Fn(u32) -> String| -> String {
+        (from..to).map(|i| format!("{},{}\n", i % 10, class(i))).collect()
+    };
+    shell.write("train.csv", format!("x,target\n{}", rows(0, 100, &|i| (u32::from(i % 10 > 4)).to_string())));
+    shell
+        .run(&[
+            "train",
+            "--data",
+            "train.csv",
+            "--task",
+            "tabular",
+            "--model",
+            "logistic_regression",
+            "--out",
+            "m",
+        ])
+        .succeeds();
+    shell.write("one.csv", format!("x,target\n{}", rows(5, 10, &|_| "1.0".to_owned())));
+    let measured = shell.run(&["evaluate", "--model", "m", "--data", "one.csv", "--json"]).succeeds().json();
+    assert_eq!(measured["accuracy"], 1.0);
+    shell.write("foreign.csv", "x,target\n1,0\n2,7\n");
+    shell
+        .run(&["evaluate", "--model", "m", "--data", "foreign.csv"])
+        .fails_with(&["foreign.csv, line 3: unknown class `7`; the model knows 0, 1"]);
+    let threshold =
+        ["threshold", "--model", "m", "--data", "train.csv", "--class", "1", "--false-alarms", "0.1"];
+    let promised = shell.run(&[&threshold[..], &["--json"]].concat()).succeeds().json();
+    assert_eq!(promised["caught"], 1.0, "{promised}");
+}
+
+#[test]
+fn the_columns_of_a_table_are_described() {
+    let shell = Shell::new();
+    shell.write("t.csv", "size,same,target\n1,a,x\n2,a,y\nNA,a,x\n3\n");
+    let args = ["data", "validate", "t.csv", "--table", "--target", "target"];
+    let ran = shell.run(&args).succeeds();
+    for part in [
+        "t.csv: 3 rows, 3 columns, 1 bad lines",
+        "1 to 2",
+        "column `same` is constant",
+        "line 5: the row has 1",
+    ] {
+        assert!(ran.out.contains(part), "`{part}` is missing in {}", ran.out);
+    }
+    let object = shell.run(&[&args[..], &["--json"]].concat()).succeeds().json();
+    assert_eq!(
+        (&object["columns"][2]["role"], &object["columns"][0]["missing"]),
+        (&"target".into(), &1.into())
+    );
+    assert_eq!(shell.run(&[&args[..], &["--strict"]].concat()).code, Some(1));
+    // The name that a number has by default may be that of the label.
+    shell.write("t.jsonl", "{\"text\": \"a b\", \"target\": \"x\"}\n");
+    shell.run(&["data", "validate", "t.jsonl", "--target", "target"]).succeeds();
+}
+
+#[test]
+fn numbers_are_predicted_from_texts() {
+    let shell = Shell::new();
+    let line = |i: usize| {
+        let (words, score) = [("short", 10), ("a little longer", 40), ("the longest of all", 90)][i % 3];
+        let split = ["train", "train", "validation", "test"][i / 3 % 4];
+        format!(
+            "{{\"text\": \"{words} {i}\", \"target\": {score}, \"grade\": {}, \"split\": \"{split}\"}}\n",
+            score / 10
+        )
+    };
+    shell.write("s.jsonl", (0..96).map(line).collect::<String>());
+    let train = ["train", "--data", "s.jsonl", "--out", "m"];
+    let numbers = [&train[..], &["--target-kind", "numbers", "--json"]].concat();
+    let trained = shell.run(&numbers).succeeds().json();
+    assert!(trained["model"] == "ridge" && trained["validation"]["r2"].as_f64().unwrap() > 0.9, "{trained}");
+    let measured = shell.run(&["evaluate", "--model", "m", "--data", "s.jsonl", "--json"]).succeeds().json();
+    assert!(measured["split"] == "test" && measured["r2"].as_f64().unwrap() > 0.9, "{measured}");
+    let scored = shell.run(&["predict", "--model", "m", "the longest of all"]).succeeds().lines();
+    assert!((scored[0]["score"].as_f64().unwrap() - 90.0).abs() < 10.0, "{}", scored[0]);
+    // A learner for numbers alone says it as well; another field may hold them.
+    let lasso = [&train[..], &["--model", "lasso", "--param", "alpha=0.01", "--target", "grade"]].concat();
+    assert!(shell.run(&lasso).succeeds().out.contains("lasso on"));
+    let grades = ["evaluate", "--model", "m", "--data", "s.jsonl", "--target", "grade", "--json"];
+    assert!(shell.run(&grades).succeeds().json()["mae"].as_f64().unwrap() < 1.0);
+    shell
+        .run(&train)
+        .fails_with(&["no row has a label, but rows have numbers as targets", "--target-kind numbers"]);
+    shell
+        .run(&[&train[..], &["--task", "security", "--target-kind", "numbers"]].concat())
+        .fails_with(&["the task `security`", "numbers as targets"]);
+}

@@ -29,7 +29,7 @@ pub use context::{CancelToken, Control, Event, FitContext, Observer};
 pub use error::{Error, Result};
 pub use estimator::{Fit, FitTransform, Predict, Transform};
 pub use matrix::{Csr, CsrBuilder, Dense, Matrix, Names, RowView, SparseRow};
-pub use model::{Estimator, Learner, Model, Tags, Task, predict};
+pub use model::{Estimator, Learner, Model, Tags, Task, check_data, predict};
 pub use param::{Legal, ParamSpec, Params};
 pub use prediction::{Output, Prediction, argmax, softmax};
 pub use scorer::{Batch, Head, Scorer, TextScorer};

@@ -172,7 +172,11 @@ impl<L: Learner> Fit<Matrix, Target> for L {
     }
 }
 
-fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
+/// What every fit checks of its data, for learning that does not go through [`Fit::fit`], such as a partial fit.
+///
+/// # Errors
+/// What the tags exclude, with who refuses it, where it is and what to do.
+pub fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
     if x.rows() != y.len() {
         return Err(Error::shape(format!("{who}: targets for the rows of x"), x.rows(), y.len()));
     }

@@ -109,6 +109,20 @@ impl Fields {
         Self { label_map, ..Self::default() }
     }
 
+    /// The label stands in this field, whatever else it would be by default.
+    pub fn label_in(&mut self, name: &str) {
+        self.label = name.into();
+        self.target.0.retain(|other| other != name);
+        self.source.0.retain(|other| other != name);
+    }
+
+    /// The target stands in this field, whatever else it would be by default.
+    pub fn target_in(&mut self, name: &str) {
+        self.target = name.into();
+        self.label.0.retain(|other| other != name);
+        self.source.0.retain(|other| other != name);
+    }
+
     /// Checks that there is a name for the text and that no name has two roles.
     ///
     /// # Errors

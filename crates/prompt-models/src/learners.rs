@@ -38,12 +38,15 @@ const FAMILIES: &[Family] = &[
     (bayes::ENTRIES, bayes::register),
     (forest::ENTRIES, forest::register),
     (boost::ENTRIES, boost::register),
+    // What they train is read by `interop`, in every build.
+    #[cfg(any(feature = "lightgbm", feature = "xgboost"))]
+    (crate::boosters::ENTRIES, |_| {}),
     (ensemble::ENTRIES, ensemble::register),
     (conformal::ENTRIES, conformal::register),
     (neighbour::ENTRIES, neighbour::register),
     (svm::ENTRIES, svm::register),
     (baseline::ENTRIES, baseline::register),
-    // Models that other libraries trained have no learner here.
+    // Models that other libraries trained and saved.
     (&[], interop::register),
 ];
 

@@ -3,6 +3,8 @@
 pub mod baseline;
 pub mod bayes;
 pub mod boost;
+#[cfg(any(feature = "lightgbm", feature = "xgboost"))]
+pub mod boosters;
 pub mod calibrate;
 pub mod compare;
 pub mod config;
@@ -13,6 +15,7 @@ pub mod forest;
 pub mod interop;
 pub mod learners;
 pub mod linear;
+mod measured;
 pub mod neighbour;
 pub mod pipeline;
 pub mod prelude;
@@ -20,6 +23,8 @@ pub mod promise;
 pub mod score;
 pub mod select;
 mod simd;
+#[cfg(feature = "smartcore")]
+pub mod smartcore;
 pub mod svm;
 pub mod tabular;
 pub mod train;
@@ -30,4 +35,5 @@ pub use prompt_data as data;
 pub use prompt_features as features;
 pub use prompt_metrics as metrics;
 
+pub use measured::Measured;
 pub use pipeline::LoadedModel;

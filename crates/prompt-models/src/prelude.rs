@@ -20,6 +20,7 @@ pub use crate::forest::{
 };
 pub use crate::linear::{
     ElasticNet, Lasso, LinearRegression, LinearSvm, LinearSvr, LogisticRegression, Ridge, RidgeClassifier,
+    SgdClassifier, SgdRegressor,
 };
 pub use crate::neighbour::{KnnClassifier, KnnRegressor};
 pub use crate::pipeline::LoadedModel;

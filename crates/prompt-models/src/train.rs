@@ -16,12 +16,12 @@ use prompt_data::sanitise::Sanitiser;
 use prompt_data::split::{Parts, given, sample};
 use prompt_data::synth::SECURITY_CLASSES;
 use prompt_data::{Balance, CleanReport, Cleaner, Dataset, Fields, balance};
-use prompt_metrics::{ClassificationReport, Confusion};
 use serde_json::Value;
 
 use crate::learners;
+use crate::measured::Measured;
 use crate::pipeline::{self, Features, FittedFeatures};
-use crate::select::{apply, expand, rebalanced};
+use crate::select::{Metric, apply, expand, rebalanced};
 
 /// A pipeline to be trained: sanitiser, features, learner.
 ///
@@ -68,9 +68,32 @@ impl Recipe {
     /// # Errors
     /// [`Error::Unknown`] with the known names.
     pub fn model(mut self, name: &str) -> Result<Self> {
-        self.estimator = learners::estimator(Task::Classification, name)?;
+        self.estimator = learners::estimator(self.predicts(), name)?;
         self.fixed.clear();
         Ok(self)
+    }
+
+    /// For numbers in place of classes: the rows' targets are predicted, by ridge regression unless another learner is named
+    /// after this.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a task whose classes are known.
+    pub fn numbers(mut self) -> Result<Self> {
+        if self.task != "text" {
+            return Err(Error::unsupported(
+                format!("the task `{}`", self.task),
+                "numbers as targets",
+                "take the task `text`",
+            ));
+        }
+        self.estimator = learners::estimator(Task::Regression, "ridge")?;
+        self.fixed.clear();
+        Ok(self)
+    }
+
+    /// Classes or numbers.
+    pub fn predicts(&self) -> Task {
+        self.estimator.tags().task
     }
 
     /// With a parameter of the learner set.
@@ -105,6 +128,15 @@ impl Recipe {
     /// How the task's input fields are called.
     pub fn fields(&self) -> Fields {
         if self.task == "security" { Fields::security() } else { Fields::default() }
+    }
+
+    /// What each row is to be predicted as.
+    fn target(&self, data: &Dataset) -> Result<Target> {
+        if self.predicts() == Task::Regression {
+            return Target::regression(data.targets()?);
+        }
+        let labels = data.labels()?;
+        Target::labels_among(&labels, &self.classes(&labels)?)
     }
 
     fn classes(&self, labels: &[&str]) -> Result<Classes> {
@@ -160,7 +192,7 @@ pub struct Trained {
     /// Parameters that were chosen on the validation rows.
     pub chosen: BTreeMap<String, Value>,
     /// What was measured on the validation rows, or on the test rows where there are only those.
-    pub validation: Option<ClassificationReport>,
+    pub validation: Option<Measured>,
     /// Which rows those were, in words.
     pub measured_on: &'static str,
     /// Rows it was fitted on.
@@ -173,11 +205,11 @@ pub struct Trained {
 
 /// Fits a recipe on the training rows of a data set (all rows where it has no splits).
 ///
-/// Points of the learner's grid are compared by macro-F1 on the validation rows; the winner is the model as it was
+/// Points of the learner's grid are compared by macro-F1 (numbers: RMSE) on the validation rows; the winner is the model as it was
 /// fitted on training rows alone, so that what was measured is what is saved.
 ///
 /// # Errors
-/// Rows without labels, splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
+/// Rows without labels (without targets, where numbers are predicted), splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
 pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitContext) -> Result<Trained> {
     let started = Instant::now();
     let (data, cleaned) = options.cleaner.clean(data, ctx)?;
@@ -188,20 +220,30 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     if train_rows.is_empty() {
         return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
-    let labels = data.labels()?;
-    let classes = recipe.classes(&labels)?;
-    let y = Target::labels_among(&labels, &classes)?;
-    if let Some(most) = options.max_train_rows {
-        let strata = y.select(&train_rows);
-        let rows = sample(strata.as_classes()?.0, most, ctx.seed());
-        train_rows = rows.into_iter().map(|i| train_rows[i]).collect();
+    let y = recipe.target(data)?;
+    if let Some(most) = options.max_train_rows.filter(|most| *most < train_rows.len()) {
+        train_rows = match y.select(&train_rows).as_classes() {
+            Ok((codes, _)) => sample(codes, most, ctx.seed()).into_iter().map(|i| train_rows[i]).collect(),
+            Err(_) => {
+                ctx.seed().derive("max_train_rows", 0).rng().shuffle(&mut train_rows);
+                train_rows.truncate(most);
+                train_rows.sort_unstable();
+                train_rows
+            }
+        };
     }
-    let first = labels[train_rows[0]];
-    if train_rows.iter().all(|&row| labels[row] == first) {
-        return Err(Error::input(
-            format!("the training rows of {} have a single class, `{first}`", data.origin()),
-            "give rows of at least two classes",
-        ));
+    if let Ok((codes, classes)) = y.as_classes() {
+        let first = codes[train_rows[0]];
+        if train_rows.iter().all(|&row| codes[row] == first) {
+            return Err(Error::input(
+                format!(
+                    "the training rows of {} have a single class, `{}`",
+                    data.origin(),
+                    classes.name(first)
+                ),
+                "give rows of at least two classes",
+            ));
+        }
     }
 
     let sanitiser: Option<Arc<dyn TextMap>> = match &recipe.sanitiser {
@@ -240,13 +282,14 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         (Some(_), "validation rows") if options.search => recipe.points()?,
         _ => vec![BTreeMap::new()],
     };
+    let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
     let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
     let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
         let model = recipe.with(&points[i])?.fit_model(&x, &y_train, &inner)?;
         let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
         let score = match &prediction {
-            Some(p) => Confusion::new(truth.as_classes()?.0, &p.codes()?, classes.len(), None)?.f1_macro(),
-            None => 0.0,
+            Some(p) if points.len() > 1 => metric.score(&truth, p)?,
+            _ => 0.0,
         };
         Ok(Candidate { at: i, model, prediction, score })
     });
@@ -261,14 +304,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     let Candidate { at, model, prediction, .. } =
         best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
 
-    let validation = match &prediction {
-        Some(p) => {
-            let (probabilities, classes) = p.probabilities()?;
-            let truth = truth.as_classes()?.0;
-            Some(ClassificationReport::new(truth, &p.codes()?, classes.names(), Some(probabilities), None)?)
-        }
-        None => None,
-    };
+    let validation = prediction.as_ref().map(|p| Measured::new(&truth, p)).transpose()?;
     let estimator = recipe.with(&points[at])?;
     let manifest = Manifest {
         name: options.name.clone().unwrap_or_else(|| estimator.name().to_owned()),
@@ -278,11 +314,11 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
             "features": recipe.features.to_value(),
             "model": { "type": estimator.name(), "params": estimator.params() },
         }),
-        classes: classes.names().to_vec(),
+        classes: y.as_classes().map(|(_, c)| c.names().to_vec()).unwrap_or_default(),
         seed: ctx.seed().value(),
         data_digest: data.select(&train_rows).digest(),
         synthetic: data.is_synthetic(),
-        metrics: validation.as_ref().map(measured).unwrap_or_default(),
+        metrics: validation.as_ref().map(Measured::kept).unwrap_or_default(),
         ..Manifest::default()
     };
     Ok(Trained {
@@ -304,18 +340,4 @@ struct Candidate {
     /// Of the held-out rows, where there are some.
     prediction: Option<Prediction>,
     score: f64,
-}
-
-/// The numbers of a report that a manifest keeps.
-pub(crate) fn measured(report: &ClassificationReport) -> BTreeMap<String, f64> {
-    let optional = [
-        ("roc_auc_ovr", report.probabilities.roc_auc_ovr),
-        ("log_loss", report.probabilities.log_loss),
-        ("ece", report.probabilities.ece),
-    ];
-    [("accuracy", report.accuracy), ("f1_macro", report.f1_macro)]
-        .into_iter()
-        .chain(optional.into_iter().filter_map(|(name, value)| Some((name, value?))))
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }

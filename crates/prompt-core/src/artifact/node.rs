@@ -211,14 +211,23 @@ impl Node {
         }
     }
 
+    /// Bytes.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when they are missing or of another type.
+    pub fn get_bytes(&self, name: &str) -> Result<&[u8]> {
+        match self.get(name)? {
+            Tensor::U8(_, v) => Ok(v),
+            _ => Err(self.bad(format!("tensor `{name}` is not of bytes"))),
+        }
+    }
+
     /// A list of strings.
     ///
     /// # Errors
     /// [`Error::Artifact`] when its two tensors are missing or do not fit, or the bytes are not UTF-8.
     pub fn get_strings(&self, name: &str) -> Result<Vec<String>> {
-        let Tensor::U8(_, bytes) = self.get(&format!("{name}.bytes"))? else {
-            return Err(self.bad(format!("tensor `{name}.bytes` is not of bytes")));
-        };
+        let bytes = self.get_bytes(&format!("{name}.bytes"))?;
         let text = std::str::from_utf8(bytes).map_err(|e| self.bad(format!("strings `{name}`: {e}")))?;
         let mut start = 0;
         let mut out = Vec::new();

@@ -123,6 +123,8 @@ pub struct LoadedTable {
     pub notes: Vec<String>,
     /// The lines that are no rows, in order.
     pub bad: Vec<BadRow>,
+    /// Whether the stream failed before its end: the last bad line says how.
+    pub cut: bool,
     /// A digest of the cells.
     pub digest: String,
     /// The file.
@@ -153,6 +155,18 @@ impl LoadedTable {
     pub fn cells(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
         let raw = self.raw_rows.get(row).copied().unwrap_or(usize::MAX);
         self.raw.iter().map(move |column| (column.name.as_str(), column.cell(raw)))
+    }
+
+    /// A row as JSON fields: names, and values as the file has them (a cell of CSV is a number where it is written as JSON
+    /// writes one, and null where it is empty).
+    pub fn json(&self, row: usize) -> impl Iterator<Item = (&str, String)> {
+        let raw = self.raw_rows.get(row).copied().unwrap_or(usize::MAX);
+        self.raw.iter().filter_map(move |column| Some((column.name.as_str(), column.json(raw)?)))
+    }
+
+    /// An error at a row: its file and line, what is wrong, what to do.
+    pub fn wrong_row(&self, row: usize, what: impl Into<String>, help: impl Into<String>) -> Error {
+        Error::parse(&self.path, self.lines.get(row).copied(), None, what, help)
     }
 
     /// The rows of a split, in order; none where the file has no splits.
@@ -214,7 +228,8 @@ impl TableOptions {
             });
         }
         let mut bad = raw.bad;
-        let rows = self.fitting(path, &raw.columns, &raw.lines, &mut bad)?;
+        let kinds = self.kinds_given(&raw.columns, raw.lines.len());
+        let rows = self.fitting(path, &kinds, &raw.columns, &raw.lines, &mut bad)?;
         let lines: Vec<u64> = rows.iter().map(|&row| raw.lines[row]).collect();
         let mut notes = Vec::new();
         let mut table = Table::new();
@@ -229,7 +244,7 @@ impl TableOptions {
                 splits = Some(read_splits(path, &column.name, &cells, &lines)?);
                 continue;
             }
-            let given = self.kinds.get(&column.name).copied();
+            let given = kinds.get(&column.name).copied();
             let typed = infer::column(&column.name, &cells, given, &lines, &mut notes);
             table = table.with(&column.name, if is_target { Role::Target } else { Role::Feature }, typed)?;
         }
@@ -240,10 +255,26 @@ impl TableOptions {
             lines,
             notes,
             bad,
+            cut: raw.cut,
             path: path.to_path_buf(),
             raw: raw.columns,
             raw_rows: rows,
         })
+    }
+
+    /// The kinds that are not to be inferred: those that were given, and numbers for a target that looks like them, so that
+    /// a row whose target is none stays out like any other bad row.
+    fn kinds_given(&self, columns: &[RawColumn], rows: usize) -> BTreeMap<String, Kind> {
+        let mut kinds = self.kinds.clone();
+        let target = columns.iter().find(|c| Some(&c.name) == self.target.as_ref());
+        if let Some(column) = target.filter(|c| !kinds.contains_key(&c.name)) {
+            let cells: Vec<Option<&str>> = (0..rows).map(|row| self.value(column.cell(row))).collect();
+            let lines = vec![0; rows];
+            if Kind::of(&infer::column(&column.name, &cells, None, &lines, &mut Vec::new())) == Kind::Number {
+                kinds.insert(column.name.clone(), Kind::Number);
+            }
+        }
+        kinds
     }
 
     /// The rows that have a target and whose cells are of the kinds that their columns were said to be; the others become
@@ -251,12 +282,13 @@ impl TableOptions {
     fn fitting(
         &self,
         path: &Path,
+        kinds: &BTreeMap<String, Kind>,
         columns: &[RawColumn],
         lines: &[u64],
         bad: &mut Vec<BadRow>,
     ) -> Result<Vec<usize>> {
         let given: Vec<(&RawColumn, Kind)> =
-            columns.iter().filter_map(|c| Some((c, *self.kinds.get(&c.name)?))).collect();
+            columns.iter().filter_map(|c| Some((c, *kinds.get(&c.name)?))).collect();
         let target = columns.iter().find(|c| Some(&c.name) == self.target.as_ref());
         let mut rows = Vec::with_capacity(lines.len());
         for (row, &line) in lines.iter().enumerate() {

@@ -4,10 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use prompt_core::{Error, Result};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::BadRow;
 use crate::format::Format;
+use crate::read::read_error;
 use crate::read::rows::{LineError, LineReader, RowError, RowReader};
 
 /// One column's cells: their bytes one after another.
@@ -16,16 +18,74 @@ pub(super) struct RawColumn {
     pub(super) name: String,
     text: String,
     ends: Vec<usize>,
+    /// What each cell was in JSON; empty for CSV.
+    forms: Vec<Form>,
+}
+
+/// What a cell was in JSON.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Form {
+    /// The object has no such field.
+    Absent,
+    Null,
+    Text,
+    /// A number, a boolean, a list or an object, kept as it was written.
+    Literal,
 }
 
 impl RawColumn {
-    fn new(name: &str, empty_rows: usize) -> Self {
-        Self { name: name.to_owned(), text: String::new(), ends: vec![0; empty_rows] }
+    /// A column of CSV.
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// A field that the first `rows` objects do not have.
+    fn field(name: &str, rows: usize) -> Self {
+        Self { ends: vec![0; rows], forms: vec![Form::Absent; rows], ..Self::new(name) }
     }
 
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
+    }
+
+    fn push_json(&mut self, value: &RawValue) {
+        let raw = value.get();
+        let form = match raw.as_bytes().first() {
+            Some(b'"') => Form::Text,
+            Some(b'n') => Form::Null,
+            _ => Form::Literal,
+        };
+        match form {
+            // What stands between quotes is a string: the parser has seen to that.
+            Form::Text => self.push(&serde_json::from_str::<String>(raw).unwrap_or_default()),
+            Form::Literal if raw.contains(['\n', '\r']) => {
+                // On one line, as it will be written. Numbers have no line breaks, so none loses a digit here.
+                self.push(&serde_json::from_str::<Value>(raw).unwrap_or_default().to_string());
+            }
+            Form::Literal => self.push(raw),
+            Form::Null | Form::Absent => self.push(""),
+        }
+        self.forms.push(form);
+    }
+
+    /// The cell as JSON: what the input had; a cell of CSV is null where it is empty, a number where it is written as
+    /// JSON writes one, else a string. `None` for a field that the row does not have.
+    pub(super) fn json(&self, row: usize) -> Option<String> {
+        let cell = self.cell(row);
+        let quoted = || Value::from(cell).to_string();
+        match self.forms.get(row) {
+            Some(Form::Absent) => None,
+            Some(Form::Null) => Some("null".to_owned()),
+            Some(Form::Literal) => Some(cell.to_owned()),
+            Some(Form::Text) => Some(quoted()),
+            None if cell.is_empty() => Some("null".to_owned()),
+            None => {
+                let digit = cell.strip_prefix('-').unwrap_or(cell).starts_with(|c: char| c.is_ascii_digit());
+                let number = digit && serde_json::from_str::<&RawValue>(cell).is_ok_and(|v| v.get() == cell);
+                Some(if number { cell.to_owned() } else { quoted() })
+            }
+        }
     }
 
     pub(super) fn cell(&self, row: usize) -> &str {
@@ -44,6 +104,8 @@ pub(super) struct RawTable {
     pub(super) columns: Vec<RawColumn>,
     pub(super) lines: Vec<u64>,
     pub(super) bad: Vec<BadRow>,
+    /// Whether the stream failed before its end.
+    pub(super) cut: bool,
 }
 
 impl RawTable {
@@ -90,7 +152,7 @@ impl RawTable {
                 return Err(Error::parse(path, line, None, what, "rename one of them"));
             }
         }
-        self.columns = header.iter().map(|name| RawColumn::new(name, 0)).collect();
+        self.columns = header.iter().map(|name| RawColumn::new(name)).collect();
         while let Some(row) = rows.next_row() {
             let error = match row {
                 Ok((line, row)) if row.cells().map(str::trim).eq(header.iter().map(String::as_str)) => {
@@ -107,13 +169,7 @@ impl RawTable {
                     Error::parse(path, line, None, what, "put cells with commas or line breaks in quotes")
                 }
                 Err(RowError::Line(LineError::Io { number, source })) => {
-                    return self.ended(Error::parse(
-                        path,
-                        number,
-                        None,
-                        format!("the input fails here: {source}"),
-                        "the rows before it were read; check the file",
-                    ));
+                    return self.ended(read_error(path, number, source), strict);
                 }
                 Err(error) => error.into_error(path, limit),
             };
@@ -133,13 +189,7 @@ impl RawTable {
             let line = match line {
                 Ok(line) => line,
                 Err(LineError::Io { number, source }) => {
-                    return self.ended(Error::parse(
-                        path,
-                        number,
-                        None,
-                        format!("the input fails here: {source}"),
-                        "the rows before it were read; check the file",
-                    ));
+                    return self.ended(read_error(path, number, source), strict);
                 }
                 Err(error) => {
                     self.complain(RowError::Line(error).into_error(path, limit), strict)?;
@@ -149,7 +199,7 @@ impl RawTable {
             if line.bytes.trim_ascii().is_empty() {
                 continue;
             }
-            match serde_json::from_slice::<Map<String, Value>>(line.bytes) {
+            match serde_json::from_slice::<Object<'_>>(line.bytes) {
                 Ok(object) => self.push_object(&object, line.number),
                 Err(e) => {
                     let what = format!("not a JSON object: {e}");
@@ -164,7 +214,7 @@ impl RawTable {
     fn read_list(&mut self, path: &Path, mut input: impl Read) -> Result<()> {
         let mut text = Vec::new();
         input.read_to_end(&mut text).map_err(|e| Error::io("read", path, e))?;
-        let objects: Vec<Map<String, Value>> = serde_json::from_slice(&text).map_err(|e| {
+        let objects: Vec<Object<'_>> = serde_json::from_slice(&text).map_err(|e| {
             let what = format!("not a list of JSON objects: {e}");
             Error::parse(path, e.line() as u64, e.column() as u64, what, "write [{…}, {…}], or JSON lines")
         })?;
@@ -174,31 +224,58 @@ impl RawTable {
         Ok(())
     }
 
-    /// A failed stream keeps what was read; without a row it is the whole story.
-    fn ended(&mut self, error: Error) -> Result<()> {
-        if self.lines.is_empty() {
+    /// A failed stream keeps what was read; without a row, and with `strict`, it is the whole story.
+    fn ended(&mut self, error: Error, strict: bool) -> Result<()> {
+        self.cut = true;
+        if self.lines.is_empty() || strict {
             return Err(error);
         }
         self.bad.push(BadRow::of(error));
         Ok(())
     }
 
-    fn push_object(&mut self, object: &Map<String, Value>, line: u64) {
+    fn push_object(&mut self, object: &Object<'_>, line: u64) {
         let row = self.lines.len();
-        for (name, value) in object {
+        for (name, value) in object.0.iter() {
             let at = self.columns.iter().position(|c| c.name == *name).unwrap_or_else(|| {
-                self.columns.push(RawColumn::new(name, row));
+                self.columns.push(RawColumn::field(name, row));
                 self.columns.len() - 1
             });
-            match value {
-                Value::Null => self.columns[at].push(""),
-                Value::String(text) => self.columns[at].push(text),
-                other => self.columns[at].push(&other.to_string()),
+            // Of a name that comes twice the first counts.
+            if self.columns[at].ends.len() == row {
+                self.columns[at].push_json(value);
             }
         }
         for column in self.columns.iter_mut().filter(|c| c.ends.len() == row) {
             column.push("");
+            column.forms.push(Form::Absent);
         }
         self.lines.push(line);
+    }
+}
+
+/// The fields of an object in their order, their values as they are written.
+struct Object<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Object<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> serde::de::Visitor<'de> for Fields {
+            type Value = Object<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Object<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(8);
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
+            }
+        }
+        deserializer.deserialize_map(Fields)
     }
 }

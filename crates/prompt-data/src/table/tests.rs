@@ -86,6 +86,48 @@ fn json_lines_and_lists_make_the_same_table() {
 }
 
 #[test]
+fn rows_come_back_as_the_values_that_the_file_has() {
+    let lines = r#"{"id": 12345678901234567890123, "on": true, "tags": ["a", "b"], "n": 1.50, "s": "", "z": "007"}
+{"on": null, "id": 2, "s": "a \"b\""}
+"#;
+    let loaded = read("a.jsonl", lines);
+    let row = |i| loaded.json(i).map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    let first =
+        ["id=12345678901234567890123", "on=true", r#"tags=["a", "b"]"#, "n=1.50", r#"s="""#, r#"z="007""#];
+    assert_eq!(row(0), first);
+    assert_eq!(row(1), ["id=2", "on=null", r#"s="a \"b\"""#]);
+    let loaded = read("a.csv", "id,n,e,w\n0012,-1.5e3,,12 monkeys\n");
+    let values: Vec<String> = loaded.json(0).map(|(_, value)| value).collect();
+    assert_eq!(values, [r#""0012""#, "-1.5e3", "null", r#""12 monkeys""#]);
+}
+
+#[test]
+fn a_target_that_is_no_number_leaves_its_row_out_by_line() {
+    let mut csv = "x,y\n".to_owned();
+    (0..60).for_each(|i| csv += &format!("{i},{}\n", if i == 40 { "inf".into() } else { i.to_string() }));
+    let loaded = TableOptions::default().target("y").from_bytes("a.csv", csv.as_bytes()).unwrap();
+    assert_eq!((loaded.table.rows(), loaded.bad.len()), (59, 1));
+    let error = loaded.bad[0].error.to_string();
+    assert!(error.starts_with("a.csv, line 42: column `y` holds `inf`, which is no number"), "{error}");
+}
+
+#[test]
+fn a_compressed_file_that_ends_early_is_said_to() {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all(format!("a,b\n{}", "1,2\n".repeat(5000)).as_bytes()).unwrap();
+    let whole = gzip.finish().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.csv.gz");
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let loaded = TableOptions::default().read(&path).unwrap();
+    assert!(loaded.cut && loaded.table.rows() > 1000);
+    let error = loaded.bad.last().unwrap().error.to_string();
+    assert!(error.contains("truncated"), "{error}");
+    assert!(TableOptions { strict: true, ..TableOptions::default() }.read(&path).is_err());
+}
+
+#[test]
 fn bad_rows_are_said_and_lose_no_other() {
     let loaded = read("a.csv", "a,b\n1,2\n3\n4,5\n\"6,7\n");
     assert_eq!((loaded.table.rows(), loaded.lines.as_slice()), (2, &[2, 4][..]));

@@ -47,8 +47,7 @@ pub(super) const TIME_PARTS: [&str; 5] = ["seconds", "year", "month", "weekday",
 impl Scaling {
     fn learn(params: &TableEncoder, values: &[f64]) -> Self {
         let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
-        let n = present.len() as f64;
-        let mean = if present.is_empty() { 0.0 } else { present.iter().sum::<f64>() / n };
+        let mean = moments(&present).0;
         let fill = match params.impute.as_str() {
             "none" => None,
             "median" => Some(median(&mut present)),
@@ -57,12 +56,9 @@ impl Scaling {
         let (shift, unit, cut) = match params.scale.as_str() {
             "standard" => {
                 // Of the column as it is after filling in, as a scaler behind an imputer sees it.
-                let filled = || values.iter().map(|v| if v.is_nan() { fill.unwrap_or(f64::NAN) } else { *v });
-                let known = || filled().filter(|v| !v.is_nan());
-                let n = known().count().max(1) as f64;
-                let mean = known().sum::<f64>() / n;
-                let variance = known().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-                (mean, variance.sqrt(), false)
+                let filled = values.iter().map(|v| if v.is_nan() { fill.unwrap_or(f64::NAN) } else { *v });
+                let (mean, spread) = moments(&filled.filter(|v| !v.is_nan()).collect::<Vec<_>>());
+                (mean, spread, false)
             }
             "min_max" => {
                 let low = present.iter().copied().fold(f64::INFINITY, f64::min);
@@ -81,9 +77,28 @@ impl Scaling {
             Some(fill) if value.is_nan() => fill,
             _ => value,
         };
-        let scaled = (value - self.shift) / self.unit;
+        let far = value - self.shift;
+        // Two numbers near the limits of floats are farther apart than floats reach.
+        let scaled =
+            if far.is_infinite() { value / self.unit - self.shift / self.unit } else { far / self.unit };
         if self.cut && !scaled.is_nan() { scaled.clamp(0.0, 1.0) } else { scaled }
     }
+}
+
+/// Mean and standard deviation; zeros of no values.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let of = |unit: f64| {
+        let mean = values.iter().map(|v| v / unit).sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v / unit - mean).powi(2)).sum::<f64>() / n;
+        (mean * unit, variance.sqrt() * unit)
+    };
+    let (mean, spread) = of(1.0);
+    if mean.is_finite() && spread.is_finite() {
+        return (mean, spread);
+    }
+    // A sum beyond the limits of floats: the largest number becomes 1.
+    of(values.iter().fold(1.0, |most, v| v.abs().max(most)))
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -285,6 +300,21 @@ mod tests {
         // 1969-12-31 23:00, a Wednesday.
         let parts: Vec<f64> = (1..5).map(|part| time_part(Some(-3_600_000), part)).collect();
         assert_eq!(parts, [1969.0, 12.0, 2.0, 23.0]);
+    }
+
+    #[test]
+    fn numbers_near_the_limits_of_floats_are_scaled() {
+        let values = [1e308, -1e308, 1.5e308, -1.5e308, f64::NAN];
+        for (impute, filled) in [("mean", 0.0), ("median", 0.0)] {
+            let params = TableEncoder::default().impute(impute.to_owned()).scale("standard".to_owned());
+            let scaling = Scaling::learn(&params, &values);
+            let scaled = values.map(|v| scaling.apply(v));
+            assert!((scaled[4] - filled).abs() < 1e-12, "{scaled:?}");
+            assert!((scaled[0] + scaled[1]).abs() < 1e-12 && (scaled[2] / scaled[0] - 1.5).abs() < 1e-12);
+            let square = scaled.iter().map(|v| v * v).sum::<f64>() / 5.0;
+            assert!((square - 1.0).abs() < 1e-12, "{square}");
+        }
+        assert_eq!(moments(&[]), (0.0, 0.0));
     }
 
     #[test]

@@ -5,17 +5,18 @@
 //!             --validation (or test) rows--> each learner fitted on all train rows, scored once
 //! ```
 //!
-//! The encoder is fitted inside each fold. A learner that fails or runs out of time keeps its reason and stops no other.
+//! The encoder is fitted inside each fold; one fold's columns are in memory at a time. A learner that fails or runs out of
+//! time keeps its reason and stops no other.
 
+mod run;
 mod table;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use prompt_core::{Error, Estimator, FitContext, Matrix, Result, Table, Tags, Target, Task, predict};
+use prompt_core::{Error, Estimator, FitContext, Result, Target, Task};
 use prompt_data::Split;
-use prompt_data::split::{Fold, KFold};
+use prompt_data::split::{Fold, KFold, sample};
 use prompt_data::table::LoadedTable;
-use prompt_features::TableEncoder;
 use serde::Serialize;
 
 use crate::learners;
@@ -34,13 +35,22 @@ pub struct CompareOptions {
     /// The metrics by name, the first of which orders the table; when empty, accuracy, log loss and macro-F1, or RMSE,
     /// MAE and R².
     pub metrics: Vec<String>,
-    /// Most seconds for one learner, all folds together.
+    /// Most seconds for one learner, all folds and their encoding together.
     pub timeout_s: f64,
+    /// Most rows of the folds; a random sample (of each class alike) is taken of more.
+    pub max_rows: Option<usize>,
 }
 
 impl Default for CompareOptions {
     fn default() -> Self {
-        Self { task: None, models: Vec::new(), folds: 5, metrics: Vec::new(), timeout_s: 120.0 }
+        Self {
+            task: None,
+            models: Vec::new(),
+            folds: 5,
+            metrics: Vec::new(),
+            timeout_s: 120.0,
+            max_rows: None,
+        }
     }
 }
 
@@ -53,7 +63,7 @@ pub struct Scored {
     pub folds: Vec<f64>,
     /// Their mean.
     pub mean: f64,
-    /// 95% interval of the mean; see [`corrected_interval`].
+    /// 95% interval of the mean, within what the metric can be; see [`corrected_interval`].
     pub interval: [f64; 2],
     /// On the rows that were held out from everything, where the file has some.
     pub held_out: Option<f64>,
@@ -89,6 +99,8 @@ pub struct Comparison {
     pub folds: usize,
     /// What the held-out rows are called, where there are some.
     pub held_out: Option<&'static str>,
+    /// What a person should know of the folds.
+    pub notes: Vec<String>,
     /// The learners.
     pub models: Vec<Compared>,
 }
@@ -116,19 +128,21 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         [] => usual.iter().map(|name| Metric::named(name)).collect::<Result<_>>()?,
         given => given.iter().map(|name| Metric::named(name)).collect::<Result<_>>()?,
     };
-    let train = match &data.splits {
+    let mut train = match &data.splits {
         Some(_) => data.rows_of(Split::Train),
         None => (0..data.table.rows()).collect(),
     };
+    if let Some(most) = options.max_rows {
+        train = sampled(train, &y, most, ctx);
+    }
     let (held_out, which) = [(Split::Validation, "validation"), (Split::Test, "test")]
         .map(|(split, name)| (data.rows_of(split), name))
         .into_iter()
         .find(|(rows, _)| !rows.is_empty())
         .map_or((Vec::new(), None), |(rows, name)| (rows, Some(name)));
-    let y_train = y.select(&train);
-    let strata = y_train.as_classes().ok().map(|(codes, _)| codes.to_vec());
-    let mut folds =
-        KFold::default().folds(options.folds).split(train.len(), strata.as_deref(), None, ctx.seed())?;
+    let rows = train.len();
+    let (strata, notes) = strata(&y.select(&train), options.folds);
+    let mut folds = KFold::default().folds(options.folds).split(rows, strata.as_deref(), None, ctx.seed())?;
     for fold in &mut folds {
         fold.train.iter_mut().chain(&mut fold.test).for_each(|row| *row = train[*row]);
     }
@@ -136,36 +150,16 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
     if !held_out.is_empty() {
         folds.push(Fold { train, test: held_out });
     }
-    let setting = Setting { table: &data.table, y: &y, folds: &folds, k: options.folds, metrics: &metrics };
-    let mut models = Vec::with_capacity(names.len());
-    let mut encoded = Vec::new();
-    for (i, estimator) in estimators.iter().enumerate() {
-        let inputs = setting.encoded(&estimator.tags(), &mut encoded);
-        let part = ctx.part("compare", i as u64);
+    let setting = run::Setting {
+        table: &data.table,
+        y: &y,
+        folds: &folds,
+        k: options.folds,
+        metrics: &metrics,
         // A limit beyond all durations is none.
-        let limited = match Duration::try_from_secs_f64(options.timeout_s) {
-            Ok(limit) => part.with_timeout(limit),
-            Err(_) => part,
-        };
-        let row = inputs.and_then(|inputs| setting.model(&**estimator, inputs, &limited));
-        models.push(match row {
-            Ok(row) => row,
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => Compared {
-                model: estimator.name().to_owned(),
-                status: error.to_string(),
-                scores: Vec::new(),
-                fit_seconds: None,
-                predict_us_per_row: None,
-            },
-        });
-        ctx.report(&prompt_core::Event {
-            stage: estimator.name(),
-            step: i + 1,
-            total: Some(names.len()),
-            values: &[],
-        })?;
-    }
+        limit: Duration::try_from_secs_f64(options.timeout_s).ok(),
+    };
+    let mut models = setting.run(&estimators, ctx)?;
     let sign = if metrics.first().is_some_and(|m| m.higher_is_better()) { -1.0 } else { 1.0 };
     let key = |row: &Compared| {
         row.scores
@@ -177,87 +171,56 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         data: data.path.display().to_string(),
         target,
         task: if task == Task::Classification { "classification" } else { "regression" },
-        rows: y_train.len(),
+        rows,
         folds: options.folds,
         held_out: which,
+        notes,
         models,
     })
 }
 
-/// What all learners share.
-struct Setting<'a> {
-    table: &'a Table,
-    y: &'a Target,
-    folds: &'a [Fold],
-    /// How many of the folds are cross-validation.
-    k: usize,
-    metrics: &'a [Metric],
+/// At most so many of the rows, of each class alike, in their order.
+fn sampled(mut rows: Vec<usize>, y: &Target, most: usize, ctx: &FitContext) -> Vec<usize> {
+    if rows.len() <= most {
+        return rows;
+    }
+    let seed = ctx.seed().derive("max_rows", 0);
+    if let Ok((codes, _)) = y.select(&rows).as_classes() {
+        return sample(codes, most, seed).into_iter().map(|at| rows[at]).collect();
+    }
+    seed.rng().shuffle(&mut rows);
+    rows.truncate(most);
+    rows.sort_unstable();
+    rows
 }
 
-/// The matrices of every fold, made by one kind of encoder.
-type Encoded = Vec<(Matrix, Matrix)>;
-
-impl Setting<'_> {
-    /// The folds as a learner with these tags takes them; learners of one kind share them.
-    fn encoded<'e>(&self, tags: &Tags, made: &'e mut Vec<(TableEncoder, Encoded)>) -> Result<&'e Encoded> {
-        let encoder = TableEncoder::for_learner(tags).skip_text(true);
-        let at = match made.iter().position(|(known, _)| *known == encoder) {
-            Some(at) => at,
-            None => {
-                let of = |fold: &Fold| -> Result<(Matrix, Matrix)> {
-                    let train = self.table.select_rows(&fold.train);
-                    let fitted = encoder.fit(&train)?;
-                    let test = fitted.transform(&self.table.select_rows(&fold.test))?;
-                    Ok((fitted.transform(&train)?, test))
-                };
-                let folds = self.folds.iter().map(of).collect::<Result<_>>()?;
-                made.push((encoder, folds));
-                made.len() - 1
-            }
-        };
-        Ok(&made[at].1)
+/// The classes by which folds are dealt, and what to say of them: those with fewer rows than folds are dealt together, so
+/// that some folds learn without one of them or have none to test.
+fn strata(y: &Target, folds: usize) -> (Option<Vec<u32>>, Vec<String>) {
+    let Ok((codes, classes)) = y.as_classes() else { return (None, Vec::new()) };
+    let mut counts = vec![0_usize; classes.len()];
+    codes.iter().for_each(|&c| counts[c as usize] += 1);
+    let rare: Vec<usize> = (0..counts.len()).filter(|&c| (1..folds).contains(&counts[c])).collect();
+    let Some(&first) = rare.first() else { return (Some(codes.to_vec()), Vec::new()) };
+    const SHOWN: usize = 5;
+    let mut named: Vec<String> =
+        rare.iter().take(SHOWN).map(|&c| format!("`{}` ({})", classes.name(c as u32), counts[c])).collect();
+    if rare.len() > SHOWN {
+        named.push(format!("{} more", rare.len() - SHOWN));
     }
-
-    fn model(&self, estimator: &dyn Estimator, inputs: &Encoded, ctx: &FitContext) -> Result<Compared> {
-        let mut scores: Vec<Vec<f64>> = vec![Vec::new(); self.metrics.len()];
-        let (mut fit, mut scoring, mut scored_rows) = (0.0, 0.0, 0_usize);
-        for (i, (fold, (x, z))) in self.folds.iter().zip(inputs).enumerate() {
-            let started = Instant::now();
-            let part = ctx.part("fold", i as u64).unobserved();
-            let model = estimator.fit_model(x, &self.y.select(&fold.train), &part)?;
-            let fitted = started.elapsed().as_secs_f64();
-            let prediction = predict(&*model, z)?;
-            if i < self.k {
-                fit += fitted;
-                scoring += started.elapsed().as_secs_f64() - fitted;
-                scored_rows += fold.test.len();
-            }
-            let truth = self.y.select(&fold.test);
-            for (metric, values) in self.metrics.iter().zip(&mut scores) {
-                let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
-                values.push(sign * metric.score(&truth, &prediction)?);
-            }
-        }
-        let fold_rows: Vec<(usize, usize)> =
-            self.folds.iter().take(self.k).map(|f| (f.train.len(), f.test.len())).collect();
-        let scores = self
-            .metrics
-            .iter()
-            .zip(scores)
-            .map(|(metric, mut values)| {
-                let held_out = (values.len() > self.k).then(|| values.pop()).flatten();
-                let (mean, interval) = corrected_interval(&values, &fold_rows);
-                Scored { metric: metric.name().to_owned(), folds: values, mean, interval, held_out }
-            })
-            .collect();
-        Ok(Compared {
-            model: estimator.name().to_owned(),
-            status: "ok".to_owned(),
-            scores,
-            fit_seconds: Some(fit / self.k as f64),
-            predict_us_per_row: Some(scoring * 1e6 / scored_rows.max(1) as f64),
-        })
-    }
+    let note = format!(
+        "{} of {} classes have fewer rows than the {folds} folds: {}. They are dealt together, so that some folds learn \
+         nothing of them",
+        rare.len(),
+        counts.iter().filter(|n| **n > 0).count(),
+        named.join(", ")
+    );
+    // Together they may still be fewer than the folds: then they go with the most frequent class.
+    let together: usize = rare.iter().map(|&c| counts[c]).sum();
+    let most = (0..counts.len()).max_by_key(|&c| counts[c]).unwrap_or(first);
+    let home = if together < folds { most } else { first } as u32;
+    let moved = codes.iter().map(|&c| if rare.contains(&(c as usize)) { home } else { c });
+    (Some(moved.collect()), vec![note])
 }
 
 /// Mean of cross-validated values and its 95% interval: mean ± t₀.₉₇₅,ₖ₋₁ · √((1/k + n_test/n_train)·s²), where the term

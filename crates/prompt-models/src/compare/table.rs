@@ -16,6 +16,9 @@ impl fmt::Display for Comparison {
             self.folds,
             self.held_out.map_or(String::new(), |name| format!("; `{name}` rows are scored once"))
         )?;
+        for note in &self.notes {
+            writeln!(f, "note: {note}\n")?;
+        }
         let metrics: Vec<&str> = self
             .models
             .iter()

@@ -70,3 +70,43 @@ fn the_same_seed_gives_the_same_table() {
     };
     assert_eq!(run(1), run(2));
 }
+
+#[test]
+fn classes_with_fewer_rows_than_folds_are_named_and_stop_nothing() {
+    let row = |i: usize| match i {
+        7 => "once",
+        8 | 30 | 31 => "thrice",
+        _ => ["x", "z"][i % 2],
+    };
+    let csv: String = std::iter::once("a,y\n".to_owned())
+        .chain((0..60).map(|i| format!("{},{}\n", i % 2, row(i))))
+        .collect();
+    let data = TableOptions::default().target("y").from_bytes("a.csv", csv.as_bytes()).unwrap();
+    let models = vec!["logistic_regression".to_owned()];
+    let options = CompareOptions { models, ..CompareOptions::default() };
+    let table = compare(&data, &options, &FitContext::new(1)).unwrap();
+    let note = "2 of 4 classes have fewer rows than the 5 folds: `once` (1), `thrice` (3).";
+    assert!(table.notes[0].starts_with(note) && table.to_string().contains(note), "{table}");
+    assert_eq!(table.models[0].status, "ok");
+    let accuracy = &table.models[0].scores[0];
+    assert!(accuracy.mean > 0.85 && accuracy.interval[1] <= 1.0, "{accuracy:?}");
+}
+
+#[test]
+fn a_limit_of_rows_takes_a_sample_and_intervals_stay_in_range() {
+    let models = vec!["logistic_regression".to_owned()];
+    let options = CompareOptions { models, max_rows: Some(40), folds: 2, ..CompareOptions::default() };
+    let table = compare(&shop(true), &options, &FitContext::new(1)).unwrap();
+    assert_eq!(table.rows, 40);
+    for score in &table.models[0].scores {
+        let [low, high] = score.interval;
+        assert!(0.0 <= low && low <= score.mean && score.mean <= high, "{score:?}");
+        assert!(score.metric == "log_loss" || high <= 1.0, "{score:?}");
+    }
+    let table = compare(
+        &shop(false),
+        &CompareOptions { models: vec!["mean".into()], ..options },
+        &FitContext::new(1),
+    );
+    assert_eq!(table.unwrap().rows, 40);
+}

@@ -321,7 +321,7 @@ impl<'a> Trainer<'a> {
             seed: self.config.seed,
             data_digest: self.data.summary.digest.clone(),
             synthetic: self.data.summary.synthetic,
-            metrics: crate::train::measured(&scores.report)
+            metrics: crate::measured::numbers(&scores.report)
                 .into_iter()
                 .chain(scores.security.iter().map(|s| ("security_score".to_owned(), s.score)))
                 .collect(),

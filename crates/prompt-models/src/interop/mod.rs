@@ -13,6 +13,7 @@
 //! what the classes are called: they are named by their numbers until `with_classes` names them.
 
 mod forest;
+mod library;
 mod lightgbm;
 mod scorer;
 mod ubjson;
@@ -23,6 +24,7 @@ use std::path::Path;
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{Classes, Error, Model, Output, Result, RowView, Scratch};
 
+pub use library::{Library, LibraryModel};
 use scorer::{Memory, TreeSum};
 
 macro_rules! saved_model {
@@ -138,10 +140,11 @@ saved_model! {
     LightgbmModel, "lightgbm_model", lightgbm::read
 }
 
-/// Teaches a catalog to read both from artifacts.
+/// Teaches a catalog to read them from artifacts.
 pub(crate) fn register(catalog: &mut Catalog) {
     catalog.model::<XgboostModel>(XgboostModel::KIND);
     catalog.model::<LightgbmModel>(LightgbmModel::KIND);
+    catalog.model::<LibraryModel>(library::KIND);
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use prompt_core::artifact::Bundle;
 use prompt_core::artifact::{Manifest, save};
 use prompt_core::{CsrBuilder, Dense, Matrix, Predict};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::*;
 
@@ -233,4 +234,48 @@ fn hostile_binary_files_end_with_an_error() {
     assert!(parse(b"i\x01i\x02").contains("bytes follow the end"));
     assert!(parse(b"Q").contains("unknown marker 'Q'"));
     assert_eq!(ubjson::parse(b"{i\x01a[$U#i\x02\x05\x06}").unwrap(), serde_json::json!({"a": [5, 6]}));
+}
+
+#[test]
+fn a_library_s_file_inside_an_artifact_opens_and_damage_to_it_is_refused() {
+    use super::{Library, LibraryModel};
+    let bytes = |name: &str| std::fs::read(folder().join(name)).unwrap();
+    let classes = |names: &[&str]| Classes::new(names.iter().map(|n| (*n).to_owned())).unwrap();
+    let row = |model: &dyn Model| {
+        let (numbers, mut out) = (vec![0.25; model.n_features()], vec![0.0; model.output().width()]);
+        model.score_row(RowView::Dense(&numbers), &mut Scratch::new(), &mut out);
+        out
+    };
+    let file = bytes("xgboost-binary.ubj");
+    let plain = row(&XgboostModel::parse("m.ubj", &file).unwrap());
+    // Of four classes two were there in training: the others have no probability.
+    let (four, present) = (classes(&["a", "b", "c", "d"]), [1, 3]);
+    let params = serde_json::json!({ "max_depth": 3 });
+    let model = LibraryModel::new(Library::Xgboost, params, file.clone(), Some((&four, &present))).unwrap();
+    assert_eq!(row(&model), [0.0, plain[0], 0.0, plain[1]]);
+    assert_eq!(model.file(), file);
+    let mut catalog = Catalog::new();
+    register(&mut catalog);
+    let node = model.encode().unwrap();
+    let back = LibraryModel::decode(&node, &catalog).unwrap();
+    assert_eq!(back, model);
+    let multi = bytes("lightgbm-multiclass.txt");
+    let three = LightgbmModel::parse("m.txt", &multi).unwrap();
+    let names = classes(&(0..three.output().width()).map(|i| ["x", "y", "z", "w"][i]).collect::<Vec<_>>());
+    let all: Vec<u32> = (0..names.len() as u32).collect();
+    let model = LibraryModel::new(Library::Lightgbm, Value::Null, multi, Some((&names, &all))).unwrap();
+    assert_eq!(row(&model), row(&three));
+    for (library, file, present) in [
+        (Library::Xgboost, file[..file.len() / 2].to_vec(), vec![1, 3]),
+        (Library::Lightgbm, file.clone(), vec![1, 3]),
+        (Library::Xgboost, file.clone(), vec![1, 2, 3]),
+        (Library::Xgboost, file.clone(), vec![3, 1]),
+        (Library::Xgboost, file.clone(), vec![1, 9]),
+    ] {
+        assert!(
+            LibraryModel::new(library, Value::Null, file, Some((&four, &present))).is_err(),
+            "{present:?}"
+        );
+    }
+    assert!(LibraryModel::new(Library::Xgboost, Value::Null, file, None).is_err());
 }

@@ -9,8 +9,8 @@ use super::Problem;
 use super::design::add_product;
 
 /// The learners that become a [`LinearClassifier`], which are its artifact kinds.
-pub(crate) const KINDS: [&str; 5] =
-    ["logistic_regression", "linear_svm", "multinomial_nb", "complement_nb", "ridge"];
+pub(crate) const KINDS: [&str; 6] =
+    ["logistic_regression", "linear_svm", "multinomial_nb", "complement_nb", "ridge", "sgd"];
 
 /// From margins to probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@
 //! [`LogisticRegression`], [`LinearSvm`] and [`RidgeClassifier`] differ in the loss that finds the weights; the naive
 //! Bayes models of [`bayes`](crate::bayes) are linear too. All of them become a [`LinearClassifier`].
 //! [`LinearRegression`], [`Ridge`], [`Lasso`], [`ElasticNet`] and [`LinearSvr`] become a [`LinearRegressor`].
+//! [`SgdClassifier`] and [`SgdRegressor`] learn from rows that stream; their models hold one of these.
 
 mod cholesky;
 mod classifier;
@@ -24,6 +25,7 @@ mod owlqn;
 mod problem;
 mod regressor;
 mod ridge;
+mod sgd;
 mod softmax_loss;
 mod svm;
 mod svr;
@@ -33,6 +35,7 @@ pub use elastic_net::{ElasticNet, Lasso};
 pub use logistic::{LogisticRegression, Penalty};
 pub use regressor::LinearRegressor;
 pub use ridge::{LinearRegression, Ridge, RidgeClassifier};
+pub use sgd::{LearningRate, SgdClassifier, SgdLoss, SgdModel, SgdRegressor};
 pub use svm::{Calibration, LinearSvm, Loss};
 pub use svr::{LinearSvr, RegressionLoss};
 
@@ -91,6 +94,17 @@ pub(crate) const ENTRIES: &[Entry] = &[
             ]
         },
     },
+    Entry {
+        name: SgdClassifier::NAME,
+        classifier: Some(boxed::<SgdClassifier>),
+        regressor: Some(boxed::<SgdRegressor>),
+        grid: |_| {
+            vec![
+                ("alpha", vec![json!(1e-5), json!(1e-4), json!(1e-3)]),
+                ("penalty", vec![json!("l2"), json!("elasticnet")]),
+            ]
+        },
+    },
 ];
 
 fn svm_grid(_: Task) -> Grid {
@@ -103,6 +117,7 @@ pub(crate) fn register(catalog: &mut Catalog) {
         catalog.model::<LinearClassifier>(kind);
     }
     catalog.model::<LinearRegressor>(regressor::KIND);
+    sgd::register(catalog);
 }
 
 #[cfg(test)]
@@ -128,6 +143,11 @@ mod examination {
         lasso: Lasso::default().alpha(0.01);
         elastic_net: ElasticNet::default().alpha(0.01);
         linear_svr: LinearSvr::default();
+        sgd_classifier: SgdClassifier::default();
+        sgd_classifier_log_loss: SgdClassifier::default().loss(SgdLoss::LogLoss).early_stopping(true);
+        sgd_classifier_averaged: SgdClassifier::default().average(10).penalty(Penalty::ElasticNet);
+        sgd_regressor: SgdRegressor::default();
+        sgd_regressor_early: SgdRegressor::default().early_stopping(true).learning_rate(LearningRate::Adaptive);
         linear_svr_squared: LinearSvr::default().loss(RegressionLoss::SquaredEpsilonInsensitive).epsilon(0.1);
     }
 }

@@ -69,6 +69,17 @@ impl Metric {
         !matches!(self.0, Kind::LogLoss | Kind::Brier | Kind::Mae | Kind::Rmse)
     }
 
+    /// The least and the largest value that it can have.
+    pub fn range(self) -> [f64; 2] {
+        match self.0 {
+            Kind::Matthews => [-1.0, 1.0],
+            Kind::R2 => [f64::NEG_INFINITY, 1.0],
+            Kind::LogLoss | Kind::Mae | Kind::Rmse => [0.0, f64::INFINITY],
+            Kind::Brier => [0.0, 2.0],
+            _ => [0.0, 1.0],
+        }
+    }
+
     /// Whether it measures classes (the others measure numbers).
     pub fn is_for_classes(self) -> bool {
         !matches!(self.0, Kind::R2 | Kind::Mae | Kind::Rmse)

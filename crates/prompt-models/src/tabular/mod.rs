@@ -15,12 +15,12 @@ pub(crate) use scorer::KIND;
 pub use scorer::TableScorer;
 pub use target::{target_of, task_of};
 pub(crate) use train::divided;
-pub use train::{DEFAULT, TableRecipe, TableReport, TrainedTable, train};
+pub use train::{DEFAULT, TableRecipe, TrainedTable, train};
 
 use std::collections::BTreeMap;
 
 use prompt_core::artifact::Manifest;
-use prompt_core::{Error, Result, Role, Table};
+use prompt_core::{Error, Output, Result, Role, Table};
 use prompt_data::table::{Kind, TableOptions};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct TableSchema {
     pub target: String,
     /// The columns it reads, and what they hold.
     pub columns: BTreeMap<String, Kind>,
+    /// What the target held in training; models that were saved before this was kept do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_kind: Option<Kind>,
 }
 
 impl TableSchema {
@@ -44,7 +47,8 @@ impl TableSchema {
             .filter(|(name, _)| read.iter().any(|r| r == name))
             .map(|(name, column)| (name.to_owned(), Kind::of(column)))
             .collect();
-        Self { target: target.to_owned(), columns }
+        let target_kind = table.column(target).map(Kind::of);
+        Self { target: target.to_owned(), columns, target_kind }
     }
 
     /// The schema of a saved model of tables.
@@ -64,5 +68,16 @@ impl TableSchema {
     /// How a file for this model is read: columns are of the kinds they had in training. The target is not needed.
     pub fn options(&self) -> TableOptions {
         TableOptions { kinds: self.columns.clone(), ..TableOptions::default() }
+    }
+
+    /// The same for rows that are measured: they have a target in this column, of the kind that it had in training.
+    pub fn options_with_target(&self, target: &str, output: &Output) -> TableOptions {
+        let mut options = self.options().target(target);
+        let kind = self.target_kind.or(match output {
+            Output::Values(_) => Some(Kind::Number),
+            _ => None,
+        });
+        options.kinds.extend(kind.map(|kind| (target.to_owned(), kind)));
+        options
     }
 }

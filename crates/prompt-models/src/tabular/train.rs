@@ -12,14 +12,13 @@ use prompt_core::{
 use prompt_data::Split;
 use prompt_data::table::LoadedTable;
 use prompt_features::TableEncoder;
-use prompt_metrics::{ClassificationReport, RegressionReport};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{TASK, TableSchema, TableScorer, target_of, task_of};
 use crate::learners;
+use crate::measured::Measured;
 use crate::select::{Metric, apply, expand};
-use crate::train::{TrainOptions, measured};
+use crate::train::TrainOptions;
 
 /// What is trained on a table.
 ///
@@ -62,55 +61,6 @@ impl TableRecipe {
     }
 }
 
-/// What was measured, by task.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum TableReport {
-    /// Of classes.
-    Classification(Box<ClassificationReport>),
-    /// Of numbers.
-    Regression(RegressionReport),
-}
-
-impl std::fmt::Display for TableReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Classification(report) => report.fmt(f),
-            Self::Regression(report) => report.fmt(f),
-        }
-    }
-}
-
-impl TableReport {
-    /// Measures a prediction.
-    ///
-    /// # Errors
-    /// A truth of another kind or length than the prediction.
-    pub fn new(truth: &Target, prediction: &Prediction) -> Result<Self> {
-        if prediction.output().classes().is_none() {
-            let report =
-                RegressionReport::new(truth.as_regression()?, &prediction.values()?, truth.weights())?;
-            return Ok(Self::Regression(report));
-        }
-        let (p, classes) = prediction.probabilities()?;
-        let codes = prediction.codes()?;
-        let truth_codes = truth.as_classes()?.0;
-        let report =
-            ClassificationReport::new(truth_codes, &codes, classes.names(), Some(p), truth.weights())?;
-        Ok(Self::Classification(Box::new(report)))
-    }
-
-    /// The numbers that a manifest keeps.
-    fn kept(&self) -> BTreeMap<String, f64> {
-        match self {
-            Self::Classification(report) => measured(report),
-            Self::Regression(report) => {
-                [("rmse", report.rmse), ("mae", report.mae)].map(|(n, v)| (n.to_owned(), v)).into()
-            }
-        }
-    }
-}
-
 /// A trained model of tables.
 pub struct TrainedTable {
     /// The pipeline.
@@ -120,7 +70,7 @@ pub struct TrainedTable {
     /// Parameters that were chosen on the validation rows.
     pub chosen: BTreeMap<String, Value>,
     /// What was measured on the validation rows, or on the test rows where there are only those.
-    pub report: Option<TableReport>,
+    pub report: Option<Measured>,
     /// Which rows those were, in words.
     pub measured_on: &'static str,
     /// Rows it was fitted on.
@@ -214,7 +164,7 @@ pub fn train(
     let Best { at, model, prediction } =
         best(&*estimator, &points, &x, &y_train, held_out.as_ref(), metric, ctx)?;
     let report = match (&prediction, &held_out) {
-        (Some(p), Some((_, truth))) => Some(TableReport::new(truth, p)?),
+        (Some(p), Some((_, truth))) => Some(Measured::new(truth, p)?),
         _ => None,
     };
     let chosen = apply(&*estimator, &points[at])?;
@@ -229,7 +179,7 @@ pub fn train(
         classes: model.output().classes().map(|c| c.names().to_vec()).unwrap_or_default(),
         seed: ctx.seed().value(),
         data_digest: data.digest.clone(),
-        metrics: report.as_ref().map(TableReport::kept).unwrap_or_default(),
+        metrics: report.as_ref().map(Measured::kept).unwrap_or_default(),
         ..Manifest::default()
     };
     Ok(TrainedTable {

@@ -1,0 +1,188 @@
+//! Models of tables: `--task tabular` in `prompt train`, and what the other commands do with such a model.
+
+mod predict;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use prompt_models::core::{
+    Batch, CancelToken, Classes, Error, Output, Prediction, Result, Role, Table, Target, Task,
+};
+use prompt_models::data::Split;
+use prompt_models::data::table::{Kind, LoadedTable, TableOptions};
+use prompt_models::tabular::{TableRecipe, TableSchema, target_of, train as fit};
+use prompt_models::train::TrainOptions;
+use prompt_models::{LoadedModel, Measured};
+
+use crate::args::{Evaluate, TargetKind, Threshold, Train};
+use crate::out::{bad_lines, outln};
+use crate::progress::Progress;
+use crate::threshold::Traffic;
+
+pub(crate) use predict::predict;
+pub(crate) use validate::validate;
+
+/// The target of a table where none is named.
+const TARGET: &str = "target";
+
+/// Says what a person should know of a file before its rows are used.
+pub(crate) fn complain(data: &LoadedTable) {
+    let bad = data.bad.iter().map(|bad| &bad.error);
+    eprint!("{}", bad_lines(bad, data.table.rows(), data.cut));
+    for note in &data.notes {
+        eprintln!("note: {note}");
+    }
+    for (name, column) in data.table.with_role(Role::Feature) {
+        if Kind::of(column) == Kind::Text {
+            eprintln!("note: column `{name}` holds free text and is not learned from");
+        }
+    }
+}
+
+/// How the target is read, where the command line says what it holds.
+pub(crate) fn target_kind(target: &str, kind: Option<TargetKind>) -> BTreeMap<String, Kind> {
+    let kind = kind.map(|kind| match kind {
+        TargetKind::Classes => Kind::Category,
+        TargetKind::Numbers => Kind::Number,
+    });
+    kind.map(|kind| (target.to_owned(), kind)).into_iter().collect()
+}
+
+/// The task that was asked for.
+pub(crate) fn task(kind: Option<TargetKind>) -> Option<Task> {
+    kind.map(|kind| match kind {
+        TargetKind::Classes => Task::Classification,
+        TargetKind::Numbers => Task::Regression,
+    })
+}
+
+/// `prompt train --task tabular`.
+pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    let path = args.data.as_ref().ok_or_else(|| {
+        Error::input("no table to learn from", "name it with --data FILE (.csv, .tsv, .jsonl, .json)")
+    })?;
+    let target = args.target.as_deref().unwrap_or(TARGET);
+    let options = TableOptions {
+        ignore: args.ignore.clone(),
+        kinds: target_kind(target, args.target_kind),
+        strict: args.strict,
+        ..TableOptions::default().target(target)
+    };
+    let data = options.read(path)?;
+    complain(&data);
+    let recipe = TableRecipe {
+        task: task(args.target_kind),
+        model: args.model.clone(),
+        params: crate::train::pairs(&args.params)?,
+        encoder: None,
+    };
+    let (progress, ctx) = Progress::of_fit(args.json, args.seed, threads, stop);
+    let trained = fit(&recipe, &data, &TrainOptions::default(), &ctx);
+    progress.finish();
+    let trained = trained?;
+    crate::train::tell(
+        args,
+        &crate::train::Told {
+            scorer: &*trained.scorer,
+            manifest: &trained.manifest,
+            chosen: &trained.chosen,
+            measured: trained.report.as_ref(),
+            measured_on: trained.measured_on,
+            train_rows: trained.train_rows,
+            fit_seconds: trained.fit_seconds,
+            rows_left_out: &[("bad_lines", data.bad.len())],
+        },
+    )
+}
+
+/// `prompt evaluate` with a model of tables.
+pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel) -> Result<ExitCode> {
+    let labelled = Labelled::read(model, &args.data, args.target.as_deref(), args.strict)?;
+    let data = &labelled.data;
+    let (rows, which) = crate::evaluate::choose(args.split, data.table.rows(), |split| data.rows_of(split))?;
+    let prediction = score(model, &data.table.select_rows(&rows))?;
+    let truth = match prediction.output() {
+        Output::Classes(classes) => labelled.classes(classes, &rows)?,
+        _ => labelled.target.select(&rows),
+    };
+    let report = Measured::new(&truth, &prediction)?;
+    if args.json {
+        let mut numbers = serde_json::to_value(&report).unwrap_or_default();
+        numbers["bad_lines"] = data.bad.len().into();
+        numbers["split"] = which.into();
+        outln!("{numbers}")?;
+    } else {
+        outln!(
+            "{} on {which} of {} ({} rows)\n\n{report}",
+            model.manifest.name,
+            args.data.display(),
+            rows.len()
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
+    let predictions = model.scorer.score(Batch::Table(table))?;
+    predictions.into_iter().next().ok_or_else(|| Error::input("the model has no heads", "save it again"))
+}
+
+/// A table with a target for a model.
+struct Labelled {
+    data: LoadedTable,
+    target: Target,
+}
+
+impl Labelled {
+    fn read(model: &LoadedModel, path: &std::path::Path, target: Option<&str>, strict: bool) -> Result<Self> {
+        let schema = TableSchema::of_model(&model.manifest)?;
+        let target = target.unwrap_or(&schema.target);
+        let output = model.scorer.heads().first().map_or(Output::Values(Vec::new()), |h| h.output.clone());
+        let options = TableOptions { strict, ..schema.options_with_target(target, &output) };
+        let data = options.read(path)?;
+        complain(&data);
+        let task = match output {
+            Output::Classes(_) => Task::Classification,
+            _ => Task::Regression,
+        };
+        let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
+        let target = target_of(target, column, task)?;
+        Ok(Self { data, target })
+    }
+
+    /// The rows' classes among those of the model.
+    fn classes(&self, classes: &Classes, rows: &[usize]) -> Result<Target> {
+        let (codes, own) = self.target.as_classes()?;
+        let known: Vec<Option<u32>> = own.names().iter().map(|name| classes.code(name)).collect();
+        let code = |&row: &usize| {
+            known[codes[row] as usize].ok_or_else(|| {
+                self.data.wrong_row(
+                    row,
+                    format!(
+                        "unknown class `{}`; the model knows {}",
+                        own.name(codes[row]),
+                        classes.names().join(", ")
+                    ),
+                    "correct it, or leave the row out",
+                )
+            })
+        };
+        Target::codes(rows.iter().map(code).collect::<Result<_>>()?, classes.clone())
+    }
+}
+
+/// `prompt threshold` with a model of tables.
+pub(crate) fn traffic(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
+    let labelled = Labelled::read(model, &args.data, args.target.as_deref(), args.strict)?;
+    let data = &labelled.data;
+    let learned = data.rows_of(Split::Train);
+    let rows: Vec<usize> = (0..data.table.rows()).filter(|row| learned.binary_search(row).is_err()).collect();
+    if rows.is_empty() {
+        return Err(Traffic::all_for_training(args));
+    }
+    let (codes, classes) = labelled.target.as_classes()?;
+    let labels = rows.iter().map(|&row| classes.name(codes[row]).to_owned()).map(Some).collect();
+    let prediction = score(model, &data.table.select_rows(&rows))?;
+    Ok(Traffic { labels, prediction, bad_lines: data.bad.len() })
+}

@@ -1,0 +1,190 @@
+//! `prompt predict` with a model of tables.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use prompt_models::LoadedModel;
+use prompt_models::core::{Error, Output, Prediction, Result, argmax};
+use prompt_models::data::table::{BadRow, LoadedTable, TableOptions};
+use prompt_models::data::write::CsvWriter;
+use prompt_models::score::ScoreSummary;
+use prompt_models::tabular::TableSchema;
+use serde_json::{Value, json};
+
+use super::score;
+use crate::args::{Format, Predict};
+
+/// Each row as it stands in the file, with its prediction; a line that is no row keeps its place with its error.
+pub(crate) fn predict(
+    args: &Predict,
+    model: &LoadedModel,
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<ScoreSummary> {
+    let path = args.input.as_ref().ok_or_else(|| {
+        Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
+    })?;
+    let schema = TableSchema::of_model(&model.manifest)?;
+    let options = TableOptions {
+        strict: args.strict,
+        max_line_bytes: args.max_line_bytes,
+        // A column of splits is passed on like any other.
+        split: String::new(),
+        ..schema.options()
+    };
+    let data = options.read(path)?;
+    let prediction = score(model, &data.table)?;
+    let written = match format {
+        Format::Jsonl => write_lines(&data, &prediction, out),
+        Format::Csv => write_csv(&data, &prediction, out),
+        #[allow(unreachable_patterns, reason = "with the feature `parquet` there is a third form")]
+        _ => {
+            return Err(Error::unsupported(
+                "a model of tables",
+                "this output format",
+                "write .jsonl or .csv",
+            ));
+        }
+    };
+    written.map_err(|e| Error::io("write", "<output>", e))?;
+    Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
+}
+
+/// Rows and bad lines in the order of the file.
+fn entries(data: &LoadedTable) -> impl Iterator<Item = std::result::Result<usize, &BadRow>> {
+    let (mut row, mut bad) = (0, data.bad.iter().peekable());
+    std::iter::from_fn(move || {
+        let line = data.lines.get(row).copied();
+        let earlier = bad.next_if(|b| line.is_none_or(|line| b.line.is_some_and(|l| l < line)));
+        if let Some(bad) = earlier {
+            return Some(Err(bad));
+        }
+        line.map(|_| {
+            row += 1;
+            Ok(row - 1)
+        })
+    })
+}
+
+/// The input's columns under names that the output does not need: `label` becomes `true_label`, the others `input_NAME`.
+struct Names(Vec<(String, String)>);
+
+impl Names {
+    fn new(data: &LoadedTable, ours: &[String]) -> Self {
+        let own: Vec<String> = data.cells(0).map(|(name, _)| name.to_owned()).collect();
+        let mut taken: BTreeSet<String> = ours.iter().cloned().collect();
+        // Names that stay must not be given to another column.
+        taken.extend(own.iter().cloned());
+        let renamed = |name: &String| {
+            if !ours.contains(name) {
+                return (name.clone(), name.clone());
+            }
+            let mut new = if name == "label" { "true_label".to_owned() } else { format!("input_{name}") };
+            while !taken.insert(new.clone()) {
+                new = format!("input_{new}");
+            }
+            (name.clone(), new)
+        };
+        Self(own.iter().map(renamed).collect())
+    }
+
+    fn of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.0.iter().find(|(own, _)| own == name).map_or(name, |(_, new)| new)
+    }
+}
+
+fn write_lines(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
+    let ours: &[&str] = match prediction.output() {
+        Output::Classes(_) => &["label", "probabilities", "confidence"],
+        _ => &["score"],
+    };
+    let names = Names::new(data, &ours.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    for entry in entries(data) {
+        let row = match entry {
+            Ok(row) => row,
+            Err(bad) => {
+                writeln!(out, "{}", json!({ "line": bad.line, "error": bad.error.to_string() }))?;
+                continue;
+            }
+        };
+        let own = data.json(row).map(|(name, value)| (names.of(name), value));
+        let fields = own.chain(scored(row, prediction));
+        for (at, (name, value)) in fields.enumerate() {
+            let before = if at == 0 { '{' } else { ',' };
+            write!(out, "{before}{}:{value}", Value::from(name))?;
+        }
+        writeln!(out, "}}")?;
+    }
+    Ok(())
+}
+
+/// The prediction of a row as JSON fields.
+fn scored(row: usize, prediction: &Prediction) -> Vec<(&'static str, String)> {
+    let scores = prediction.row(row);
+    match prediction.output() {
+        Output::Classes(classes) => {
+            let best = argmax(scores);
+            let probabilities: serde_json::Map<String, Value> =
+                classes.names().iter().zip(scores).map(|(name, p)| (name.clone(), json!(p))).collect();
+            vec![
+                ("label", Value::from(classes.name(best as u32)).to_string()),
+                ("probabilities", Value::Object(probabilities).to_string()),
+                ("confidence", json!(scores.get(best)).to_string()),
+            ]
+        }
+        _ => vec![("score", json!(scores.first()).to_string())],
+    }
+}
+
+fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
+    let scored: Vec<String> = match prediction.output() {
+        Output::Classes(classes) => ["label".to_owned(), "confidence".to_owned()]
+            .into_iter()
+            .chain(classes.names().iter().map(|name| format!("p_{name}")))
+            .collect(),
+        _ => vec!["score".to_owned()],
+    };
+    let ours = [&["line".to_owned(), "error".to_owned()][..], &scored].concat();
+    let names = Names::new(data, &ours);
+    let header: Vec<&str> = std::iter::once("line")
+        .chain(names.0.iter().map(|(_, new)| new.as_str()))
+        .chain(scored.iter().map(String::as_str))
+        .chain(["error"])
+        .collect();
+    let mut csv = CsvWriter::new(out, b',', true);
+    csv.row(&header)?;
+    for entry in entries(data) {
+        let mut cells = vec![String::new(); header.len()];
+        match entry {
+            Ok(row) => {
+                cells[0] = data.lines[row].to_string();
+                let own = data.cells(row).map(|(_, cell)| cell.to_owned());
+                let all = own.chain(scored_cells(row, prediction));
+                cells.iter_mut().skip(1).zip(all).for_each(|(cell, text)| *cell = text);
+            }
+            Err(bad) => {
+                cells[0] = bad.line.map_or(String::new(), |line| line.to_string());
+                if let Some(last) = cells.last_mut() {
+                    *last = bad.error.to_string();
+                }
+            }
+        }
+        csv.row(&cells)?;
+    }
+    csv.into_inner().and_then(Write::flush)
+}
+
+fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
+    let scores = prediction.row(row);
+    let numbers = scores.iter().map(f64::to_string);
+    match prediction.output() {
+        Output::Classes(classes) => {
+            let best = argmax(scores);
+            [classes.name(best as u32).to_owned(), scores[best].to_string()]
+                .into_iter()
+                .chain(numbers)
+                .collect()
+        }
+        _ => numbers.take(1).collect(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Every learner on every fold.
+
+use std::time::{Duration, Instant};
+
+use prompt_core::{Error, Estimator, Event, FitContext, Matrix, Result, Table, Target, predict};
+use prompt_data::split::Fold;
+use prompt_features::TableEncoder;
+
+use super::{Compared, Scored, corrected_interval};
+use crate::select::Metric;
+
+/// What all learners share.
+pub(super) struct Setting<'a> {
+    pub(super) table: &'a Table,
+    pub(super) y: &'a Target,
+    pub(super) folds: &'a [Fold],
+    /// How many of the folds are cross-validation.
+    pub(super) k: usize,
+    pub(super) metrics: &'a [Metric],
+    /// For one learner, all folds and their encoding together.
+    pub(super) limit: Option<Duration>,
+}
+
+/// How far a learner has come.
+#[derive(Default)]
+struct Progress {
+    spent: Duration,
+    failed: Option<String>,
+    /// For each metric the value in each fold.
+    scores: Vec<Vec<f64>>,
+    fit: f64,
+    scoring: f64,
+    scored_rows: usize,
+}
+
+impl Setting<'_> {
+    /// A row for each learner, in their order. Learners that take the same columns share them, fold by fold.
+    pub(super) fn run(&self, estimators: &[Box<dyn Estimator>], ctx: &FitContext) -> Result<Vec<Compared>> {
+        let mut groups: Vec<(TableEncoder, Vec<usize>)> = Vec::new();
+        for (at, estimator) in estimators.iter().enumerate() {
+            let encoder = TableEncoder::for_learner(&estimator.tags()).skip_text(true);
+            match groups.iter_mut().find(|(known, _)| *known == encoder) {
+                Some((_, members)) => members.push(at),
+                None => groups.push((encoder, vec![at])),
+            }
+        }
+        let start = || Progress { scores: vec![Vec::new(); self.metrics.len()], ..Progress::default() };
+        let mut progress: Vec<Progress> = estimators.iter().map(|_| start()).collect();
+        let (mut step, total) = (0, estimators.len() * self.folds.len());
+        for (encoder, members) in &groups {
+            for (at, fold) in self.folds.iter().enumerate() {
+                let started = Instant::now();
+                if members.iter().all(|&m| progress[m].failed.is_some()) {
+                    step += members.len();
+                    continue;
+                }
+                ctx.check()?;
+                let columns = self.encode(encoder, fold);
+                let encoding = started.elapsed();
+                for &m in members {
+                    let (estimator, progress) = (&*estimators[m], &mut progress[m]);
+                    step += 1;
+                    let event = Event { stage: estimator.name(), step, total: Some(total), values: &[] };
+                    ctx.report(&event)?;
+                    if progress.failed.is_some() {
+                        continue;
+                    }
+                    progress.spent += encoding;
+                    let part = ctx.part("compare", m as u64).part("fold", at as u64).unobserved();
+                    let done = match &columns {
+                        Ok(columns) => self.fold(at, estimator, columns, progress, &part),
+                        Err(error) => {
+                            Err(Error::input(error.to_string(), "the columns could not be encoded"))
+                        }
+                    };
+                    match done {
+                        Ok(()) => {}
+                        Err(Error::Cancelled) => return Err(Error::Cancelled),
+                        Err(error) => progress.failed = Some(error.to_string()),
+                    }
+                }
+            }
+        }
+        Ok(estimators.iter().zip(progress).map(|(e, progress)| self.row(e.name(), progress)).collect())
+    }
+
+    /// The columns of the fold's training rows and of the others.
+    fn encode(&self, encoder: &TableEncoder, fold: &Fold) -> Result<(Matrix, Matrix)> {
+        let train = self.table.select_rows(&fold.train);
+        let fitted = encoder.fit(&train)?;
+        let test = fitted.transform(&self.table.select_rows(&fold.test))?;
+        Ok((fitted.transform(&train)?, test))
+    }
+
+    fn fold(
+        &self,
+        at: usize,
+        estimator: &dyn Estimator,
+        (x, z): &(Matrix, Matrix),
+        progress: &mut Progress,
+        ctx: &FitContext,
+    ) -> Result<()> {
+        let ctx = match self.limit {
+            None => ctx.clone(),
+            Some(limit) => match limit.checked_sub(progress.spent).filter(|left| !left.is_zero()) {
+                Some(left) => ctx.clone().with_timeout(left),
+                None => return Err(self.out_of_time()),
+            },
+        };
+        let (fold, started) = (&self.folds[at], Instant::now());
+        let model = estimator.fit_model(x, &self.y.select(&fold.train), &ctx).map_err(|e| match e {
+            // The fit was given what was left; the person gave the whole.
+            Error::Timeout { .. } => self.out_of_time(),
+            other => other,
+        })?;
+        let fitted = started.elapsed().as_secs_f64();
+        let prediction = predict(&*model, z)?;
+        progress.spent += started.elapsed();
+        if at < self.k {
+            progress.fit += fitted;
+            progress.scoring += started.elapsed().as_secs_f64() - fitted;
+            progress.scored_rows += fold.test.len();
+        }
+        let truth = self.y.select(&fold.test);
+        for (metric, values) in self.metrics.iter().zip(&mut progress.scores) {
+            let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
+            values.push(sign * metric.score(&truth, &prediction)?);
+        }
+        Ok(())
+    }
+
+    fn out_of_time(&self) -> Error {
+        Error::Timeout { seconds: self.limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64()) }
+    }
+
+    fn row(&self, name: &str, progress: Progress) -> Compared {
+        if let Some(status) = progress.failed {
+            return Compared {
+                model: name.to_owned(),
+                status,
+                scores: Vec::new(),
+                fit_seconds: None,
+                predict_us_per_row: None,
+            };
+        }
+        let fold_rows: Vec<(usize, usize)> =
+            self.folds.iter().take(self.k).map(|f| (f.train.len(), f.test.len())).collect();
+        let scores = self.metrics.iter().zip(progress.scores).map(|(metric, mut values)| {
+            let held_out = (values.len() > self.k).then(|| values.pop()).flatten();
+            let (mean, interval) = corrected_interval(&values, &fold_rows);
+            let [least, largest] = metric.range();
+            let interval = interval.map(|v| v.clamp(least, largest));
+            Scored { metric: metric.name().to_owned(), folds: values, mean, interval, held_out }
+        });
+        Compared {
+            model: name.to_owned(),
+            status: "ok".to_owned(),
+            scores: scores.collect(),
+            fit_seconds: Some(progress.fit / self.k as f64),
+            predict_us_per_row: Some(progress.scoring * 1e6 / progress.scored_rows.max(1) as f64),
+        }
+    }
+}
