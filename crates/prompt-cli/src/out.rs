@@ -1,8 +1,11 @@
 //! Standard output, which its reader may close at any time.
 
 use std::io::Write;
+use std::path::Path;
 
 use prompt_models::core::{Error, Result};
+use prompt_models::data::write::write_folder;
+use prompt_models::metrics::report::File;
 
 /// Writes a text as it is. `println!` panics where the reader has gone; here that is an error like any other.
 ///
@@ -22,6 +25,15 @@ macro_rules! outln {
     };
 }
 pub(crate) use outln;
+
+/// Writes a report's files and some others into a folder, whole or not at all.
+///
+/// # Errors
+/// As [`write_folder`].
+pub(crate) fn report_folder(folder: &Path, files: &[File], more: &[(&str, String)]) -> Result<()> {
+    let files = files.iter().map(|f| (f.name.as_str(), f.content.as_bytes()));
+    write_folder(folder, files.chain(more.iter().map(|(name, content)| (*name, content.as_bytes()))))
+}
 
 /// How many bad lines are shown one by one.
 const SHOWN: usize = 10;
