@@ -100,7 +100,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         }
         TableReport::Regression(r) => Measured::numbers(&path.display().to_string(), trained.measured_on, r),
     });
-    crate::train::write_card(args, &manifest, measured)?;
+    crate::train::write_card(args, &manifest, measured.as_ref())?;
     let registered = crate::train::register(args)?;
     if args.json {
         outln!(

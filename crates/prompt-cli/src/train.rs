@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     let dataset =
         args.data.as_ref().or(args.config.as_ref()).map_or_else(String::new, |p| p.display().to_string());
     let measured = trained.validation.as_ref().map(|r| Measured::classes(&dataset, trained.measured_on, r));
-    write_card(args, &manifest, measured)?;
+    write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
     if args.json {
         outln!(
@@ -144,10 +144,10 @@ pub(crate) fn pairs(given: &[String]) -> Result<Vec<(String, Value)>> {
 }
 
 /// Writes the model's card where one was asked for.
-pub(crate) fn write_card(args: &Train, manifest: &Manifest, measured: Option<Measured>) -> Result<()> {
+pub(crate) fn write_card(args: &Train, manifest: &Manifest, measured: Option<&Measured>) -> Result<()> {
     let Some(path) = &args.card else { return Ok(()) };
     let mut file = AtomicFile::create(path)?;
-    file.write_all(model_card(manifest, measured.as_slice()).as_bytes())
+    file.write_all(model_card(manifest, measured.map(std::slice::from_ref).unwrap_or_default()).as_bytes())
         .map_err(|e| Error::io("write", path, e))?;
     file.commit()
 }

@@ -165,7 +165,14 @@ fn pictures_are_complete_repeatable_and_stand_alone() {
 #[test]
 fn training_pictures_show_what_they_are_read_for() {
     let svgs = of_training(&["cnn", "bilstm", "bert"]);
-    for panel in ["Loss", "Learning rate", "Gradient norm", "gap", "deviation"] {
+    for panel in [
+        "Loss and its change",
+        "Metric",
+        "Learning rate",
+        "Gradient",
+        "Train–validation gap",
+        "Rolling deviation of the loss",
+    ] {
         assert!(svgs[1].contains(panel), "{panel}");
     }
     // 90% of the best (0.9167) is 0.825, reached at epoch 3.
