@@ -13,7 +13,8 @@
 //! | `fairness_analysis` | accuracy of the winner by source, where the rows name theirs |
 //! | `confusion`, `roc`, `precision_recall`, `calibration` | the winner on the test rows |
 //!
-//! A picture for which there is nothing to draw is not written; the log says why.
+//! A picture for which there is nothing to draw is not written; the log says why. With the feature `png` each is there as
+//! pixels too.
 
 use prompt_core::{Error, FitContext, Result};
 use prompt_metrics::fairness::{Groups, by_group};
@@ -59,7 +60,11 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
     }
     for (name, picture) in pictures {
         match picture {
-            Ok(svg) => folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?,
+            Ok(svg) => {
+                folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?;
+                #[cfg(feature = "png")]
+                folder.write(&format!("plots/{name}.png"), &prompt_metrics::plot::png(&svg, 2.0)?)?;
+            }
             Err(why) => folder.log(format!("no picture {name}: {why}")),
         }
     }
