@@ -9,11 +9,11 @@ use crate::classify::Confusion;
 /// Room for the longest class name.
 const LONGEST_NAME: f64 = 150.0;
 /// Of more classes than this, the most frequent ones are drawn and the others are one.
-const MOST: usize = 80;
+const MOST: usize = 75;
 
 /// The confusion matrix: true classes downwards, predicted classes across. Right answers are blue, mistakes orange,
-/// darker the larger their share of the true class; each cell shows its count and that share. Of more than 80 classes the
-/// 79 most frequent ones have a row and a column of their own, and the others share the last.
+/// darker the larger their share of the true class; each cell shows its count and that share. Of more than 75 classes the
+/// 74 most frequent ones have a row and a column of their own, and the others share the last.
 ///
 /// ```
 /// use prompt_metrics::{Confusion, plot::confusion_svg};
