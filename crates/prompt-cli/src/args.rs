@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Metrics(Metrics),
     /// Look at data: validate, generate.
     Data(Data),
+    /// Compare the results of several runs: one table, one page.
+    Report(Report),
     /// Look after registered models: list, promote, roll back.
     Registry(Registry),
     /// Measure this program: accuracy on the real data sets.
@@ -102,6 +104,9 @@ pub(crate) struct Train {
     /// Where to save the model.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Write the model's card (a README with the hub's metadata) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) card: Option<PathBuf>,
     /// Also register it under this name.
     #[arg(long, value_name = "NAME")]
     pub(crate) register: Option<String>,
@@ -149,6 +154,12 @@ pub(crate) struct Evaluate {
     /// Print one JSON object with scikit-learn's names.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a report here: text, one HTML page, numbers, pictures, lists of rows, a model card.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Show rows that are scored one by one, with the time each takes.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    pub(crate) live_examples: Option<usize>,
     /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -296,9 +307,26 @@ pub(crate) struct Metrics {
     /// Look for slices of this column that are worse than the rest; may be given again.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) group: Vec<String>,
-    /// Look for lengths of the text in this column at which the rows are worse.
+    /// The column that holds the text: the page shows it beside mistakes, and lengths at which the rows are worse are
+    /// looked for.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) text: Option<String>,
+    /// The column that holds the weight of each row.
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["output_dir", "group", "text"])]
+    pub(crate) weights: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Folders that `prompt run` wrote.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Write the table, one HTML page, the numbers and a picture here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -7,12 +7,14 @@ mod bench;
 mod compare;
 mod data;
 mod evaluate;
+mod live;
 mod metrics;
 mod model;
 mod out;
 mod predict;
 mod progress;
 mod registry;
+mod report;
 mod run;
 mod tabular;
 mod threshold;
@@ -37,11 +39,12 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         args::Command::Run(a) => run::run(&a, arguments.threads, &stop),
         args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
-        args::Command::Evaluate(a) => evaluate::run(&a),
+        args::Command::Evaluate(a) => evaluate::run(&a, arguments.threads, &stop),
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
-        args::Command::Metrics(a) => metrics::run(&a),
+        args::Command::Metrics(a) => metrics::run(&a, arguments.threads, &stop),
+        args::Command::Report(a) => report::run(&a),
         args::Command::Data(a) => data::run(&a),
         args::Command::Registry(a) => registry::run(&a),
         args::Command::Bench(a) => bench::run(&a, &stop),

@@ -6,19 +6,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use prompt_models::LoadedModel;
+use prompt_models::card::Measured;
 use prompt_models::core::artifact::save;
 use prompt_models::core::{
-    Batch, CancelToken, Error, FitContext, Output, Prediction, Result, Role, Task, argmax,
+    Batch, CancelToken, Error, FitContext, Output, Prediction, Result, Role, Target, Task, argmax,
 };
 use prompt_models::data::Split;
 use prompt_models::data::table::{Kind, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
+use prompt_models::metrics::fairness::SliceColumn;
 use prompt_models::score::ScoreSummary;
 use prompt_models::tabular::{TableRecipe, TableReport, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Evaluate, Format, Predict, SplitChoice, TargetKind, Train};
+use crate::evaluate::{Rows, Truth, finish, measure};
+use crate::live;
 use crate::out::outln;
 use crate::progress::Progress;
 
@@ -90,6 +94,13 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
     progress.finish();
     let trained = trained?;
     let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
+    let measured = trained.report.as_ref().map(|report| match report {
+        TableReport::Classification(r) => {
+            Measured::classes(&path.display().to_string(), trained.measured_on, r)
+        }
+        TableReport::Regression(r) => Measured::numbers(&path.display().to_string(), trained.measured_on, r),
+    });
+    crate::train::write_card(args, &manifest, measured.as_ref())?;
     let registered = crate::train::register(args)?;
     if args.json {
         outln!(
@@ -129,7 +140,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
 }
 
 /// `prompt evaluate` with a model of tables.
-pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel) -> Result<ExitCode> {
+pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
     let schema = TableSchema::of_model(&model.manifest)?;
     let target = args.target.as_deref().unwrap_or(&schema.target);
     let options = TableOptions { strict: args.strict, ..schema.options().target(target) };
@@ -139,29 +150,64 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel) -> Result<ExitCode>
     let table = data.table.select_rows(&rows);
     let prediction = score(model, &table)?;
     let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
-    let truth = match prediction.output() {
+    let (truth, labels) = match prediction.output() {
         Output::Classes(classes) => {
-            let labels = target_of(target, column, Task::Classification)?.select(&rows);
-            let (codes, own) = labels.as_classes()?;
-            prompt_models::core::Target::labels_among(codes.iter().map(|&c| own.name(c)), classes)?
+            let given = target_of(target, column, Task::Classification)?.select(&rows);
+            let (codes, own) = given.as_classes()?;
+            let labels: Vec<String> = codes.iter().map(|&c| own.name(c).to_owned()).collect();
+            let among = Target::labels_among(labels.iter().map(String::as_str), classes)?;
+            (Truth::Classes(among.as_classes()?.0.to_vec()), labels)
         }
-        _ => target_of(target, column, Task::Regression)?.select(&rows),
+        _ => {
+            let given = target_of(target, column, Task::Regression)?.select(&rows);
+            let numbers = given.as_regression()?.to_vec();
+            let labels = numbers.iter().map(f64::to_string).collect();
+            (Truth::Numbers(numbers), labels)
+        }
     };
-    let report = TableReport::new(&truth, &prediction)?;
-    if args.json {
-        let mut numbers = serde_json::to_value(&report).unwrap_or_default();
-        numbers["bad_lines"] = data.bad.len().into();
-        numbers["split"] = which.into();
-        outln!("{numbers}")?;
+    let shown: Vec<String> = if args.output_dir.is_some() || args.live_examples.is_some() {
+        rows.iter().map(|&row| as_text(&data, row, target)).collect()
     } else {
-        outln!(
-            "{} on {which} of {} ({} rows)\n\n{report}",
-            model.manifest.name,
-            args.data.display(),
-            rows.len()
-        )?;
+        Vec::new()
+    };
+    let live =
+        args.live_examples.map_or(Ok(Vec::new()), |n| live::of_table(model, &table, &shown, &labels, n))?;
+    let columns = if args.output_dir.is_some() { slices(&data, &rows, target) } else { Vec::new() };
+    let rows =
+        Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
+    let mut found = measure(args, model, &rows, ctx)?;
+    found.numbers["bad_lines"] = data.bad.len().into();
+    finish(args, model, found, &rows)
+}
+
+/// A row's cells but its target, on one line.
+fn as_text(data: &LoadedTable, row: usize, target: &str) -> String {
+    let cells = data.cells(row).filter(|(name, cell)| *name != target && !cell.is_empty());
+    cells.map(|(name, cell)| format!("{name}={cell}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns by which rows are sliced: those of few different values.
+fn slices(data: &LoadedTable, rows: &[usize], target: &str) -> Vec<SliceColumn> {
+    const VALUES: std::ops::RangeInclusive<usize> = 2..=12;
+    const COLUMNS: usize = 6;
+    let Some(&first) = rows.first() else { return Vec::new() };
+    let names: Vec<String> = data.cells(first).map(|(name, _)| name.to_owned()).collect();
+    let features: Vec<&str> = data.table.with_role(Role::Feature).map(|(name, _)| name).collect();
+    let mut columns = Vec::new();
+    for (at, name) in names.into_iter().enumerate() {
+        if name == target || !features.contains(&name.as_str()) || columns.len() == COLUMNS {
+            continue;
+        }
+        let of_row: Vec<String> = rows
+            .iter()
+            .map(|&row| data.cells(row).nth(at).map_or_else(String::new, |(_, cell)| cell.to_owned()))
+            .collect();
+        let different: std::collections::BTreeSet<&String> = of_row.iter().collect();
+        if VALUES.contains(&different.len()) {
+            columns.push(SliceColumn { name, of_row });
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    columns
 }
 
 fn score(model: &LoadedModel, table: &prompt_models::core::Table) -> Result<Prediction> {

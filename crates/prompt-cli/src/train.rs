@@ -1,12 +1,15 @@
 //! `prompt train`.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use prompt_models::core::artifact::save;
+use prompt_models::card::{Measured, model_card};
+use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, FitContext, Result};
 use prompt_models::data::Fields;
 use prompt_models::data::read::ReadOptions;
+use prompt_models::data::write::AtomicFile;
 use prompt_models::experiment::{ExperimentConfig, load};
 use prompt_models::tabular;
 use prompt_models::train::{Recipe, TrainOptions, train};
@@ -73,6 +76,10 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         eprintln!("cleaning: {}", trained.cleaned);
     }
     let manifest = save(&args.out, &trained.scorer, trained.manifest.clone())?;
+    let dataset =
+        args.data.as_ref().or(args.config.as_ref()).map_or_else(String::new, |p| p.display().to_string());
+    let measured = trained.validation.as_ref().map(|r| Measured::classes(&dataset, trained.measured_on, r));
+    write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
     if args.json {
         outln!(
@@ -134,6 +141,15 @@ pub(crate) fn pairs(given: &[String]) -> Result<Vec<(String, Value)>> {
         Ok((name.trim().to_owned(), value))
     };
     given.iter().map(pair).collect()
+}
+
+/// Writes the model's card where one was asked for.
+pub(crate) fn write_card(args: &Train, manifest: &Manifest, measured: Option<&Measured>) -> Result<()> {
+    let Some(path) = &args.card else { return Ok(()) };
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(model_card(manifest, measured.map(std::slice::from_ref).unwrap_or_default()).as_bytes())
+        .map_err(|e| Error::io("write", path, e))?;
+    file.commit()
 }
 
 /// Registers the saved model under the name that was asked for; gives back its reference.

@@ -2,6 +2,7 @@
 
 mod atomic;
 mod csv;
+mod folder;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use crate::example::Example;
 use crate::format::Format;
 pub use atomic::AtomicFile;
 pub use csv::{CsvWriter, disarm};
+pub use folder::{refuse_what_is_not_ours, write_folder};
 
 /// How to write a data set.
 ///
