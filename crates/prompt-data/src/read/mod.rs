@@ -1,4 +1,4 @@
-//! Examples from JSONL, JSON and CSV files, one at a time.
+//! Examples from JSONL, JSON, CSV and (with the feature `parquet`) Parquet files, one at a time.
 //!
 //! ```text
 //! file | stdin | reader --decompress (gzip, zstd)--> bytes
@@ -14,6 +14,8 @@ mod csv;
 mod input;
 mod json;
 mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod row;
 
@@ -41,7 +43,7 @@ use row::Row;
 ///
 /// | option | default | meaning |
 /// |---|---|---|
-/// | `format` | by the file's name | `jsonl`, `json` or `csv` |
+/// | `format` | by the file's name | `jsonl`, `json`, `csv` or `parquet` |
 /// | `fields` | see [`Fields`] | names of the fields and meaning of the labels |
 /// | `delimiter` | `,` (tab for `.tsv`) | between the cells of a CSV row |
 /// | `max_line_bytes` | 16 MiB | longer lines, elements and rows are skipped with an error |
@@ -99,10 +101,14 @@ impl ReadOptions {
     /// Opens a file, or standard input for `-`.
     ///
     /// # Errors
-    /// A missing, empty or unreadable file; a folder; a CSV header without a text column or with a name twice.
+    /// A missing, empty or unreadable file; a folder; a CSV header without a text column or with a name twice; a Parquet
+    /// file in a build without that feature.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Examples> {
         let path = path.as_ref();
         self.fields.validate()?;
+        if self.format_of(path) == Format::Parquet {
+            return Ok(self.examples(parquet_rows(path)?, path));
+        }
         let input = input::decompress(input::open(path)?, path)?;
         let shown = if path.as_os_str() == "-" { Path::new("<stdin>") } else { path };
         self.start(shown, input)
@@ -154,9 +160,22 @@ impl ReadOptions {
         Ok(Loaded { dataset, bad, cut: examples.is_cut() })
     }
 
+    fn format_of(&self, path: &Path) -> Format {
+        self.format.or_else(|| Format::of_path(path)).unwrap_or(Format::Jsonl)
+    }
+
     fn start(&self, path: &Path, mut input: Input) -> Result<Examples> {
         let limit = self.max_line_bytes;
-        let rows = match self.format.or_else(|| Format::of_path(path)).unwrap_or(Format::Jsonl) {
+        let rows = match self.format_of(path) {
+            Format::Parquet => {
+                return Err(Error::parse(
+                    path,
+                    None,
+                    None,
+                    "Parquet is read from a file, not from a stream",
+                    "name the file",
+                ));
+            }
             Format::Csv => {
                 let delimiter = self.delimiter.unwrap_or(if Format::is_tsv(path) { '\t' } else { ',' });
                 let delimiter = u8::try_from(delimiter)
@@ -194,22 +213,38 @@ impl ReadOptions {
                 }
             }
         };
-        Ok(Examples {
+        Ok(self.examples(rows, path))
+    }
+
+    fn examples(&self, rows: Rows, path: &Path) -> Examples {
+        Examples {
             rows,
             path: path.to_path_buf(),
             fields: self.fields.clone(),
-            limit,
+            limit: self.max_line_bytes,
             strict: self.strict,
             done: false,
             cut: false,
-        })
+        }
     }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(path: &Path) -> Result<Rows> {
+    Ok(Rows::Parquet(Box::new(parquet::ParquetRows::open(path)?)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(path: &Path) -> Result<Rows> {
+    Err(Format::not_built(path))
 }
 
 enum Rows {
     Lines(LineReader<Input>),
     List(ListReader<Input>),
     Csv(Box<RowReader<Input>>, Header),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<parquet::ParquetRows>),
 }
 
 /// The examples of a file, one at a time: `Ok` or what is wrong with a line. Made by [`ReadOptions`].
@@ -247,6 +282,8 @@ impl Iterator for Examples {
             Rows::Lines(lines) => next_line(lines, &self.fields),
             Rows::List(list) => next_element(list, &self.fields),
             Rows::Csv(rows, header) => next_row(rows, header, &self.fields),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => next_parquet_row(rows, &self.fields),
         };
         let example = match next {
             None => {
@@ -402,6 +439,18 @@ fn next_row(rows: &mut RowReader<Input>, header: &Header, fields: &Fields) -> Op
         Ok((line, row)) => match header.example(row, fields) {
             Ok(example) => Ok(Example { line, ..example }),
             Err(bad) => Err(Bad::Record { line, bad }),
+        },
+    })
+}
+
+#[cfg(feature = "parquet")]
+fn next_parquet_row(rows: &mut parquet::ParquetRows, fields: &Fields) -> Option<Result<Example, Bad>> {
+    Some(match rows.next_row()? {
+        Err((line, source)) => Err(Bad::Io { line, source }),
+        // The place in the JSON means nothing to someone who has none.
+        Ok((line, row)) => match row.and_then(|json| record::parse(json, fields)) {
+            Ok(example) => Ok(Example { line, ..example }),
+            Err(bad) => Err(Bad::Record { line, bad: BadRecord { line: 0, column: None, ..bad } }),
         },
     })
 }

@@ -39,7 +39,13 @@ impl ParquetRows {
         drop(super::input::open(path)?);
         let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
         if file.metadata().is_ok_and(|m| m.len() == 0) {
-            return Err(Error::parse(path, None, None, "the file is empty", "give a file with at least one row"));
+            return Err(Error::parse(
+                path,
+                None,
+                None,
+                "the file is empty",
+                "give a file with at least one row",
+            ));
         }
         let rows = guarded(|| {
             let reader = SerializedFileReader::new(file)?;

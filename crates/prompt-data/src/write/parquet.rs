@@ -74,9 +74,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     pub fn new(out: W, columns: &[(String, ParquetColumn)]) -> io::Result<Self> {
         let field = |(name, column): &(String, ParquetColumn)| {
             let (physical, logical, converted) = match column {
-                ParquetColumn::Text => {
-                    (Physical::BYTE_ARRAY, Some(LogicalType::String), ConvertedType::UTF8)
-                }
+                ParquetColumn::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String), ConvertedType::UTF8),
                 ParquetColumn::Number => (Physical::DOUBLE, None, ConvertedType::NONE),
                 ParquetColumn::Whole => (Physical::INT64, None, ConvertedType::NONE),
             };
