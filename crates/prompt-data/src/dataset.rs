@@ -205,8 +205,12 @@ impl Dataset {
             (0..self.len()).partition(|&row| self.get(row).is_some_and(&has));
         if let (true, Some(first)) = (with.is_empty(), self.examples.first()) {
             return Err(Error::input(
-                format!("{}: no row has a {field}; the first has {}", self.origin, present(first)),
-                format!("name the field that holds the {field}"),
+                format!(
+                    "{}: no row has a {field}; the fields of the first are {}",
+                    self.origin,
+                    present(first)
+                ),
+                format!("say which field holds the {field} (in a configuration `data.fields.{field}`)"),
             ));
         }
         let complain = |&row: &usize| {
@@ -392,7 +396,8 @@ mod tests {
         let error = data.with_targets(false).unwrap_err().to_string();
         assert_eq!(
             error,
-            "d.jsonl: no row has a target; the first has text, label; name the field that holds the target"
+            "d.jsonl: no row has a target; the fields of the first are text, label; say which field holds the target \
+             (in a configuration `data.fields.target`)"
         );
     }
 

@@ -11,8 +11,10 @@
 //! file holds.
 
 mod csv;
+mod header;
 mod input;
 mod json;
+mod jsonl;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -24,20 +26,20 @@ use std::path::{Path, PathBuf};
 
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
 use crate::dataset::{Dataset, Origin};
-use crate::example::{Example, Extra};
-use crate::fields::{Fields, Role};
+use crate::example::Example;
+use crate::fields::Fields;
 use crate::format::Format;
 use csv::{RowError, RowReader};
+use header::Header;
 use input::Input;
 pub use input::read_error;
 use json::{ListError, ListReader};
+pub use jsonl::JsonlText;
 pub use lines::{Line, LineError, LineReader};
-use record::{BadRecord, Found, Scalar};
+use record::BadRecord;
 pub use record::{repeated_key, there_twice};
-use row::Row;
 
 /// How to read examples.
 ///
@@ -383,56 +385,6 @@ fn next_element(list: &mut ListReader<Input>, fields: &Fields) -> Option<Result<
     })
 }
 
-/// The names of a CSV file's columns, and what each is for.
-struct Header {
-    columns: Vec<(String, Option<(Role, usize)>)>,
-}
-
-impl Header {
-    fn read(rows: &mut RowReader<Input>, path: &Path, fields: &Fields) -> Result<Self> {
-        let no_rows =
-            || Error::parse(path, None, None, "the file has no header", "name the columns in the first line");
-        let (line, row) =
-            rows.next_row().ok_or_else(no_rows)?.map_err(|error| Bad::from(error).into_error(path, 0))?;
-        let columns: Vec<(String, Option<(Role, usize)>)> =
-            row.cells().map(|name| (name.trim().to_owned(), fields.role(name.trim()))).collect();
-        let bad = |bad: BadRecord| Error::parse(path, line, bad.column, bad.what, bad.help);
-        if let Some(name) = repeated_key(columns.iter().map(|(name, _)| name.as_str())) {
-            let what = format!("the header names the column `{name}` twice");
-            return Err(bad(BadRecord::new(what, "rename one of them")));
-        }
-        if !columns.iter().any(|(_, role)| role.is_some_and(|(role, _)| role == Role::Text)) {
-            return Err(bad(record::missing_text(fields, columns.iter().map(|(name, _)| name.as_str()))));
-        }
-        Ok(Self { columns })
-    }
-
-    fn example(&self, row: &Row, fields: &Fields) -> Result<Example, BadRecord> {
-        if row.len() != self.columns.len() {
-            return Err(BadRecord::new(
-                format!("the row has {} cells, the header {}", row.len(), self.columns.len()),
-                "put cells with commas or line breaks in quotes",
-            ));
-        }
-        let json = |value: &Scalar<'_>| {
-            to_raw_value(value).map_err(|e| BadRecord::new(e.to_string(), "change the cell"))
-        };
-        let (mut found, mut extra) = (Found::default(), Extra::new());
-        for ((name, role), cell) in self.columns.iter().zip(row.cells()) {
-            match role {
-                Some((role, rank)) if found.wants(*role, *rank) => {
-                    if let Some((old, value)) = found.put(*role, *rank, Scalar::Text(cell.into())) {
-                        let name = fields.names(*role).get(old).unwrap_or_default();
-                        extra.push(name, json(&value)?);
-                    }
-                }
-                _ => extra.push(name, json(&Scalar::Text(cell.into()))?),
-            }
-        }
-        found.into_example(fields, extra)
-    }
-}
-
 fn next_row(rows: &mut RowReader<Input>, header: &Header, fields: &Fields) -> Option<Result<Example, Bad>> {
     Some(match rows.next_row()? {
         Err(error) => Err(error.into()),
@@ -462,65 +414,6 @@ fn next_parquet_row(rows: &mut parquet::ParquetRows, fields: &Fields) -> Option<
 pub fn open_bytes(path: impl AsRef<Path>) -> Result<Box<dyn Read + Send>> {
     let path = path.as_ref();
     input::decompress(input::open(path)?, path)
-}
-
-/// The text of a JSONL line and nothing else: no map, no copy, no allocation for a text without escapes.
-///
-/// For scoring a stream, where the other fields are passed on as bytes.
-///
-/// ```
-/// use prompt_data::read::{JsonlText, LineReader};
-/// let jsonl = b"{\"id\": 7, \"text\": \"Say hi\"}\n{\"text\": \"two\\nlines\"}\n";
-/// let (reader, mut scratch) = (JsonlText::default(), String::new());
-/// let mut lines = LineReader::new(&jsonl[..], 1 << 20);
-/// let mut texts = Vec::new();
-/// while let Some(line) = lines.next_line() {
-///     texts.push(reader.extract(line.unwrap().bytes, &mut scratch).unwrap().to_owned());
-/// }
-/// assert_eq!(texts, ["Say hi", "two\nlines"]);
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct JsonlText {
-    fields: Fields,
-}
-
-impl JsonlText {
-    /// Takes the text from where `fields` says.
-    ///
-    /// # Errors
-    /// [`Error::Param`] as [`Fields::validate`].
-    pub fn new(fields: Fields) -> Result<Self> {
-        fields.validate()?;
-        Ok(Self { fields })
-    }
-
-    /// The text of a line: a part of the line, or of `scratch` when it had to be unescaped.
-    ///
-    /// # Errors
-    /// [`Error::Parse`] without a line number (see [`JsonlText::at`]) for anything but a JSON object with a text.
-    pub fn extract<'a>(&self, line: &'a [u8], scratch: &'a mut String) -> Result<&'a str> {
-        record::utf8(line)
-            .and_then(|json| record::text_of(json, &self.fields, scratch))
-            .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
-    }
-
-    /// The whole line as an example, with its line number 0; for reading lines on one thread and parsing them on many.
-    ///
-    /// # Errors
-    /// As [`extract`](Self::extract), and for values that do not fit their role.
-    pub fn example(&self, line: &[u8]) -> Result<Example> {
-        record::utf8(line)
-            .and_then(|json| record::parse(json, &self.fields))
-            .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
-    }
-
-    /// An error of [`extract`](Self::extract) or [`example`](Self::example), put at its place in a file.
-    pub fn at(error: Error, file: &Path, number: u64) -> Error {
-        match error {
-            Error::Parse { column, what, help, .. } => Error::parse(file, number, column, what, help),
-            other => other,
-        }
-    }
 }
 
 #[cfg(test)]

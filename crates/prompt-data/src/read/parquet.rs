@@ -63,9 +63,8 @@ impl ParquetRows {
         Ok(Self { rows, number: 0, json: String::new() })
     }
 
-    /// The next row's number (from one) and its JSON; the outer error ends the file.
-    #[expect(clippy::type_complexity, reason = "two kinds of error: of a row, and of the file from there on")]
-    pub(super) fn next_row(&mut self) -> Option<Result<(u64, Result<&str, BadRecord>), (u64, io::Error)>> {
+    /// The next row.
+    pub(super) fn next_row(&mut self) -> Option<Next<'_>> {
         self.number += 1;
         let Self { rows, number, json } = self;
         let row = match guarded(|| rows.next().transpose()) {
@@ -74,16 +73,19 @@ impl ParquetRows {
             Err(why) => return Some(Err((*number, io::Error::new(io::ErrorKind::InvalidData, why)))),
         };
         json.clear();
-        let written = object(&row, json).map(|()| json.as_str());
-        let bad = |column| {
-            BadRecord::new(
+        let row = match object(&row, json) {
+            Ok(()) => Ok(json.as_str()),
+            Err(column) => Err(BadRecord::new(
                 format!("the column `{column}` holds bytes that are not UTF-8"),
                 "store text in it, or leave the column out",
-            )
+            )),
         };
-        Some(Ok((*number, written.map_err(bad))))
+        Some(Ok((*number, row)))
     }
 }
+
+/// A row's number (from one) and its JSON, or what is wrong with it; the outer error ends the file.
+pub(super) type Next<'a> = Result<(u64, Result<&'a str, BadRecord>), (u64, io::Error)>;
 
 /// Runs the library, which does not foresee every kind of damage.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {

@@ -127,7 +127,9 @@ impl Lengths {
         let [low, high] = [quartiles[0], quartiles[2]].map(f64::ln_1p);
         let reach = ranges * (high - low);
         let bounds = [(low - reach).exp_m1(), (high + reach).exp_m1()];
-        let outside = |n: usize| (n as f64) < bounds[0] || n as f64 > bounds[1];
+        // Through logarithm and exponential a whole number comes back a little off: a length on the bound is inside.
+        let slack = 1e-9 * bounds[1].abs();
+        let outside = |n: usize| n as f64 + slack < bounds[0] || n as f64 - slack > bounds[1];
         let outlier_rows: Vec<usize> =
             lengths.iter().enumerate().filter(|(_, n)| outside(**n)).map(|(row, _)| row).collect();
         Self {

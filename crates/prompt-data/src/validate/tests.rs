@@ -95,6 +95,9 @@ fn lengths_follow_the_stated_rule() {
         found.rule
     );
     assert_eq!(lengths(&[]).quartiles, [0.0; 3]);
+    for n in 1..50 {
+        assert_eq!(lengths(&[n; 5]).outliers, 0, "texts of {n} characters are all alike");
+    }
 }
 
 #[test]
