@@ -63,7 +63,7 @@ pub(crate) struct Run {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Labelled data: JSONL, JSON or CSV, also compressed.
+    /// Labelled data: JSONL, JSON or CSV, also compressed; Parquet in a build with that feature.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     pub(crate) data: Option<PathBuf>,
     /// Take data, cleaning, features, threads and seed from an experiment's configuration.
@@ -178,7 +178,7 @@ pub(crate) struct Predict {
     /// Where to write; `-` is standard output.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// The form of the output (CSV where the output's name ends in .csv, JSON lines otherwise).
+    /// The form of the output (by its name: .csv, .parquet, JSON lines otherwise).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// The field that holds the text.
@@ -198,6 +198,8 @@ pub(crate) struct Predict {
 pub(crate) enum Format {
     Jsonl,
     Csv,
+    /// In a build with the feature `parquet`.
+    Parquet,
 }
 
 #[derive(Args)]

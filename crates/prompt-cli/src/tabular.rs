@@ -254,13 +254,8 @@ pub(crate) fn predict(
             }
             csv.into_inner().and_then(Write::flush).map_err(failed)?;
         }
-        #[allow(unreachable_patterns, reason = "with the feature `parquet` there is a third form")]
-        _ => {
-            return Err(Error::unsupported(
-                "a model of tables",
-                "this output format",
-                "write .jsonl or .csv",
-            ));
+        Format::Parquet => {
+            return Err(Error::unsupported("a model of tables", "parquet as output", "write .jsonl or .csv"));
         }
     }
     Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
