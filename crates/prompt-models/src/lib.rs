@@ -16,6 +16,7 @@ pub mod linear;
 pub mod neighbour;
 pub mod pipeline;
 pub mod prelude;
+pub mod prepare;
 pub mod promise;
 pub mod score;
 pub mod select;

@@ -306,6 +306,8 @@ impl Iterator for Examples {
 pub(crate) mod rows {
     pub(crate) use super::csv::{RowError, RowReader};
     pub(crate) use super::lines::{LineError, LineReader};
+    #[cfg(feature = "parquet")]
+    pub(crate) use super::parquet::ParquetRows;
 }
 
 impl RowError {

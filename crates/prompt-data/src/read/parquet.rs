@@ -5,7 +5,8 @@
 //! | text; bytes that are UTF-8 | a string |
 //! | whole numbers, floating-point numbers, booleans | themselves; NaN and infinities a string that says so |
 //! | decimals | a string, so that no digit is lost |
-//! | dates, times | the number that is stored |
+//! | dates, points in time | a string as `2024-12-05` or `2024-12-05T06:07:08.009` |
+//! | times of day | the number that is stored |
 //! | lists, maps, groups | lists and objects |
 //!
 //! A Parquet file keeps its index at its end: it is read from a file, never from a stream. Memory holds a row group's
@@ -24,9 +25,10 @@ use parquet::record::{Field, Row};
 use prompt_core::{Error, Result};
 
 use super::record::BadRecord;
+use crate::table::time;
 
 /// The rows of a file in order.
-pub(super) struct ParquetRows {
+pub(crate) struct ParquetRows {
     rows: RowIter<'static>,
     number: u64,
     json: String,
@@ -34,7 +36,7 @@ pub(super) struct ParquetRows {
 
 impl ParquetRows {
     /// Reads the schema and the index.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         // Says what is wrong with a missing file or a folder.
         drop(super::input::open(path)?);
         let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
@@ -64,7 +66,7 @@ impl ParquetRows {
     }
 
     /// The next row.
-    pub(super) fn next_row(&mut self) -> Option<Next<'_>> {
+    pub(crate) fn next_row(&mut self) -> Option<Next<'_>> {
         self.number += 1;
         let Self { rows, number, json } = self;
         let row = match guarded(|| rows.next().transpose()) {
@@ -85,7 +87,7 @@ impl ParquetRows {
 }
 
 /// A row's number (from one) and its JSON, or what is wrong with it; the outer error ends the file.
-pub(super) type Next<'a> = Result<(u64, Result<&'a str, BadRecord>), (u64, io::Error)>;
+pub(crate) type Next<'a> = Result<(u64, Result<&'a str, BadRecord>), (u64, io::Error)>;
 
 /// Runs the library, which does not foresee every kind of damage.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
@@ -131,10 +133,11 @@ fn value(field: &Field, out: &mut String) -> Result<(), ()> {
         Field::Bool(v) => number(v, true, out),
         Field::Byte(v) => number(v, true, out),
         Field::Short(v) => number(v, true, out),
-        Field::Int(v) | Field::Date(v) | Field::TimeMillis(v) => number(v, true, out),
-        Field::Long(v) | Field::TimeMicros(v) | Field::TimestampMillis(v) | Field::TimestampMicros(v) => {
-            number(v, true, out);
-        }
+        Field::Int(v) | Field::TimeMillis(v) => number(v, true, out),
+        Field::Long(v) | Field::TimeMicros(v) => number(v, true, out),
+        Field::Date(days) => string(&time::format(i64::from(*days) * 86_400_000), out),
+        Field::TimestampMillis(millis) => string(&time::format(*millis), out),
+        Field::TimestampMicros(micros) => string(&time::format(micros.div_euclid(1000)), out),
         Field::UByte(v) => number(v, true, out),
         Field::UShort(v) => number(v, true, out),
         Field::UInt(v) => number(v, true, out),

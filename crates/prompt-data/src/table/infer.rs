@@ -22,7 +22,10 @@ pub(super) fn column(
 ) -> Column {
     match given {
         Some(Kind::Number) => Column::Number(Numbers::of(cells).values),
-        Some(Kind::Time) => Column::Time(cells.iter().map(|c| c.and_then(time::parse)).collect()),
+        Some(Kind::Time) => {
+            let order = time::order(cells.iter().copied().flatten());
+            Column::Time(cells.iter().map(|c| c.and_then(|c| time::parse(c, order))).collect())
+        }
         Some(Kind::Category) => Column::category(cells.iter().copied()),
         Some(Kind::Text) => text(cells),
         None => inferred(name, cells, lines, notes),
@@ -30,10 +33,15 @@ pub(super) fn column(
 }
 
 /// Why a cell is not of the kind that its column was said to be: what is wrong, and what to do.
-pub(super) fn misfit(name: &str, cell: &str, given: Kind) -> Option<(String, &'static str)> {
+pub(super) fn misfit(
+    name: &str,
+    cell: &str,
+    given: Kind,
+    order: Option<time::Order>,
+) -> Option<(String, &'static str)> {
     let (fits, noun, help) = match given {
         Kind::Number => (number(cell).is_some(), "number", "correct it, or leave the cell empty"),
-        Kind::Time => (time::parse(cell).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS"),
+        Kind::Time => (time::parse(cell, order).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS"),
         Kind::Category | Kind::Text => return None,
     };
     (!fits).then(|| (format!("column `{name}` holds `{}`, which is no {noun}", shortened(cell)), help))
@@ -74,8 +82,13 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
         }
         Some(_) => {}
     }
-    if let Ok(times) = times(cells) {
-        return Column::Time(times);
+    match times(cells) {
+        Times::All(times) => return Column::Time(times),
+        Times::Ambiguous => notes.push(format!(
+            "column `{name}` holds dates that may begin with the day or with the month: read as categories; write \
+             YYYY-MM-DD"
+        )),
+        Times::No => {}
     }
     if others < present {
         notes.push(format!(
@@ -133,13 +146,23 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// Cells read as points in time; the first row that is none.
-fn times(cells: &[Option<&str>]) -> Result<Vec<Option<i64>>, usize> {
-    let read = |(row, cell): (usize, &Option<&str>)| match cell {
-        None => Ok(None),
-        Some(text) => time::parse(text).map(Some).ok_or(row),
-    };
-    cells.iter().enumerate().map(read).collect()
+/// Cells read as points in time.
+enum Times {
+    All(Vec<Option<i64>>),
+    /// Dates in two readings.
+    Ambiguous,
+    No,
+}
+
+fn times(cells: &[Option<&str>]) -> Times {
+    let present = || cells.iter().copied().flatten();
+    if !present().all(|c| [time::Order::Day, time::Order::Month].iter().any(|o| time::parse(c, Some(*o)).is_some())) {
+        return Times::No;
+    }
+    match time::order(present()) {
+        Some(order) => Times::All(cells.iter().map(|c| c.and_then(|c| time::parse(c, Some(order)))).collect()),
+        None => Times::Ambiguous,
+    }
 }
 
 fn shortened(text: &str) -> String {
