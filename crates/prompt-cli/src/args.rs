@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
     Metrics(Metrics),
-    /// Look at data: validate, generate.
+    /// Look at data and divide it: validate, summary, clean, split, generate.
     Data(Data),
     /// Look after registered models: list, promote, roll back.
     Registry(Registry),
@@ -87,6 +87,8 @@ pub(crate) struct Train {
     /// Columns of a table that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
@@ -262,6 +264,8 @@ pub(crate) struct Compare {
     /// Only these learners.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// Number of folds.
     #[arg(long, default_value_t = 5)]
     pub(crate) folds: usize,
@@ -334,6 +338,12 @@ pub(crate) enum DataCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Summarise a table: kinds, missing cells, statistics, distinct and most frequent values.
+    Summary(crate::data_table::SummaryArgs),
+    /// Fill gaps of a table and deal with its outliers.
+    Clean(crate::data_table::CleanArgs),
+    /// Divide a table into files to learn from, to choose by and to measure on, or into folds.
+    Split(crate::data_table::SplitArgs),
     /// Generate synthetic security prompts.
     Generate {
         /// Where to write (.jsonl, .json or .csv, also .gz).

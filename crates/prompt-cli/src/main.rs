@@ -6,11 +6,13 @@ mod args;
 mod bench;
 mod compare;
 mod data;
+mod data_table;
 mod evaluate;
 mod metrics;
 mod model;
 mod out;
 mod predict;
+mod prepare;
 mod progress;
 mod registry;
 mod run;
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
         args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
         args::Command::Metrics(a) => metrics::run(&a),
-        args::Command::Data(a) => data::run(&a),
+        args::Command::Data(a) => data::run(&a, arguments.threads, &stop),
         args::Command::Registry(a) => registry::run(&a),
         args::Command::Bench(a) => bench::run(&a, &stop),
     };

@@ -114,11 +114,17 @@ fn parquet(
     _: &ScoreOptions,
     _: &CancelToken,
 ) -> Result<ScoreSummary> {
-    Err(Error::unsupported(
+    Err(no_parquet())
+}
+
+/// What a build without Parquet answers.
+#[cfg(not(feature = "parquet"))]
+pub(crate) fn no_parquet() -> Error {
+    Error::unsupported(
         "this build",
         "writing Parquet",
         "build with the feature `parquet` (cargo build --release --features prompt-cli/parquet), or take jsonl or csv",
-    ))
+    )
 }
 
 /// The form of the output by its name.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
 
 use prompt_data::read::ReadOptions;
+#[cfg(feature = "parquet")]
+use prompt_data::table::TableOptions;
 use prompt_data::write::WriteOptions;
 use prompt_data::{Dataset, Example, Split};
 
@@ -95,6 +97,17 @@ mod with_the_feature {
         assert!(bad[0].contains("line 4: the target must be a finite number, got `NaN`"), "{bad:?}");
         assert!(bad[1].contains("line 5: the column `bytes` holds bytes that are not UTF-8"), "{bad:?}");
         assert_eq!(bad.len(), 2);
+    }
+
+    #[test]
+    fn a_table_is_read_with_its_dates_and_numbers() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/parquet/prompts.parquet");
+        let loaded = TableOptions::default().read(path).unwrap();
+        let kind = |name: &str| loaded.table.column(name).unwrap().kind();
+        assert_eq!([kind("day"), kind("small"), kind("tags")], ["time", "number", "category"]);
+        assert_eq!(loaded.table.column("wide").unwrap().kind(), "category", "a code that no float holds");
+        assert!(loaded.bad[0].error.to_string().contains("`bytes` holds bytes that are not UTF-8"));
     }
 
     #[test]

@@ -14,8 +14,9 @@ mod weight;
 pub use count::{CountVectorizer, FittedCountVectorizer};
 pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
 pub use prepare::{
-    FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection, FittedTargetEncoder,
-    Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest, StandardScaler, TargetEncoder,
+    FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection,
+    FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest,
+    StandardScaler, TargetEncoder,
 };
 pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
 pub use tabular::{FittedTableEncoder, TableEncoder};

@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use prompt_core::artifact::{Artifact, Catalog, Persist};
-use prompt_core::{Column, Dense, Fit, FitContext, FitTransform, Matrix, Params, Role, Table, Target, Transform};
+use prompt_core::{
+    Column, Dense, Fit, FitContext, FitTransform, Matrix, Params, Role, Table, Target, Transform,
+};
 use prompt_features::prepare::{chi2, correlation, f_classif, f_regression, mutual_info};
 use prompt_features::{
-    FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection, FittedTargetEncoder,
-    Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest, StandardScaler, TableEncoder,
-    TargetEncoder,
+    FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection,
+    FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest,
+    StandardScaler, TableEncoder, TargetEncoder,
 };
 use serde_json::Value;
 
@@ -78,7 +80,10 @@ fn all_numbers(table: &Table) -> Vec<f64> {
         other => panic!("{name} holds {}", other.kind()),
     };
     let names: Vec<&str> = table.columns().map(|(name, _, _)| name).collect();
-    (0..table.rows()).flat_map(|row| names.iter().map(move |name| (row, *name))).map(|(r, n)| column(n, r)).collect()
+    (0..table.rows())
+        .flat_map(|row| names.iter().map(move |name| (row, *name)))
+        .map(|(r, n)| column(n, r))
+        .collect()
 }
 
 #[test]
@@ -206,7 +211,10 @@ fn categories_become_what_the_encoders_of_scikit_learn_make_of_them() {
             let fitted = TargetEncoder::default().smooth(smooth).fit(&table, &y, &ctx()).unwrap();
             let found = all_numbers(&fitted.transform(&unseen).unwrap());
             close(name, &found, &rows(&e["targets"][format!("{name}_{shown}")]).concat(), 1e-12);
-            assert_eq!(FittedTargetEncoder::decode(&fitted.encode().unwrap(), &Catalog::new()).unwrap(), fitted);
+            assert_eq!(
+                FittedTargetEncoder::decode(&fitted.encode().unwrap(), &Catalog::new()).unwrap(),
+                fitted
+            );
         }
     }
 }
@@ -242,14 +250,20 @@ fn weights_of_the_target_encoder_count_as_repeated_rows() {
     let table = |levels: &[&str]| {
         Table::new().with("c", Role::Feature, Column::category(levels.iter().map(|l| Some(*l)))).unwrap()
     };
-    let weighted = Target::regression(vec![1.0, 5.0, 2.0]).unwrap().with_weights(vec![2.0, 1.0, 3.0]).unwrap();
+    let weighted =
+        Target::regression(vec![1.0, 5.0, 2.0]).unwrap().with_weights(vec![2.0, 1.0, 3.0]).unwrap();
     let repeated = Target::regression(vec![1.0, 1.0, 5.0, 2.0, 2.0, 2.0]).unwrap();
     for smooth in [None, Some(1.5)] {
         let encoder = TargetEncoder::default().smooth(smooth);
         let one = encoder.fit(&table(&["a", "a", "b"]), &weighted, &ctx()).unwrap();
         let other = encoder.fit(&table(&["a", "a", "a", "b", "b", "b"]), &repeated, &ctx()).unwrap();
         let new = table(&["a", "b", "z"]);
-        close("weights", &all_numbers(&one.transform(&new).unwrap()), &all_numbers(&other.transform(&new).unwrap()), 1e-12);
+        close(
+            "weights",
+            &all_numbers(&one.transform(&new).unwrap()),
+            &all_numbers(&other.transform(&new).unwrap()),
+            1e-12,
+        );
     }
 }
 
@@ -287,7 +301,12 @@ fn scores_of_columns_are_those_of_scikit_learn() {
 
 #[test]
 fn the_best_columns_keep_their_order_and_what_cannot_be_scored_is_refused() {
-    let x = Matrix::from(Dense::from_rows(&[[3.0, 1.0, -1.0], [3.0, 2.0, -2.1], [3.0, 3.0, -2.9], [3.0, 4.0, -4.2]]));
+    let x = Matrix::from(Dense::from_rows(&[
+        [3.0, 1.0, -1.0],
+        [3.0, 2.0, -2.1],
+        [3.0, 3.0, -2.9],
+        [3.0, 4.0, -4.2],
+    ]));
     let y = Target::regression(vec![1.0, 2.0, 3.0, 4.0]).unwrap();
     let fitted = SelectKBest::default().score("correlation".into()).k(2).fit(&x, &y, &ctx()).unwrap();
     assert_eq!((fitted.kept(), fitted.scores()[0]), (&[1, 2][..], -1.0));
@@ -330,7 +349,13 @@ fn outliers_are_clipped_left_out_or_marked() {
     values.push(500.0);
     let table = Table::new()
         .with("n", Role::Feature, Column::Number(values))
-        .and_then(|t| t.with("mostly_zero", Role::Feature, Column::Number((0..100).map(|i| f64::from(u8::from(i == 3))).collect())))
+        .and_then(|t| {
+            t.with(
+                "mostly_zero",
+                Role::Feature,
+                Column::Number((0..100).map(|i| f64::from(u8::from(i == 3))).collect()),
+            )
+        })
         .and_then(|t| t.with("gap", Role::Feature, Column::Number(vec![NAN; 100])))
         .unwrap();
     for method in ["iqr", "zscore", "isolation_forest"] {
@@ -346,7 +371,8 @@ fn outliers_are_clipped_left_out_or_marked() {
         // Rows to be predicted stay.
         assert_eq!(fitted.transform(&table).unwrap().rows(), 100);
     }
-    let clipped = OutlierFilter::default().fit(&table, &none(100), &ctx()).unwrap().transform(&table).unwrap();
+    let clipped =
+        OutlierFilter::default().fit(&table, &none(100), &ctx()).unwrap().transform(&table).unwrap();
     let Some(Column::Number(n)) = clipped.column("n") else { panic!("no numbers") };
     assert!(n[99] < 20.0 && n[..99].iter().all(|v| *v < 10.0));
     let Some(Column::Number(rare)) = clipped.column("mostly_zero") else { panic!("no numbers") };

@@ -15,6 +15,7 @@ pub mod learners;
 pub mod linear;
 pub mod neighbour;
 pub mod pipeline;
+pub mod platform;
 pub mod prelude;
 pub mod prepare;
 pub mod promise;

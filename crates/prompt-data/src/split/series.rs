@@ -61,7 +61,8 @@ impl TimeSeries {
         let order = in_order(times)?;
         let (n, k) = (order.len(), self.folds);
         let size = self.test_rows.unwrap_or(n / (k + 1)).max(1);
-        let Some(first) = size.checked_mul(k).and_then(|held| n.checked_sub(held)).filter(|f| *f > self.gap) else {
+        let Some(first) = size.checked_mul(k).and_then(|held| n.checked_sub(held)).filter(|f| *f > self.gap)
+        else {
             return Err(Error::input(
                 format!("{n} rows are too few for {k} folds of {size} test rows with a gap of {}", self.gap),
                 "take fewer folds, a smaller gap, or give more data",

@@ -47,7 +47,8 @@ impl ThreeWay {
         if self.validation_share == 0.0 {
             return Ok(Parts { train: first.train, validation: Vec::new(), test: first.test });
         }
-        let of = |codes: Option<&[u32]>| codes.map(|c| first.train.iter().map(|&i| c[i]).collect::<Vec<u32>>());
+        let of =
+            |codes: Option<&[u32]>| codes.map(|c| first.train.iter().map(|&i| c[i]).collect::<Vec<u32>>());
         let (strata, groups) = (of(strata), of(groups));
         let share = self.validation_share / (1.0 - self.test_share);
         let second = HoldOut { test_share: share }.split(

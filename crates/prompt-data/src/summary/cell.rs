@@ -10,7 +10,10 @@ pub(super) enum Cell {
     /// A whole number that reading as a number would change.
     Code,
     /// A point in time with the day first and with the month first, as far as it is one.
-    Time { day: Option<i64>, month: Option<i64> },
+    Time {
+        day: Option<i64>,
+        month: Option<i64>,
+    },
     Other,
 }
 
@@ -19,7 +22,8 @@ impl Cell {
     pub(super) fn of(bytes: &[u8], missing: &[String]) -> Self {
         let Some(first) = bytes.first() else { return Self::Missing };
         if !matches!(first, b'0'..=b'9' | b'-' | b'+' | b'.') {
-            let none = missing.iter().any(|m| m.len() == bytes.len() && m.as_bytes().eq_ignore_ascii_case(bytes));
+            let none =
+                missing.iter().any(|m| m.len() == bytes.len() && m.as_bytes().eq_ignore_ascii_case(bytes));
             return if none { Self::Missing } else { Self::Other };
         }
         match number(bytes) {
@@ -43,8 +47,8 @@ impl Cell {
 }
 
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// A plain decimal whose digits and power of ten a float holds exactly, so that one division rounds it correctly
@@ -90,9 +94,19 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_the_standard_library_reads_them() {
-        for text in
-            ["0", "-1", "+2.50", ".5", "7.", "123456789.123", "0.1", "-0.000123", "9007199254740993.5", "1e-3", "2E5"]
-        {
+        for text in [
+            "0",
+            "-1",
+            "+2.50",
+            ".5",
+            "7.",
+            "123456789.123",
+            "0.1",
+            "-0.000123",
+            "9007199254740993.5",
+            "1e-3",
+            "2E5",
+        ] {
             assert_eq!(Cell::of(text.as_bytes(), &[]), Cell::Number(text.parse().unwrap()), "{text}");
         }
         for text in ["007", "12345678901234567"] {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use prompt_core::Result;
 #[cfg(not(feature = "excel"))]
 use prompt_core::Error;
+use prompt_core::Result;
 
 use super::raw::RawTable;
 
@@ -50,7 +50,9 @@ mod with_parquet {
                         .map_err(|e| Error::parse(path, line, None, e.to_string(), "report this as a bug"))?;
                     table.push_object(&object, line);
                 }
-                Ok((line, Err(bad))) => table.complain(RowError::Bad { line, bad }.into_error(path, 0), strict)?,
+                Ok((line, Err(bad))) => {
+                    table.complain(RowError::Bad { line, bad }.into_error(path, 0), strict)?
+                }
                 Err((number, source)) => {
                     let error = RowError::Line(LineError::Io { number, source });
                     table.ended(error.into_error(path, 0))?;
@@ -107,7 +109,10 @@ mod with_excel {
             }
             if let Some(extra) = row.iter().skip(width).find(|cell| !matches!(cell, Data::Empty)) {
                 let what = format!("`{}` stands in a column without a name", written(extra));
-                table.complain(Error::parse(path, line, None, what, "name its column, or clear the cell"), strict)?;
+                table.complain(
+                    Error::parse(path, line, None, what, "name its column, or clear the cell"),
+                    strict,
+                )?;
                 continue;
             }
             for (column, cell) in table.columns.iter_mut().zip(row) {
@@ -128,7 +133,8 @@ mod with_excel {
             Data::Bool(value) => value.to_string(),
             Data::DateTime(at) if at.is_datetime() => {
                 let (year, month, day, hour, minute, second, millis) = at.to_ymd_hms_milli();
-                let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}");
+                let text =
+                    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}");
                 time::parse(&text, None).map_or(text, time::format)
             }
             Data::DateTime(duration) => duration.as_f64().to_string(),

@@ -11,6 +11,16 @@ const MOSTLY: f64 = 0.95;
 /// Up to this many distinct values are categories whatever the number of rows.
 const FEW_LEVELS: usize = 1000;
 
+/// Whether so many numbers among so many values make a column of numbers.
+pub(crate) fn mostly(numbers: usize, values: usize) -> bool {
+    numbers as f64 >= MOSTLY * values as f64
+}
+
+/// Most distinct values of a category in so many rows.
+pub(crate) fn few_levels(rows: usize) -> usize {
+    FEW_LEVELS.max(rows / 10)
+}
+
 /// The typed column of these cells, of a given kind or of the kind they look like. Cells that are not of the given kind
 /// were taken out before ([`misfit`]).
 pub(super) fn column(
@@ -41,7 +51,9 @@ pub(super) fn misfit(
 ) -> Option<(String, &'static str)> {
     let (fits, noun, help) = match given {
         Kind::Number => (number(cell).is_some(), "number", "correct it, or leave the cell empty"),
-        Kind::Time => (time::parse(cell, order).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS"),
+        Kind::Time => {
+            (time::parse(cell, order).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS")
+        }
         Kind::Category | Kind::Text => return None,
     };
     (!fits).then(|| (format!("column `{name}` holds `{}`, which is no {noun}", shortened(cell)), help))
@@ -71,7 +83,7 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
     let others = numbers.others;
     match numbers.first_other {
         None => return Column::Number(numbers.values),
-        Some((row, text)) if (present - others) as f64 >= MOSTLY * present as f64 => {
+        Some((row, text)) if mostly(present - others, present) => {
             notes.push(format!(
                 "column `{name}`: {others} of {present} values are no numbers and count as missing, the first at \
                  line {}: `{}`",
@@ -102,7 +114,7 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
 /// Categories where there are few distinct values, else text.
 fn few_or_text(cells: &[Option<&str>]) -> Column {
     let distinct: HashSet<&str> = cells.iter().flatten().copied().collect();
-    if distinct.len() <= FEW_LEVELS.max(cells.len() / 10) {
+    if distinct.len() <= few_levels(cells.len()) {
         Column::category(cells.iter().copied())
     } else {
         text(cells)
@@ -156,11 +168,15 @@ enum Times {
 
 fn times(cells: &[Option<&str>]) -> Times {
     let present = || cells.iter().copied().flatten();
-    if !present().all(|c| [time::Order::Day, time::Order::Month].iter().any(|o| time::parse(c, Some(*o)).is_some())) {
+    if !present()
+        .all(|c| [time::Order::Day, time::Order::Month].iter().any(|o| time::parse(c, Some(*o)).is_some()))
+    {
         return Times::No;
     }
     match time::order(present()) {
-        Some(order) => Times::All(cells.iter().map(|c| c.and_then(|c| time::parse(c, Some(order)))).collect()),
+        Some(order) => {
+            Times::All(cells.iter().map(|c| c.and_then(|c| time::parse(c, Some(order)))).collect())
+        }
         None => Times::Ambiguous,
     }
 }

@@ -19,8 +19,8 @@ mod raw;
 pub(crate) mod time;
 mod write;
 
-use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use prompt_core::artifact::digest;
@@ -29,6 +29,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::example::Split;
 use crate::format::Format;
+use crate::read::rows::LineReader;
+use crate::split::group_codes;
+use crate::write::Output;
+pub(crate) use infer::{few_levels, mostly};
+pub(crate) use raw::header_twice;
 use raw::{RawColumn, RawTable};
 pub use write::write;
 
@@ -159,12 +164,59 @@ impl LoadedTable {
         self.raw.iter().map(move |column| (column.name.as_str(), column.cell(raw)))
     }
 
+    fn column(&self, name: &str) -> Result<&Column> {
+        let known = || self.table.columns().map(|(name, _, _)| name);
+        self.table.column(name).ok_or_else(|| Error::unknown("column", name, known()))
+    }
+
+    /// The numbers of a column by which rows can be put in order: points in time or numbers; NaN where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a column that is not there, [`Error::Input`] for one of another kind.
+    pub fn times_of(&self, name: &str) -> Result<Vec<f64>> {
+        match self.column(name)? {
+            Column::Time(times) => Ok(times.iter().map(|t| t.map_or(f64::NAN, |t| t as f64)).collect()),
+            Column::Number(values) => Ok(values.clone()),
+            other => Err(Error::input(
+                format!("column `{name}` holds {} values, by which rows have no order", other.kind()),
+                "name a column of dates (YYYY-MM-DD) or numbers",
+            )),
+        }
+    }
+
+    /// A code for each distinct cell of a column, by which rows can be grouped or shared out; missing cells are one.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a column that is not there.
+    pub fn codes_of(&self, name: &str) -> Result<Vec<u32>> {
+        self.column(name)?;
+        let column = self.raw.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
+        Ok(group_codes((0..self.table.rows()).map(|row| self.cell(column, row).trim())))
+    }
+
+    /// Names of all columns of the file.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.raw.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The cell of a column of the file as it stands there.
+    pub(crate) fn cell(&self, column: usize, row: usize) -> &str {
+        match (self.raw.get(column), self.raw_rows.get(row)) {
+            (Some(column), Some(row)) => column.cell(*row),
+            _ => "",
+        }
+    }
+
     /// Writes these rows as they stand in the file, also columns that were left out: CSV, TSV or JSON lines by the name.
     ///
     /// # Errors
     /// As [`write()`].
     pub fn write_rows(&self, rows: &[usize], path: impl AsRef<Path>) -> Result<()> {
-        let names: Vec<&str> = self.raw.iter().map(|column| column.name.as_str()).collect();
+        let lines = |path: &Path| Format::of_path(path) == Some(Format::Jsonl);
+        if lines(&self.path) && lines(path.as_ref()) {
+            return self.copy_lines(rows, path.as_ref());
+        }
+        let names = self.names();
         let cell = |text: &str| match text {
             "" => serde_json::Value::Null,
             text => serde_json::Value::String(text.to_owned()),
@@ -172,6 +224,22 @@ impl LoadedTable {
         write::write_cells(path.as_ref(), &names, |out| {
             rows.iter().try_for_each(|&row| out.row(self.cells(row).map(|(_, text)| cell(text))))
         })
+    }
+
+    /// Lines of JSON keep what a cell cannot: numbers apart from texts, lists, objects.
+    fn copy_lines(&self, rows: &[usize], path: &Path) -> Result<()> {
+        let wanted: HashSet<u64> = rows.iter().filter_map(|&row| self.lines.get(row).copied()).collect();
+        let mut lines = LineReader::new(crate::read::open_bytes(&self.path)?, usize::MAX);
+        let mut out = Output::create(path)?;
+        while let Some(line) = lines.next_line() {
+            // A line that cannot be read is none of the rows.
+            let Ok(line) = line else { continue };
+            if wanted.contains(&line.number) {
+                let written = out.write_all(line.bytes.trim_ascii()).and_then(|()| out.write_all(b"\n"));
+                written.map_err(|e| Error::io("write", path, e))?;
+            }
+        }
+        out.commit()
     }
 
     /// The rows of a split, in order; none where the file has no splits.

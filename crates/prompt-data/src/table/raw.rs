@@ -11,6 +11,18 @@ use super::BadRow;
 use crate::format::Format;
 use crate::read::rows::{LineError, LineReader, RowError, RowReader};
 
+/// Refuses a header that names a column twice.
+pub(crate) fn header_twice(path: &Path, line: u64, names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let what = format!("the header names the column `{name}` twice");
+            Err(Error::parse(path, line, None, what, "rename one of them"))
+        }
+    }
+}
+
 /// One column's cells: their bytes one after another.
 #[derive(Debug, Default, Clone)]
 pub(super) struct RawColumn {
@@ -125,11 +137,7 @@ impl RawTable {
 
     /// Columns of these names.
     pub(super) fn header(&mut self, path: &Path, line: u64, names: &[String]) -> Result<()> {
-        let mut seen = HashSet::new();
-        if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            let what = format!("the header names the column `{name}` twice");
-            return Err(Error::parse(path, line, None, what, "rename one of them"));
-        }
+        header_twice(path, line, names)?;
         self.columns = names.iter().map(|name| RawColumn::new(name, 0)).collect();
         Ok(())
     }

@@ -4,7 +4,7 @@ use prompt_core::civil;
 
 /// What comes first where a date is written with slashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Day,
     Month,
 }
@@ -27,7 +27,7 @@ pub(super) fn order<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Option<
 /// Milliseconds since 1970-01-01 UTC of a date, or of a date and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff` after `T` or a
 /// blank, with `Z`, `+hh:mm` or nothing (UTC) at the end. A date is `YYYY-MM-DD`, `YYYY/MM/DD`, `DD.MM.YYYY`, or, where
 /// the order is known, `DD/MM/YYYY` or `MM/DD/YYYY`. `None` for anything else.
-pub(super) fn parse(text: &str, order: Option<Order>) -> Option<i64> {
+pub(crate) fn parse(text: &str, order: Option<Order>) -> Option<i64> {
     let (date, clock) = match text.find(['T', 't', ' ']) {
         Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
         None => (text, None),
@@ -151,9 +151,17 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in
-            ["", "2001-02-29", "2001-13-01", "1-1-2001", "2001-01-01T25:00", "2001-01-01x", "20010101", "01/02/2001", "1.5"]
-        {
+        for text in [
+            "",
+            "2001-02-29",
+            "2001-13-01",
+            "1-1-2001",
+            "2001-01-01T25:00",
+            "2001-01-01x",
+            "20010101",
+            "01/02/2001",
+            "1.5",
+        ] {
             assert_eq!(iso(text), None, "{text}");
         }
     }

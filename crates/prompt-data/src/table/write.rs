@@ -87,7 +87,11 @@ pub(super) fn write_cells<S: AsRef<str>>(
     let format = Format::for_writing(path)?;
     if !matches!(format, Format::Csv | Format::Jsonl) {
         let name = path.display();
-        return Err(Error::unsupported(format!("writing a table to {name}"), "this format", "end the name in .csv, .tsv or .jsonl"));
+        return Err(Error::unsupported(
+            format!("writing a table to {name}"),
+            "this format",
+            "end the name in .csv, .tsv or .jsonl",
+        ));
     }
     let mut out = Output::create(path)?;
     let written = match format {

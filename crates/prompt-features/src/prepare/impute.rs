@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    Column, Error, Fit, FitContext, FitTransform, Legal, Params, Result, Role, Table, Target, Transform, params,
+    Column, Error, Fit, FitContext, FitTransform, Legal, Params, Result, Role, Table, Target, Transform,
+    params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -184,7 +185,8 @@ impl FittedImputer {
     /// # Errors
     /// [`Error::Unknown`] for a column that is not there.
     pub fn complete(&self, table: &Table) -> Result<Vec<usize>> {
-        let columns: Vec<&Column> = self.complete.iter().map(|name| found(table, name)).collect::<Result<_>>()?;
+        let columns: Vec<&Column> =
+            self.complete.iter().map(|name| found(table, name)).collect::<Result<_>>()?;
         Ok((0..table.rows()).filter(|&row| columns.iter().all(|c| c.is_valid(row))).collect())
     }
 

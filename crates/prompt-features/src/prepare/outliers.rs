@@ -118,7 +118,11 @@ impl OutlierFilter {
                 (mean - reach, mean + reach)
             }
         };
-        (low < high && low.is_finite() && high.is_finite()).then(|| Fence { column: column.to_owned(), low, high })
+        (low < high && low.is_finite() && high.is_finite()).then(|| Fence {
+            column: column.to_owned(),
+            low,
+            high,
+        })
     }
 
     /// Learns from the columns of numbers of a table.
@@ -205,7 +209,13 @@ impl FittedOutlierFilter {
     /// # Errors
     /// [`Error::Unknown`] for a column that is not there.
     pub fn inside(&self, table: &Table) -> Result<Vec<usize>> {
-        Ok(self.outside(table)?.iter().enumerate().filter(|(_, outside)| !**outside).map(|(row, _)| row).collect())
+        Ok(self
+            .outside(table)?
+            .iter()
+            .enumerate()
+            .filter(|(_, outside)| !**outside)
+            .map(|(row, _)| row)
+            .collect())
     }
 
     /// Whether rows with outliers are to be left out of those that are learned from.

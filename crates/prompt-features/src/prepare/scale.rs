@@ -36,7 +36,11 @@ impl Unit {
         let there = values.filter(|v| !v.is_nan());
         let low = there.clone().fold(f64::INFINITY, f64::min);
         let high = there.fold(f64::NEG_INFINITY, f64::max);
-        if low.is_finite() { Self { shift: low, unit: unit(high - low) } } else { Self { shift: 0.0, unit: 1.0 } }
+        if low.is_finite() {
+            Self { shift: low, unit: unit(high - low) }
+        } else {
+            Self { shift: 0.0, unit: 1.0 }
+        }
     }
 
     /// Median and the distance of two quantiles.
@@ -153,7 +157,11 @@ impl FittedScaler {
         let units: Vec<Unit> = (0..x.cols())
             .map(|j| if codes(j) { Unit { shift: 0.0, unit: 1.0 } } else { unit(&x.column(j)) })
             .collect();
-        Self { shifts: units.iter().map(|u| u.shift).collect(), units: units.iter().map(|u| u.unit).collect(), clip }
+        Self {
+            shifts: units.iter().map(|u| u.shift).collect(),
+            units: units.iter().map(|u| u.unit).collect(),
+            clip,
+        }
     }
 }
 
@@ -161,9 +169,11 @@ fn dense<'a>(who: &str, x: &'a Matrix) -> Result<&'a Dense> {
     match x {
         Matrix::Dense(x) if x.rows() > 0 => Ok(x),
         Matrix::Dense(_) => Err(Error::input(format!("{who}: x has no rows"), "give it at least one")),
-        Matrix::Sparse(_) => {
-            Err(Error::unsupported(who, "sparse matrices", "convert with Matrix::to_dense, or leave them unscaled"))
-        }
+        Matrix::Sparse(_) => Err(Error::unsupported(
+            who,
+            "sparse matrices",
+            "convert with Matrix::to_dense, or leave them unscaled",
+        )),
     }
 }
 

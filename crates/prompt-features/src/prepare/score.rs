@@ -81,7 +81,8 @@ pub fn f_regression(x: &Matrix, y: &[f64], ctx: &FitContext) -> Vec<f64> {
 
 /// |r|, Pearson's correlation with the target. Of classes the largest with "is this class" counts.
 pub fn correlation(x: &Matrix, targets: &[Vec<f64>], ctx: &FitContext) -> Vec<f64> {
-    Columns::of(x).map(ctx, |column| targets.iter().map(|y| pearson(column, y).abs()).fold(f64::NAN, f64::max))
+    Columns::of(x)
+        .map(ctx, |column| targets.iter().map(|y| pearson(column, y).abs()).fold(f64::NAN, f64::max))
 }
 
 /// The χ² statistic between the classes and the sums of the column in each (scikit-learn's `chi2`), for counts and

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    Column, Error, Fit, FitContext, FitTransform, Legal, Params, Result, Role, Rng, Table, Target, Transform, params,
+    Column, Error, Fit, FitContext, FitTransform, Legal, Params, Result, Rng, Role, Table, Target, Transform,
+    params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,9 @@ pub struct FittedTargetEncoder {
 
 /// The numbers that are averaged: one list for numbers and two classes, one for each of more classes.
 fn outputs(y: &Target) -> Result<(Vec<Vec<f64>>, Vec<String>)> {
-    let Ok((codes, classes)) = y.as_classes() else { return Ok((vec![y.as_regression()?.to_vec()], Vec::new())) };
+    let Ok((codes, classes)) = y.as_classes() else {
+        return Ok((vec![y.as_regression()?.to_vec()], Vec::new()));
+    };
     let is = |class: u32| codes.iter().map(|c| f64::from(u8::from(*c == class))).collect::<Vec<f64>>();
     Ok(if classes.len() <= 2 {
         (vec![is(1)], Vec::new())
@@ -162,7 +165,9 @@ impl Fit<Table, Target> for TargetEncoder {
         let means: Vec<f64> = targets.iter().map(|t| averages(t).mean(&rows)).collect();
         let mut columns = BTreeMap::new();
         for (name, column) in x.with_role(Role::Feature) {
-            let (Some((codes, n)), Column::Category { levels, .. }) = (codes(column), column) else { continue };
+            let (Some((codes, n)), Column::Category { levels, .. }) = (codes(column), column) else {
+                continue;
+            };
             let by_output: Vec<Vec<f64>> = targets
                 .iter()
                 .zip(&means)
@@ -190,7 +195,10 @@ impl FitTransform<Table, Target> for TargetEncoder {
         let (targets, _) = outputs(y)?;
         let folds = self.folds.min(y.len());
         if folds < 2 {
-            return Err(Error::input("target_encoder: one row cannot be divided into folds", "give more rows"));
+            return Err(Error::input(
+                "target_encoder: one row cannot be divided into folds",
+                "give more rows",
+            ));
         }
         let fold_of = dealt(y, folds, ctx.seed().derive("target_encoder", 0).rng());
         let others: Vec<Vec<usize>> =
@@ -198,10 +206,8 @@ impl FitTransform<Table, Target> for TargetEncoder {
         let encoded = fitted.replaced(x, |_, column, output| {
             let Some((codes, n)) = codes(column) else { return vec![fitted.means[output]; column.len()] };
             let averages = Averages { y: &targets[output], weights: y.weights(), smooth: self.smooth };
-            let values: Vec<Vec<f64>> = others
-                .iter()
-                .map(|rows| averages.of_codes(&codes, n, rows, averages.mean(rows)))
-                .collect();
+            let values: Vec<Vec<f64>> =
+                others.iter().map(|rows| averages.of_codes(&codes, n, rows, averages.mean(rows))).collect();
             (0..column.len()).map(|row| values[fold_of[row]][codes[row] as usize]).collect()
         })?;
         Ok((fitted, encoded))
@@ -253,7 +259,10 @@ impl Transform<Table> for FittedTargetEncoder {
             match column {
                 Column::Category { codes, levels } => {
                     let known: Vec<f64> = levels.iter().map(|level| of(Some(level))).collect();
-                    codes.iter().map(|c| known.get(*c as usize).copied().unwrap_or_else(|| of(None))).collect()
+                    codes
+                        .iter()
+                        .map(|c| known.get(*c as usize).copied().unwrap_or_else(|| of(None)))
+                        .collect()
                 }
                 Column::Text(texts) => texts.iter().map(|t| of(t.as_deref())).collect(),
                 // A file in which all levels look like numbers.

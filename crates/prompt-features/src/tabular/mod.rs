@@ -13,7 +13,8 @@ mod plan;
 pub use encode::FittedTableEncoder;
 
 use prompt_core::{
-    Error, Fit, FitContext, FitTransform, Legal, Matrix, Params, Result, Table, Tags, Target, Transform, params,
+    Error, Fit, FitContext, FitTransform, Legal, Matrix, Params, Result, Table, Tags, Target, Transform,
+    params,
 };
 
 params! {

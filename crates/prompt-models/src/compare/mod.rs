@@ -240,7 +240,8 @@ impl Setting<'_> {
                 let of = |(i, fold): (usize, &Fold)| -> Result<Ready> {
                     let (train, y) = (self.table.select_rows(&fold.train), self.y.select(&fold.train));
                     let ctx = ctx.part("prepare", i as u64).unobserved();
-                    let Prepared { fitted, x, rows } = self.prepare.fit_transform(&train, &y, &encoder, &ctx)?;
+                    let Prepared { fitted, x, rows } =
+                        self.prepare.fit_transform(&train, &y, &encoder, &ctx)?;
                     let test = fitted.transform(&self.table.select_rows(&fold.test))?;
                     Ok(Ready { train: x, y: y.select(&rows), test })
                 };

@@ -124,7 +124,9 @@ impl Fit<Matrix, Target> for TreeImportance {
             Task::Classification => {
                 ExtraTreesClassifier::default().n_estimators(self.n_estimators).fit(x, y, ctx)?
             }
-            Task::Regression => ExtraTreesRegressor::default().n_estimators(self.n_estimators).fit(x, y, ctx)?,
+            Task::Regression => {
+                ExtraTreesRegressor::default().n_estimators(self.n_estimators).fit(x, y, ctx)?
+            }
         };
         Ok(FittedSelection::best(Self::NAME, trees.feature_importances().to_vec(), self.k))
     }

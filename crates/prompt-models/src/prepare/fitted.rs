@@ -126,7 +126,11 @@ impl Artifact for FittedPrepare {
         match &fitted.selection {
             Some(s) if s.scores().len() != fitted.encoder.names().len() => Err(Error::artifact(
                 KIND,
-                format!("{} columns were selected from, the encoder makes {}", s.scores().len(), fitted.encoder.names().len()),
+                format!(
+                    "{} columns were selected from, the encoder makes {}",
+                    s.scores().len(),
+                    fitted.encoder.names().len()
+                ),
                 "the file is damaged; save the model again",
             )),
             _ => Ok(fitted),

@@ -1,5 +1,5 @@
 use prompt_core::artifact::{Artifact, Catalog, Persist};
-use prompt_core::{Column, Dense, Role, Task, Tags};
+use prompt_core::{Column, Dense, Role, Tags, Task};
 use prompt_data::table::{LoadedTable, TableOptions};
 
 use super::*;
@@ -13,7 +13,8 @@ fn prepare(toml: &str) -> Prepare {
 }
 
 fn expected() -> serde_json::Value {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/prepare/prepare.json");
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/prepare/prepare.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -32,20 +33,23 @@ fn columns_are_eliminated_in_the_order_of_scikit_learns_rfe() {
         let fitted = Rfe::default().k(3).step(step).fit(&x, &y, &FitContext::new(1)).unwrap();
         let ranks: Vec<f64> = fitted.scores().iter().map(|s| 1.0 / s).collect();
         assert_eq!(ranks, numbers(&e["rfe"][name]), "{name}");
-        let error = Rfe::default().k(3).estimator(Some("knn".into())).fit(&x, &y, &FitContext::new(1)).unwrap_err();
+        let error =
+            Rfe::default().k(3).estimator(Some("knn".into())).fit(&x, &y, &FitContext::new(1)).unwrap_err();
         assert!(error.to_string().contains("coefficients"), "{error}");
     }
 }
 
 #[test]
 fn trees_find_the_column_that_matters() {
-    let data: Vec<f64> = (0..200).flat_map(|i| [f64::from(i * 37 % 101), f64::from(i), f64::from(i * 13 % 7)]).collect();
+    let data: Vec<f64> =
+        (0..200).flat_map(|i| [f64::from(i * 37 % 101), f64::from(i), f64::from(i * 13 % 7)]).collect();
     let x = Matrix::from(Dense::new(200, 3, data).unwrap());
     for y in [
         Target::regression((0..200).map(f64::from).collect()).unwrap(),
         Target::labels((0..200).map(|i| ["low", "high"][usize::from(i > 90)])),
     ] {
-        let fitted = TreeImportance::default().k(1).n_estimators(20).fit(&x, &y, &FitContext::new(1)).unwrap();
+        let fitted =
+            TreeImportance::default().k(1).n_estimators(20).fit(&x, &y, &FitContext::new(1)).unwrap();
         assert_eq!(fitted.kept(), [1]);
     }
 }
@@ -109,7 +113,8 @@ fn every_step_is_learned_saved_and_done_again() {
     ] {
         for model in ["ridge", "hist_gradient_boosting"] {
             let table = data.table.clone();
-            let mut recipe = TableRecipe { model: Some(model.into()), prepare: prepare(steps), ..Default::default() };
+            let mut recipe =
+                TableRecipe { model: Some(model.into()), prepare: prepare(steps), ..Default::default() };
             if model == "hist_gradient_boosting" {
                 recipe.params = vec![("max_iter".into(), 10.into())];
             }
@@ -138,7 +143,7 @@ fn rows_are_left_out_of_what_is_learned_and_of_nothing_else() {
         .with("a", Role::Feature, Column::Number(vec![1.0, f64::NAN, 3.0, 2.0, 900.0, 2.0, 1.0, 3.0]))
         .unwrap();
     let y = Target::regression((0..8).map(f64::from).collect()).unwrap();
-    let steps = prepare("impute = { numbers = 'drop' }\noutliers = { action = 'drop' }");
+    let steps = prepare("scale = 'none'\nimpute = { numbers = 'drop' }\noutliers = { action = 'drop' }");
     let encoder = steps.encoder(&Tags::REGRESSOR);
     let prepared = steps.fit_transform(&table, &y, &encoder, &FitContext::new(1)).unwrap();
     assert_eq!((prepared.rows.as_slice(), prepared.x.rows()), (&[0, 2, 3, 5, 6, 7][..], 6));
