@@ -23,6 +23,7 @@ mod guide {
         experiments = "experiments",
         ensembles = "ensembles",
         tables = "tables",
+        prepare = "prepare",
         using_a_model = "using-a-model",
         registry = "registry",
         limits = "limits",

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
     Metrics(Metrics),
-    /// Look at data: validate, generate.
+    /// Look at data and divide it: validate, summary, clean, split, generate.
     Data(Data),
     /// Compare the results of several runs: one table, one page.
     Report(Report),
@@ -65,7 +65,7 @@ pub(crate) struct Run {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Labelled data: JSONL, JSON or CSV, also compressed.
+    /// Labelled data: JSONL, JSON or CSV, also compressed; Parquet in a build with that feature.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     pub(crate) data: Option<PathBuf>,
     /// Take data, cleaning, features, threads and seed from an experiment's configuration.
@@ -89,6 +89,8 @@ pub(crate) struct Train {
     /// Columns of a table that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
@@ -189,7 +191,7 @@ pub(crate) struct Predict {
     /// Where to write; `-` is standard output.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// The form of the output (CSV where the output's name ends in .csv, JSON lines otherwise).
+    /// The form of the output (by its name: .csv, .parquet, JSON lines otherwise).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// The field that holds the text.
@@ -209,6 +211,8 @@ pub(crate) struct Predict {
 pub(crate) enum Format {
     Jsonl,
     Csv,
+    /// In a build with the feature `parquet`.
+    Parquet,
 }
 
 #[derive(Args)]
@@ -271,6 +275,8 @@ pub(crate) struct Compare {
     /// Only these learners.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// Number of folds.
     #[arg(long, default_value_t = 5)]
     pub(crate) folds: usize,
@@ -360,6 +366,12 @@ pub(crate) enum DataCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Summarise a table: kinds, missing cells, statistics, distinct and most frequent values.
+    Summary(crate::data_table::SummaryArgs),
+    /// Fill gaps of a table and deal with its outliers.
+    Clean(crate::data_table::CleanArgs),
+    /// Divide a table into files to learn from, to choose by and to measure on, or into folds.
+    Split(crate::data_table::SplitArgs),
     /// Generate synthetic security prompts.
     Generate {
         /// Where to write (.jsonl, .json or .csv, also .gz).

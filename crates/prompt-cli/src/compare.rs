@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         folds: args.folds,
         metrics: args.metrics.clone(),
         timeout_s: args.timeout_s,
+        prepare: args.steps.prepare()?,
     };
     let progress = Arc::new(Progress::new(args.json));
     let ctx = FitContext::new(args.seed).with_cancel(stop.clone()).with_observer(progress.clone());

@@ -6,12 +6,14 @@ mod args;
 mod bench;
 mod compare;
 mod data;
+mod data_table;
 mod evaluate;
 mod live;
 mod metrics;
 mod model;
 mod out;
 mod predict;
+mod prepare;
 mod progress;
 mod registry;
 mod report;
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
         args::Command::Compare(a) => compare::run(&a, &stop),
         args::Command::Metrics(a) => metrics::run(&a, arguments.threads, &stop),
         args::Command::Report(a) => report::run(&a),
-        args::Command::Data(a) => data::run(&a),
+        args::Command::Data(a) => data::run(&a, arguments.threads, &stop),
         args::Command::Registry(a) => registry::run(&a),
         args::Command::Bench(a) => bench::run(&a, &stop),
     };

@@ -84,6 +84,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         model: args.model.clone(),
         params: crate::train::pairs(&args.params)?,
         encoder: None,
+        prepare: args.steps.prepare()?,
     };
     let progress = Arc::new(Progress::new(args.json));
     let mut ctx = FitContext::new(args.seed).with_cancel(stop.clone()).with_observer(progress.clone());
@@ -241,7 +242,7 @@ pub(crate) fn predict(
     args: &Predict,
     model: &LoadedModel,
     format: Format,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
 ) -> Result<ScoreSummary> {
     let path = args.input.as_ref().ok_or_else(|| {
         Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
@@ -300,16 +301,61 @@ pub(crate) fn predict(
             }
             csv.into_inner().and_then(Write::flush).map_err(failed)?;
         }
-        #[allow(unreachable_patterns, reason = "with the feature `parquet` there is a third form")]
-        _ => {
-            return Err(Error::unsupported(
-                "a model of tables",
-                "this output format",
-                "write .jsonl or .csv",
-            ));
+        Format::Parquet => {
+            parquet(&data, &prediction, out)?;
         }
     }
     Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
+}
+
+/// The columns of the CSV form: cells as text, scores as numbers.
+#[cfg(feature = "parquet")]
+fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + Send)) -> Result<()> {
+    use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
+    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let named = |name: String, kind| (name, kind);
+    let own = data.cells(0).map(|(name, _)| named(name.to_owned(), Kind::Text));
+    let scored = scored_names(prediction.output());
+    let kind = |name: &String| if name == "label" { Kind::Text } else { Kind::Number };
+    let columns: Vec<(String, Kind)> = [named("line".to_owned(), Kind::Whole)]
+        .into_iter()
+        .chain(own)
+        .chain(scored.iter().map(|name| named(name.clone(), kind(name))))
+        .chain([named("error".to_owned(), Kind::Text)])
+        .collect();
+    let mut parquet = ParquetWriter::new(out, &columns).map_err(failed)?;
+    let line = |line: Option<u64>| line.and_then(|l| i64::try_from(l).ok()).map_or(Cell::Null, Cell::Whole);
+    let text = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
+    for entry in entries(data) {
+        let mut cells = vec![Cell::Null; columns.len()];
+        match entry {
+            Ok(row) => {
+                cells[0] = line(data.lines.get(row).copied());
+                let own = data.cells(row).map(|(_, cell)| text(cell));
+                let scores = scored.iter().zip(scored_cells(row, prediction)).map(|(name, cell)| {
+                    if name == "label" {
+                        Cell::Text(cell)
+                    } else {
+                        cell.parse().map_or(Cell::Null, Cell::Number)
+                    }
+                });
+                cells.iter_mut().skip(1).zip(own.chain(scores)).for_each(|(to, cell)| *to = cell);
+            }
+            Err(bad) => {
+                cells[0] = line(bad.line);
+                if let Some(last) = cells.last_mut() {
+                    *last = Cell::Text(bad.error.to_string());
+                }
+            }
+        }
+        parquet.row(cells).map_err(failed)?;
+    }
+    parquet.finish().and_then(Write::flush).map_err(failed)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &LoadedTable, _: &Prediction, _: &mut (dyn Write + Send)) -> Result<()> {
+    Err(crate::predict::no_parquet())
 }
 
 /// Rows and bad lines in the order of the file.

@@ -24,6 +24,13 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if args.config.is_none() && args.task == tabular::TASK {
         return crate::tabular::train(args, threads, stop);
     }
+    if args.steps.any() {
+        return Err(Error::unsupported(
+            "training on texts",
+            "--impute, --outliers, --encode, --scale and --select",
+            "give a table with --task tabular, or leave them out",
+        ));
+    }
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
     if let Some(config) = &config {

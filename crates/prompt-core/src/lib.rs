@@ -41,7 +41,7 @@ pub use text::{
     Featurizer, Subset, TextEstimator, TextLearner, TextMap, Texts, featurize, map, map_texts,
     rows_in_parallel,
 };
-pub use time::utc;
+pub use time::{civil, utc};
 pub use union::{FittedUnion, Union};
 
 // `params!` names it.

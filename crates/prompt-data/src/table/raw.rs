@@ -1,5 +1,6 @@
 //! Cells as they stand in the file, column by column.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -10,6 +11,18 @@ use super::BadRow;
 use crate::format::Format;
 use crate::read::rows::{LineError, LineReader, RowError, RowReader};
 
+/// Refuses a header that names a column twice.
+pub(crate) fn header_twice(path: &Path, line: u64, names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let what = format!("the header names the column `{name}` twice");
+            Err(Error::parse(path, line, None, what, "rename one of them"))
+        }
+    }
+}
+
 /// One column's cells: their bytes one after another.
 #[derive(Debug, Default, Clone)]
 pub(super) struct RawColumn {
@@ -19,11 +32,11 @@ pub(super) struct RawColumn {
 }
 
 impl RawColumn {
-    fn new(name: &str, empty_rows: usize) -> Self {
+    pub(super) fn new(name: &str, empty_rows: usize) -> Self {
         Self { name: name.to_owned(), text: String::new(), ends: vec![0; empty_rows] }
     }
 
-    fn push(&mut self, cell: &str) {
+    pub(super) fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
     }
@@ -44,6 +57,8 @@ pub(super) struct RawTable {
     pub(super) columns: Vec<RawColumn>,
     pub(super) lines: Vec<u64>,
     pub(super) bad: Vec<BadRow>,
+    /// Where columns are by name, for rows that name theirs.
+    names: HashMap<String, usize>,
 }
 
 impl RawTable {
@@ -56,12 +71,16 @@ impl RawTable {
             }
             Format::Jsonl => table.read_lines(path, LineReader::new(input, limit), limit, strict)?,
             Format::Json => table.read_list(path, input)?,
+            Format::Parquet => {
+                let help = "name a file that ends in .parquet";
+                return Err(Error::input("Parquet is read from a file, not from a stream", help));
+            }
         }
         Ok(table)
     }
 
     /// Keeps what is wrong with a line; with `strict` that ends it.
-    fn complain(&mut self, error: Error, strict: bool) -> Result<()> {
+    pub(super) fn complain(&mut self, error: Error, strict: bool) -> Result<()> {
         if strict {
             return Err(error);
         }
@@ -76,7 +95,7 @@ impl RawTable {
         limit: usize,
         strict: bool,
     ) -> Result<()> {
-        let (line, header) = match rows.next_row() {
+        let (line, names) = match rows.next_row() {
             None => {
                 let help = "name the columns in the first line";
                 return Err(Error::parse(path, None, None, "the file has no header", help));
@@ -84,16 +103,10 @@ impl RawTable {
             Some(Err(error)) => return Err(error.into_error(path, limit)),
             Some(Ok((line, row))) => (line, row.cells().map(|c| c.trim().to_owned()).collect::<Vec<_>>()),
         };
-        for (i, name) in header.iter().enumerate() {
-            if header[..i].contains(name) {
-                let what = format!("the header names the column `{name}` twice");
-                return Err(Error::parse(path, line, None, what, "rename one of them"));
-            }
-        }
-        self.columns = header.iter().map(|name| RawColumn::new(name, 0)).collect();
+        self.header(path, line, &names)?;
         while let Some(row) = rows.next_row() {
             let error = match row {
-                Ok((line, row)) if row.cells().map(str::trim).eq(header.iter().map(String::as_str)) => {
+                Ok((line, row)) if row.cells().map(str::trim).eq(names.iter().map(String::as_str)) => {
                     let what = "the header stands here again";
                     Error::parse(path, line, None, what, "remove the line; files were joined here")
                 }
@@ -119,6 +132,13 @@ impl RawTable {
             };
             self.complain(error, strict)?;
         }
+        Ok(())
+    }
+
+    /// Columns of these names.
+    pub(super) fn header(&mut self, path: &Path, line: u64, names: &[String]) -> Result<()> {
+        header_twice(path, line, names)?;
+        self.columns = names.iter().map(|name| RawColumn::new(name, 0)).collect();
         Ok(())
     }
 
@@ -175,7 +195,7 @@ impl RawTable {
     }
 
     /// A failed stream keeps what was read; without a row it is the whole story.
-    fn ended(&mut self, error: Error) -> Result<()> {
+    pub(super) fn ended(&mut self, error: Error) -> Result<()> {
         if self.lines.is_empty() {
             return Err(error);
         }
@@ -183,13 +203,14 @@ impl RawTable {
         Ok(())
     }
 
-    fn push_object(&mut self, object: &Map<String, Value>, line: u64) {
+    pub(super) fn push_object(&mut self, object: &Map<String, Value>, line: u64) {
         let row = self.lines.len();
-        for (name, value) in object {
-            let at = self.columns.iter().position(|c| c.name == *name).unwrap_or_else(|| {
-                self.columns.push(RawColumn::new(name, row));
-                self.columns.len() - 1
-            });
+        // Objects mostly name their columns in one order.
+        for (i, (name, value)) in object.iter().enumerate() {
+            let at = match self.columns.get(i) {
+                Some(column) if column.name == *name => i,
+                _ => self.position(name, row),
+            };
             match value {
                 Value::Null => self.columns[at].push(""),
                 Value::String(text) => self.columns[at].push(text),
@@ -200,5 +221,18 @@ impl RawTable {
             column.push("");
         }
         self.lines.push(line);
+    }
+
+    /// Where a column is, which is made when it is new.
+    fn position(&mut self, name: &str, row: usize) -> usize {
+        if self.names.len() != self.columns.len() {
+            self.names = self.columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        }
+        if let Some(at) = self.names.get(name) {
+            return *at;
+        }
+        self.columns.push(RawColumn::new(name, row));
+        self.names.insert(name.to_owned(), self.columns.len() - 1);
+        self.columns.len() - 1
     }
 }

@@ -5,13 +5,15 @@
 //!             --validation (or test) rows--> each learner fitted on all train rows, scored once
 //! ```
 //!
-//! The encoder is fitted inside each fold. A learner that fails or runs out of time keeps its reason and stops no other.
+//! The encoder and all steps before it are fitted inside each fold. A learner that fails or runs out of time keeps its reason and stops no other.
 
 mod table;
 
 use std::time::{Duration, Instant};
 
-use prompt_core::{Error, Estimator, FitContext, Matrix, Result, Table, Tags, Target, Task, predict};
+use prompt_core::{
+    Error, Estimator, FitContext, Matrix, Result, Table, Tags, Target, Task, Transform, predict,
+};
 use prompt_data::Split;
 use prompt_data::split::{Fold, KFold};
 use prompt_data::table::LoadedTable;
@@ -19,6 +21,7 @@ use prompt_features::TableEncoder;
 use serde::Serialize;
 
 use crate::learners;
+use crate::prepare::{Prepare, Prepared};
 use crate::select::Metric;
 use crate::tabular::divided;
 
@@ -36,11 +39,20 @@ pub struct CompareOptions {
     pub metrics: Vec<String>,
     /// Most seconds for one learner, all folds together.
     pub timeout_s: f64,
+    /// What is done with the table first, learned anew in each fold.
+    pub prepare: Prepare,
 }
 
 impl Default for CompareOptions {
     fn default() -> Self {
-        Self { task: None, models: Vec::new(), folds: 5, metrics: Vec::new(), timeout_s: 120.0 }
+        Self {
+            task: None,
+            models: Vec::new(),
+            folds: 5,
+            metrics: Vec::new(),
+            timeout_s: 120.0,
+            prepare: Prepare::default(),
+        }
     }
 }
 
@@ -136,11 +148,18 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
     if !held_out.is_empty() {
         folds.push(Fold { train, test: held_out });
     }
-    let setting = Setting { table: &data.table, y: &y, folds: &folds, k: options.folds, metrics: &metrics };
+    let setting = Setting {
+        table: &data.table,
+        y: &y,
+        folds: &folds,
+        k: options.folds,
+        metrics: &metrics,
+        prepare: &options.prepare,
+    };
     let mut models = Vec::with_capacity(names.len());
     let mut encoded = Vec::new();
     for (i, estimator) in estimators.iter().enumerate() {
-        let inputs = setting.encoded(&estimator.tags(), &mut encoded);
+        let inputs = setting.encoded(&estimator.tags(), &mut encoded, ctx);
         let part = ctx.part("compare", i as u64);
         // A limit beyond all durations is none.
         let limited = match Duration::try_from_secs_f64(options.timeout_s) {
@@ -192,25 +211,41 @@ struct Setting<'a> {
     /// How many of the folds are cross-validation.
     k: usize,
     metrics: &'a [Metric],
+    prepare: &'a Prepare,
 }
 
-/// The matrices of every fold, made by one kind of encoder.
-type Encoded = Vec<(Matrix, Matrix)>;
+/// A fold as a learner takes it.
+struct Ready {
+    train: Matrix,
+    /// The targets of the rows that the steps left.
+    y: Target,
+    test: Matrix,
+}
+
+/// Every fold, made ready with one kind of encoder.
+type Encoded = Vec<Ready>;
 
 impl Setting<'_> {
     /// The folds as a learner with these tags takes them; learners of one kind share them.
-    fn encoded<'e>(&self, tags: &Tags, made: &'e mut Vec<(TableEncoder, Encoded)>) -> Result<&'e Encoded> {
-        let encoder = TableEncoder::for_learner(tags).skip_text(true);
+    fn encoded<'e>(
+        &self,
+        tags: &Tags,
+        made: &'e mut Vec<(TableEncoder, Encoded)>,
+        ctx: &FitContext,
+    ) -> Result<&'e Encoded> {
+        let encoder = self.prepare.encoder(tags);
         let at = match made.iter().position(|(known, _)| *known == encoder) {
             Some(at) => at,
             None => {
-                let of = |fold: &Fold| -> Result<(Matrix, Matrix)> {
-                    let train = self.table.select_rows(&fold.train);
-                    let fitted = encoder.fit(&train)?;
+                let of = |(i, fold): (usize, &Fold)| -> Result<Ready> {
+                    let (train, y) = (self.table.select_rows(&fold.train), self.y.select(&fold.train));
+                    let ctx = ctx.part("prepare", i as u64).unobserved();
+                    let Prepared { fitted, x, rows } =
+                        self.prepare.fit_transform(&train, &y, &encoder, &ctx)?;
                     let test = fitted.transform(&self.table.select_rows(&fold.test))?;
-                    Ok((fitted.transform(&train)?, test))
+                    Ok(Ready { train: x, y: y.select(&rows), test })
                 };
-                let folds = self.folds.iter().map(of).collect::<Result<_>>()?;
+                let folds = self.folds.iter().enumerate().map(of).collect::<Result<_>>()?;
                 made.push((encoder, folds));
                 made.len() - 1
             }
@@ -221,12 +256,12 @@ impl Setting<'_> {
     fn model(&self, estimator: &dyn Estimator, inputs: &Encoded, ctx: &FitContext) -> Result<Compared> {
         let mut scores: Vec<Vec<f64>> = vec![Vec::new(); self.metrics.len()];
         let (mut fit, mut scoring, mut scored_rows) = (0.0, 0.0, 0_usize);
-        for (i, (fold, (x, z))) in self.folds.iter().zip(inputs).enumerate() {
+        for (i, (fold, ready)) in self.folds.iter().zip(inputs).enumerate() {
             let started = Instant::now();
             let part = ctx.part("fold", i as u64).unobserved();
-            let model = estimator.fit_model(x, &self.y.select(&fold.train), &part)?;
+            let model = estimator.fit_model(&ready.train, &ready.y, &part)?;
             let fitted = started.elapsed().as_secs_f64();
-            let prediction = predict(&*model, z)?;
+            let prediction = predict(&*model, &ready.test)?;
             if i < self.k {
                 fit += fitted;
                 scoring += started.elapsed().as_secs_f64() - fitted;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use prompt_core::artifact::Manifest;
 use prompt_core::{
     Error, Estimator, FitContext, Matrix, Model, Prediction, Result, Role, Scorer, Table, Target, Task,
-    predict,
+    Transform, predict,
 };
 use prompt_data::Split;
 use prompt_data::table::LoadedTable;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{TASK, TableSchema, TableScorer, target_of, task_of};
 use crate::learners;
+use crate::prepare::{Prepare, Prepared};
 use crate::select::{Metric, apply, expand};
 use crate::train::{TrainOptions, measured};
 
@@ -45,8 +46,10 @@ pub struct TableRecipe {
     pub model: Option<String>,
     /// Parameters of the learner: they are not searched.
     pub params: Vec<(String, Value)>,
-    /// The encoder; what the learner needs when absent.
+    /// The encoder; what the learner and the steps need when absent.
     pub encoder: Option<TableEncoder>,
+    /// What is done with the table first.
+    pub prepare: Prepare,
 }
 
 /// The learner that is trained when none is named.
@@ -189,17 +192,15 @@ pub fn train(
     let (target, y, task) = divided(data, recipe.task)?;
     let rows = Rows::of(data)?;
     let estimator = recipe.estimator(task)?;
-    let encoder = recipe
-        .encoder
-        .clone()
-        .unwrap_or_else(|| TableEncoder::for_learner(&estimator.tags()).skip_text(true));
+    let encoder = recipe.encoder.clone().unwrap_or_else(|| recipe.prepare.encoder(&estimator.tags()));
     let train_table = data.table.select_rows(&rows.train);
-    let encoder = encoder.fit(&train_table)?;
-    let x = encoder.transform(&train_table)?;
     let y_train = y.select(&rows.train);
+    let Prepared { fitted: prepare, x, rows: kept } =
+        recipe.prepare.fit_transform(&train_table, &y_train, &encoder, ctx)?;
+    let y_train = y_train.select(&kept);
     let held_out = (!rows.held_out.is_empty())
         .then(|| {
-            encoder.transform(&data.table.select_rows(&rows.held_out)).map(|z| (z, y.select(&rows.held_out)))
+            prepare.transform(&data.table.select_rows(&rows.held_out)).map(|z| (z, y.select(&rows.held_out)))
         })
         .transpose()?;
 
@@ -218,12 +219,13 @@ pub fn train(
         _ => None,
     };
     let chosen = apply(&*estimator, &points[at])?;
-    let read: Vec<String> = encoder.columns().map(str::to_owned).collect();
+    let read: Vec<String> = prepare.columns().into_iter().map(str::to_owned).collect();
     let manifest = Manifest {
         name: options.name.clone().unwrap_or_else(|| chosen.name().to_owned()),
         task: TASK.to_owned(),
         params: json!({
             "table": TableSchema::of(&data.table, &read, &target),
+            "prepare": recipe.prepare,
             "model": { "type": chosen.name(), "params": chosen.params() },
         }),
         classes: model.output().classes().map(|c| c.names().to_vec()).unwrap_or_default(),
@@ -233,12 +235,12 @@ pub fn train(
         ..Manifest::default()
     };
     Ok(TrainedTable {
-        scorer: Arc::new(TableScorer::new(encoder, model)?),
+        scorer: Arc::new(TableScorer::new(prepare, model)?),
         manifest,
         chosen: points[at].clone(),
         report,
         measured_on: rows.measured_on,
-        train_rows: rows.train.len(),
+        train_rows: kept.len(),
         fit_seconds: started.elapsed().as_secs_f64(),
     })
 }
