@@ -277,7 +277,7 @@ fn scores_of_columns_are_those_of_scikit_learn() {
     close("f_classif", &f_classif(&a, &codes, &ctx()), &score("f_classif"), 1e-10);
     close("f_regression", &f_regression(&a, &b, &ctx()), &score("f_regression"), 1e-10);
     close("chi2", &chi2(&counts, &codes, &ctx()), &score("chi2"), 1e-10);
-    close("correlation", &correlation(&a, &[b.clone()], &ctx()), &score("correlation"), 1e-10);
+    close("correlation", &correlation(&a, std::slice::from_ref(&b), &ctx()), &score("correlation"), 1e-10);
     let found = mutual_info(&a, &codes, 3, &ctx());
     close("mutual_info_classif", &found, &score("mutual_info_classif"), 1e-9);
     let regression = Target::regression(b).unwrap();

@@ -58,7 +58,7 @@ fn number(value: f64) -> Value {
 
 /// Where rows of cells go.
 pub(super) enum Rows<'a> {
-    Csv(CsvWriter<&'a mut Output>),
+    Csv(Box<CsvWriter<&'a mut Output>>),
     Lines(&'a mut Output, Vec<String>),
 }
 
@@ -100,7 +100,7 @@ pub(super) fn write_cells<S: AsRef<str>>(
             // What was read is written back as it was: no cell is disarmed.
             let mut csv = CsvWriter::new(&mut out, delimiter, false);
             csv.row(names).and_then(|()| {
-                let mut csv = Rows::Csv(csv);
+                let mut csv = Rows::Csv(Box::new(csv));
                 rows(&mut csv)?;
                 if let Rows::Csv(csv) = csv { csv.into_inner()?.flush() } else { Ok(()) }
             })
