@@ -33,7 +33,7 @@ pub(super) fn column(
     match given {
         Some(Kind::Number) => Column::Number(Numbers::of(cells).values),
         Some(Kind::Time) => {
-            let order = time::order(cells.iter().copied().flatten());
+            let order = time::order(&cells.iter().copied().flatten());
             Column::Time(cells.iter().map(|c| c.and_then(|c| time::parse(c, order))).collect())
         }
         Some(Kind::Category) => Column::category(cells.iter().copied()),
@@ -173,7 +173,7 @@ fn times(cells: &[Option<&str>]) -> Times {
     {
         return Times::No;
     }
-    match time::order(present()) {
+    match time::order(&present()) {
         Some(order) => {
             Times::All(cells.iter().map(|c| c.and_then(|c| time::parse(c, Some(order)))).collect())
         }

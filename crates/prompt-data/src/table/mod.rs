@@ -353,7 +353,7 @@ impl TableOptions {
         let given = |c: &RawColumn| {
             let kind = *self.kinds.get(&c.name)?;
             let cells = (0..lines.len()).filter_map(|row| self.value(c.cell(row)));
-            Some((kind, if kind == Kind::Time { time::order(cells) } else { None }))
+            Some((kind, if kind == Kind::Time { time::order(&cells) } else { None }))
         };
         let given: Vec<(&RawColumn, (Kind, Option<time::Order>))> =
             columns.iter().filter_map(|c| Some((c, given(c)?))).collect();

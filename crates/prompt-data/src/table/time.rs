@@ -11,7 +11,7 @@ pub(crate) enum Order {
 
 /// The order in which a column writes days and months between slashes: the one in which all of its cells are dates.
 /// `None` where both are possible and say different things, or neither is; any order will do without slashes.
-pub(super) fn order<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> Option<Order> {
+pub(super) fn order<'a>(cells: &(impl Iterator<Item = &'a str> + Clone)) -> Option<Order> {
     let fits = |order| cells.clone().all(|cell| parse(cell, Some(order)).is_some());
     match (fits(Order::Day), fits(Order::Month)) {
         (true, false) => Some(Order::Day),
@@ -175,7 +175,7 @@ mod tests {
         }
         assert_eq!(parse("05/12/2024", Some(Order::Day)), at);
         assert_eq!(parse("12/05/2024", Some(Order::Month)), at);
-        let of = |cells: &[&str]| order(cells.iter().copied());
+        let of = |cells: &[&str]| order(&cells.iter().copied());
         assert_eq!(of(&["01/02/2024", "13/02/2024"]), Some(Order::Day));
         assert_eq!(of(&["01/02/2024", "02/13/2024"]), Some(Order::Month));
         assert_eq!(of(&["01/02/2024", "2024-05-06"]), None);

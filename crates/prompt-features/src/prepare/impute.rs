@@ -109,7 +109,7 @@ impl Imputer {
                     "mean" => mean(there()),
                     "median" => quantile(&present(there()), 0.5),
                     "mode" => mode(there().map(Ordered)).map(|v| v.0),
-                    "forward_fill" => there().last(),
+                    "forward_fill" => there().next_back(),
                     "backward_fill" => there().next(),
                     _ => None,
                 };
@@ -121,7 +121,7 @@ impl Imputer {
                     "mean" => mean(there().map(|t| t as f64)).map(|t| t.round() as i64),
                     "median" => quantile(&present(there().map(|t| t as f64)), 0.5).map(|t| t.round() as i64),
                     "mode" => mode(there()),
-                    "forward_fill" => there().last(),
+                    "forward_fill" => there().next_back(),
                     "backward_fill" => there().next(),
                     _ => Some(self.fill_value as i64),
                 };
@@ -131,7 +131,7 @@ impl Imputer {
                 let there = || codes.iter().filter_map(|c| levels.get(*c as usize));
                 let found = match strategy {
                     "mode" => mode(there()),
-                    "forward_fill" => there().last(),
+                    "forward_fill" => there().next_back(),
                     "backward_fill" => there().next(),
                     _ => Some(&self.fill_category),
                 };

@@ -41,7 +41,7 @@ use prompt_data::summary::Summary;
 use prompt_data::table::{LoadedTable, TableOptions};
 use prompt_data::write::AtomicFile;
 use prompt_metrics::plot::{ModelBar, comparison_svg};
-use prompt_metrics::report::{Predictions, classification_files, regression_files};
+use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
 use serde::Serialize;
 
 use crate::compare::{CompareOptions, Comparison, compare};
@@ -100,7 +100,7 @@ impl Platform {
         }
         match data.splits {
             Some(_) => {
-                notes.push("the file says which rows are for training; `[split]` is not used".to_owned())
+                notes.push("the file says which rows are for training; `[split]` is not used".to_owned());
             }
             None => data.splits = Some(self.split(&data, &y, ctx.seed())?),
         }
@@ -248,11 +248,18 @@ impl Platform {
                     y_pred: &prediction.codes()?,
                     classes: classes.names(),
                     proba: Some(prediction.probabilities()?.0),
-                    columns: &[],
+                    ..Predictions::default()
                 };
                 classification_files(title, &rows, ctx)?.1
             }
-            _ => regression_files(title, truth.as_regression()?, &prediction.values()?, &[], ctx)?.1,
+            _ => {
+                let rows = PredictedNumbers {
+                    y_true: truth.as_regression()?,
+                    y_pred: &prediction.values()?,
+                    ..PredictedNumbers::default()
+                };
+                regression_files(title, &rows, ctx)?.1
+            }
         };
         files
             .iter()

@@ -12,7 +12,13 @@ use super::{Grower, Growth};
 const PARALLEL: usize = 1 << 18;
 
 impl<C: Code, O: Objective> Growth<'_, C, O> {
-    pub(super) fn find(&mut self, start: usize, end: usize, node: u32, total: &[O::Num]) -> Option<Found<O::Num>> {
+    pub(super) fn find(
+        &mut self,
+        start: usize,
+        end: usize,
+        node: u32,
+        total: &[O::Num],
+    ) -> Option<Found<O::Num>> {
         let codes = self.of.codes;
         match codes.storage() {
             Storage::Dense(_) => match &self.of.lines {
