@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod data;
 mod evaluate;
+mod explain;
 mod metrics;
 mod model;
 mod out;
@@ -17,6 +18,7 @@ mod run;
 mod tabular;
 mod threshold;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
+        args::Command::Explain(a) => explain::run(&a, arguments.threads, &stop),
+        args::Command::Tune(a) => tune::run(&a, arguments.threads, &stop),
         args::Command::Metrics(a) => metrics::run(&a),
         args::Command::Data(a) => data::run(&a),
         args::Command::Registry(a) => registry::run(&a),

@@ -31,6 +31,22 @@ impl TableScorer {
         Ok(Self { encoder, model, heads: [Head { name: name.into(), output }] })
     }
 
+    /// The pipeline inside a scorer of tables.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a scorer of something else.
+    pub fn of(scorer: &dyn Scorer) -> Result<Self> {
+        if scorer.kind() != KIND {
+            return Err(Error::unsupported("this model", "tables", "take one that was trained on a table"));
+        }
+        Self::decode(&scorer.encode()?, &crate::pipeline::catalog())
+    }
+
+    /// The model behind the encoder.
+    pub fn fitted(&self) -> &dyn Model {
+        &*self.model
+    }
+
     /// The encoder.
     pub fn encoder(&self) -> &FittedTableEncoder {
         &self.encoder

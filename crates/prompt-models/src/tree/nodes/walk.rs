@@ -129,7 +129,7 @@ impl TreeNodes {
         }
     }
 
-    fn any(&self, node: &Node, x: f64) -> u32 {
+    pub(super) fn any(&self, node: &Node, x: f64) -> u32 {
         if node.column & CATEGORIES == 0 {
             return node.numeric(x);
         }
