@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Threshold(Threshold),
     /// Cross-validate learners on a table, side by side.
     Compare(Compare),
+    /// Search a model's parameters by a cross-validated study that can be stopped and resumed.
+    Tune(Tune),
+    /// Say why a model says what it says about a text, a row of a table, or a whole file.
+    Explain(Explain),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
     Metrics(Metrics),
     /// Look at data and divide it: validate, summary, clean, split, generate.
@@ -295,6 +299,130 @@ pub(crate) struct Compare {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the points of a study are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodChoice {
+    Grid,
+    Random,
+    Tpe,
+}
+
+impl From<MethodChoice> for prompt_models::select::Method {
+    fn from(choice: MethodChoice) -> Self {
+        match choice {
+            MethodChoice::Grid => Self::Grid,
+            MethodChoice::Random => Self::Random,
+            MethodChoice::Tpe => Self::Tpe,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Tune {
+    /// Labelled data: a table (CSV, JSON lines) or, with another --task, texts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// tabular for a table of columns; security, intent, chat or text for texts.
+    #[arg(long, default_value = "tabular")]
+    pub(crate) task: String,
+    /// The column to predict.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Whether a table's target holds classes or numbers (numbers with more than two values are numbers otherwise).
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) target_kind: Option<TargetKind>,
+    /// Columns of a table that are not learned from.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// The field that holds the text.
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+    #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+    pub(crate) label_map: Vec<String>,
+    /// The learner (the task's default otherwise).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// A parameter of the learner that is set, not searched.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// How points are chosen (grid unless the file of --space says otherwise).
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<MethodChoice>,
+    /// Number of trials (all points of a grid; 50 otherwise).
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<usize>,
+    /// Number of folds (5).
+    #[arg(long, value_name = "K")]
+    pub(crate) folds: Option<usize>,
+    /// What is maximised (losses and errors are minimised); macro-F1 or RMSE otherwise.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// No trials begin after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout_s: Option<f64>,
+    /// Finish every trial, also those below the median of earlier ones.
+    #[arg(long)]
+    pub(crate) no_pruning: bool,
+    /// Trials that are chosen together and may run beside each other (4).
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<usize>,
+    /// Let TPE choose the parameters one by one instead of together.
+    #[arg(long)]
+    pub(crate) one_by_one: bool,
+    /// A file (.toml, .json, .yaml) with the search's settings and a table `space` of parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) space: Option<PathBuf>,
+    /// The study's file; resumed where it exists (OUT.study.jsonl otherwise).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) study: Option<PathBuf>,
+    /// The seed.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where to save the best model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The text to explain, for models of texts.
+    #[arg(conflicts_with_all = ["data", "row"])]
+    pub(crate) text: Option<String>,
+    /// The table to explain, for models of tables; all of it unless --row names a row.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// The row, counted from 0.
+    #[arg(long, value_name = "N", requires = "data")]
+    pub(crate) row: Option<usize>,
+    /// The class to explain (the predicted one, or the last with a margin, otherwise).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
+    /// Also write a page with the text's words coloured.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Also write the importances of a whole file's columns, and pictures of their contributions, here.
+    #[arg(long, value_name = "DIR", requires = "data", conflicts_with = "row")]
+    pub(crate) out: Option<PathBuf>,
+    /// The seed of what is drawn: background rows, orders.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod data_table;
 mod evaluate;
+mod explain;
 mod live;
 mod metrics;
 mod model;
@@ -21,6 +22,7 @@ mod run;
 mod tabular;
 mod threshold;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
+        args::Command::Explain(a) => explain::run(&a, arguments.threads, &stop),
+        args::Command::Tune(a) => tune::run(&a, arguments.threads, &stop),
         args::Command::Metrics(a) => metrics::run(&a, arguments.threads, &stop),
         args::Command::Report(a) => report::run(&a),
         args::Command::Data(a) => data::run(&a, arguments.threads, &stop),

@@ -16,6 +16,7 @@ mod prediction;
 mod scorer;
 mod scratch;
 mod seed;
+mod study;
 mod table;
 mod target;
 mod text;
@@ -35,6 +36,7 @@ pub use prediction::{Output, Prediction, argmax, softmax};
 pub use scorer::{Batch, Head, Scorer, TextScorer};
 pub use scratch::Scratch;
 pub use seed::{Rng, Seed};
+pub use study::{MemoryStudy, StudyStore};
 pub use table::{Column, Role, Table};
 pub use target::{ClassWeight, Classes, Target, Values};
 pub use text::{

@@ -10,6 +10,7 @@ pub mod config;
 pub mod conformal;
 pub mod ensemble;
 pub mod experiment;
+pub mod explain;
 pub mod forest;
 pub mod interop;
 pub mod learners;
@@ -28,6 +29,7 @@ pub mod svm;
 pub mod tabular;
 pub mod train;
 pub mod tree;
+pub mod tune;
 
 pub use prompt_core as core;
 pub use prompt_data as data;

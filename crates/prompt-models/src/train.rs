@@ -107,7 +107,22 @@ impl Recipe {
         if self.task == "security" { Fields::security() } else { Fields::default() }
     }
 
-    fn classes(&self, labels: &[&str]) -> Result<Classes> {
+    /// The sanitiser, where there is one.
+    pub(crate) fn sanitiser_params(&self) -> Option<&Sanitiser> {
+        self.sanitiser.as_ref()
+    }
+
+    /// The features.
+    pub(crate) fn feature_set(&self) -> &Features {
+        &self.features
+    }
+
+    /// Parameters that the caller set.
+    pub(crate) fn fixed(&self) -> &[String] {
+        &self.fixed
+    }
+
+    pub(crate) fn classes(&self, labels: &[&str]) -> Result<Classes> {
         let known = self.task == "security" && labels.iter().all(|l| SECURITY_CLASSES.contains(l));
         if known { Classes::new(SECURITY_CLASSES) } else { Ok(Classes::sorted(labels)) }
     }

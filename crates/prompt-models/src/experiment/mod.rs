@@ -22,6 +22,7 @@
 //! A run that was stopped goes on where it was when it is started again with the same configuration and data: models
 //! that were finished are read back, not trained again.
 
+mod bayes;
 mod config;
 mod coverage;
 mod ensembles;
@@ -162,11 +163,6 @@ impl Experiment {
             folder.log(format!("{name}: {}", result.status));
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);
-        }
-        if config.tuning.bayesian {
-            results.notes.push(
-                "Bayesian search is asked for and not in this build: the grid was searched.".to_owned(),
-            );
         }
         for missing in families::unavailable(config) {
             folder.log(format!("{}: {}", missing.name, missing.reason));

@@ -65,6 +65,15 @@ pub(super) fn check(owner: &str, bootstrap: bool, max_samples: Option<f64>, oob_
     }
 }
 
+/// A learner of forests.
+pub(super) trait Planned: Params {
+    /// How it grows a forest over this many columns.
+    ///
+    /// # Errors
+    /// A target of another kind.
+    fn plan<'a>(&'a self, columns: usize, y: &'a Target) -> Result<Plan<'a>>;
+}
+
 /// How a forest is grown.
 pub(crate) struct Plan<'a> {
     pub(crate) aim: Aim<'a>,
@@ -114,6 +123,16 @@ impl Plan<'_> {
             forest.set_oob_score(self.score_unseen(&forest, &unseen, x, y, ctx));
         }
         Ok(forest)
+    }
+
+    /// The grown trees, in order.
+    pub(super) fn grown(&self, x: &Matrix, ctx: &FitContext) -> Result<Vec<Grown>> {
+        Ok(ctx.install(|| self.plant(x, ctx))?.into_iter().map(|(grown, _)| grown).collect())
+    }
+
+    /// What the forest predicts.
+    pub(super) fn output(&self) -> Output {
+        self.aim.output()
     }
 
     fn plant(&self, x: &Matrix, ctx: &FitContext) -> Result<Vec<Planted>> {

@@ -42,6 +42,22 @@ impl TableScorer {
         &self.prepare
     }
 
+    /// The pipeline inside a scorer of tables.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a scorer of something else.
+    pub fn of(scorer: &dyn Scorer) -> Result<Self> {
+        if scorer.kind() != KIND {
+            return Err(Error::unsupported("this model", "tables", "take one that was trained on a table"));
+        }
+        Self::decode(&scorer.encode()?, &crate::pipeline::catalog())
+    }
+
+    /// The model behind the encoder.
+    pub fn fitted(&self) -> &dyn Model {
+        &*self.model
+    }
+
     /// The prediction of every row of a table.
     ///
     /// # Errors

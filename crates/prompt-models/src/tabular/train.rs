@@ -57,7 +57,7 @@ pub const DEFAULT: &str = "hist_gradient_boosting";
 
 impl TableRecipe {
     /// The learner with its parameters.
-    fn estimator(&self, task: Task) -> Result<Box<dyn Estimator>> {
+    pub(crate) fn estimator(&self, task: Task) -> Result<Box<dyn Estimator>> {
         let name = self.model.as_deref().unwrap_or(DEFAULT);
         self.params
             .iter()

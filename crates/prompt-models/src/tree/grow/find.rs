@@ -35,6 +35,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let left = (self.columns.len() - at) as u64;
             let other = at + (((self.rng.next_u64() >> 32) * left) >> 32) as usize;
             self.columns.swap(at, other);
+            self.swaps.push((at, other));
         }
         self.columns[at] as usize
     }

@@ -38,12 +38,17 @@ pub(crate) struct Options {
     /// Whether columns come in drawn order even where all are looked at, so that of equally good splits, which small
     /// nodes are full of, not always the first column's is taken.
     pub(crate) shuffled: bool,
+    /// Whether every node is noted as the leaf it would be in a smaller tree.
+    pub(crate) inner: bool,
 }
 
 /// A tree, and what each split gained: column and decrease of the impurity times weight.
 pub(crate) struct Grown {
     pub(crate) tree: GrownTree,
     pub(crate) gains: Vec<(u32, f64)>,
+    /// For each node of the tree its rows (where it may be split) and what it would say if it were a leaf; only where
+    /// that is asked for.
+    pub(crate) inner: Vec<(usize, Vec<f64>)>,
 }
 
 /// What all trees of a fit share.
@@ -59,6 +64,7 @@ pub(crate) struct Grower<'a, C, O> {
 /// A leaf that can be split.
 struct Open<N> {
     at: usize,
+    seed: Seed,
     start: usize,
     end: usize,
     depth: usize,
@@ -77,7 +83,10 @@ struct Growth<'a, C, O: Objective> {
     bag: Bag<O::Item>,
     /// All columns; the first ones are those drawn for the node.
     columns: Vec<u32>,
+    /// The draws of the node at hand.
     rng: Rng,
+    /// What they did to the order of the columns, so that it can be undone before the next node.
+    swaps: Vec<(usize, usize)>,
     buffers: Buffers<O::Num>,
     gathered: Gathered,
     /// Where each row lies in the bag; only for sparse codes.
@@ -112,6 +121,7 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             ctx,
             columns: (0..self.codes.cols() as u32).collect(),
             rng: seed.rng(),
+            swaps: Vec::new(),
             buffers: Buffers::default(),
             gathered: Gathered::default(),
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
@@ -123,17 +133,21 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             bag: Bag { rows, items },
         };
         growth.settle(0, growth.bag.rows.len());
-        growth.run(total)
+        growth.run(total, seed)
     }
 }
 
 impl<C: Code, O: Objective> Growth<'_, C, O> {
-    fn run(&mut self, total: Vec<O::Num>) -> Result<Grown> {
+    fn run(&mut self, total: Vec<O::Num>, seed: Seed) -> Result<Grown> {
         let of = self.of;
         let mut tree = GrownTree::leaf(of.by.value(&total));
-        let mut gains = Vec::new();
+        tree.set_cover(0, self.weight);
+        let (mut gains, mut inner) = (Vec::new(), Vec::new());
+        if of.options.inner {
+            inner.push((self.bag.rows.len(), of.by.value(&total)));
+        }
         let mut open = Vec::new();
-        open.extend(self.open(0, (0, self.bag.rows.len()), 0, total));
+        open.extend(self.open((0, seed), (0, self.bag.rows.len()), 0, total));
         while let Some(node) = take(&mut open, of.options.max_leaf_nodes.is_some()) {
             if of.options.max_leaf_nodes.is_some_and(|most| tree.leaves() >= most) {
                 break;
@@ -148,19 +162,27 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let right: Vec<O::Num> = node.total.iter().zip(&left).map(|(t, l)| *t - *l).collect();
             let split = node.found.split(of.bins.column(column));
             let children = tree.split(node.at, split, [of.by.value(&left), of.by.value(&right)]);
+            tree.set_cover(children[0], of.by.weight(&left));
+            tree.set_cover(children[1], of.by.weight(&right));
+            if of.options.inner {
+                inner.push((middle - node.start, of.by.value(&left)));
+                inner.push((node.end - middle, of.by.value(&right)));
+            }
             let depth = node.depth + 1;
-            let right = self.open(children[1], (middle, node.end), depth, right);
-            let left = self.open(children[0], (node.start, middle), depth, left);
+            let seeds = [0, 1].map(|side| node.seed.derive("side", side));
+            let right = self.open((children[1], seeds[1]), (middle, node.end), depth, right);
+            let left = self.open((children[0], seeds[0]), (node.start, middle), depth, left);
             open.extend(right);
             open.extend(left);
         }
-        Ok(Grown { tree, gains })
+        Ok(Grown { tree, gains, inner })
     }
 
-    /// The node as one that can be split, if it can.
+    /// The node as one that can be split, if it can. Its draws depend on the seed and its place in the tree alone, so
+    /// that a tree that may grow less is the top of the one that may grow more.
     fn open(
         &mut self,
-        at: usize,
+        (at, seed): (usize, Seed),
         (start, end): (usize, usize),
         depth: usize,
         total: Vec<O::Num>,
@@ -174,12 +196,16 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         {
             return None;
         }
+        while let Some((a, b)) = self.swaps.pop() {
+            self.columns.swap(a, b);
+        }
+        self.rng = seed.rng();
         let found = self.find(start, end, at as u32 + 1, &total)?;
         let gain = ((found.parted - by.purity(&total)) / by.scale()).max(0.0);
         if gain / self.weight + f64::EPSILON < options.min_impurity_decrease {
             return None;
         }
-        Some(Open { at, start, end, depth, total, gain, found })
+        Some(Open { at, seed, start, end, depth, total, gain, found })
     }
 
     /// Moves the rows of a node that go left before those that go right, both in their old order; returns where the

@@ -19,6 +19,8 @@ const MISSING_LEFT: u32 = 1 << 31;
 const CATEGORIES: u32 = 1 << 30;
 /// The bits of a column number.
 const COLUMN: u32 = CATEGORIES - 1;
+/// The cover of a leaf that nobody counted.
+const UNKNOWN: f64 = -1.0;
 /// In `leaf`, for nodes that are none.
 const NO_LEAF: u32 = u32::MAX;
 
@@ -49,6 +51,8 @@ pub struct TreeNodes {
     depths: Vec<u32>,
     /// `width` numbers a leaf.
     values: Vec<f64>,
+    /// For each leaf the weight of the training rows that reached it, or [`UNKNOWN`].
+    covers: Vec<f64>,
     /// Words of all level sets.
     sets: Vec<u64>,
     /// Where each level set ends in `sets`.
@@ -73,6 +77,7 @@ impl TreeNodes {
             roots: Vec::new(),
             depths: Vec::new(),
             values: Vec::new(),
+            covers: Vec::new(),
             sets: Vec::new(),
             set_ends: Vec::new(),
         }
@@ -133,6 +138,50 @@ impl TreeNodes {
         self.roots[t] as usize..end
     }
 
+    /// Whether it is known how many training rows reached each leaf. Trees of models that were saved by earlier
+    /// versions do not know.
+    pub fn has_covers(&self) -> bool {
+        self.covers.iter().all(|c| *c >= 0.0)
+    }
+
+    /// What tree `t` does at each of its nodes, the root first and children after their parents: a split with the
+    /// numbers of its children, or a leaf with its values and its cover (negative where nobody counted).
+    pub(crate) fn steps(&self, t: usize) -> impl Iterator<Item = Step<'_>> {
+        let range = self.range(t);
+        let start = range.start;
+        range.map(move |at| {
+            let node = &self.nodes[at];
+            if self.leaf[at] != NO_LEAF {
+                let leaf = self.leaf[at] as usize;
+                let values = &self.values[leaf * self.width..(leaf + 1) * self.width];
+                return Step::Leaf { values, cover: self.covers[leaf] };
+            }
+            let left = node.left as usize - start;
+            Step::Split {
+                column: (node.column & COLUMN) as usize,
+                at: NodeAt(at as u32),
+                children: [left, left + 1],
+            }
+        })
+    }
+
+    /// Which of up to 64 numbers go left at a split: bit `i` for number `i`.
+    pub(crate) fn go_left(&self, NodeAt(at): NodeAt, xs: &[f64]) -> u64 {
+        let node = &self.nodes[at as usize];
+        let bits = |left: &dyn Fn(f64) -> bool| {
+            xs.iter().enumerate().fold(0, |bits, (i, x)| bits | u64::from(left(*x)) << i)
+        };
+        if node.column & CATEGORIES != 0 {
+            return bits(&|x| !self.any(node, x));
+        }
+        let (threshold, missing_left) = (node.threshold, node.column & MISSING_LEFT != 0);
+        let mut word = 0;
+        for (i, x) in xs.iter().enumerate() {
+            word |= u64::from((*x <= threshold) | (x.is_nan() & missing_left)) << i;
+        }
+        word
+    }
+
     /// Multiplies the values of all leaves, as a learning rate does.
     pub fn scale(&mut self, by: f64) {
         self.values.iter_mut().for_each(|v| *v *= by);
@@ -148,10 +197,35 @@ impl TreeNodes {
         self.nodes.truncate(end);
         self.leaf.truncate(end);
         self.values.truncate(leaves * self.width);
+        self.covers.truncate(leaves);
         let sets = self.nodes.iter().filter(|n| n.column & CATEGORIES != 0).count();
         self.set_ends.truncate(sets);
         self.sets.truncate(self.set_ends.last().map_or(0, |end| *end as usize));
     }
+}
+
+/// A split of some tree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NodeAt(u32);
+
+/// A node as it is seen from outside.
+pub(crate) enum Step<'a> {
+    /// An end.
+    Leaf {
+        /// What it says.
+        values: &'a [f64],
+        /// The weight of its training rows.
+        cover: f64,
+    },
+    /// A parting of the ways.
+    Split {
+        /// The column that is looked at.
+        column: usize,
+        /// The split, to be asked.
+        at: NodeAt,
+        /// Its children among the nodes of its tree.
+        children: [usize; 2],
+    },
 }
 
 #[cfg(test)]

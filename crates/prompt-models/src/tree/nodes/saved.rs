@@ -3,7 +3,7 @@
 use prompt_core::artifact::{Node as Saved, Tensor};
 use prompt_core::{Error, Result};
 
-use super::{CATEGORIES, COLUMN, NO_LEAF, Node, TreeNodes};
+use super::{CATEGORIES, COLUMN, NO_LEAF, Node, TreeNodes, UNKNOWN};
 
 /// The kind of the part that holds trees.
 const KIND: &str = "tree_nodes";
@@ -16,7 +16,7 @@ impl TreeNodes {
     pub fn encode(&self) -> Result<Saved> {
         let sets = self.sets.iter().flat_map(|w| [*w as u32, (*w >> 32) as u32]).collect();
         let leaves = self.values.len().checked_div(self.width).unwrap_or(0);
-        Ok(Saved::new(KIND, 1)
+        let saved = Saved::new(KIND, 1)
             .meta(&(self.columns, self.width))?
             .f64s(
                 "thresholds",
@@ -28,7 +28,9 @@ impl TreeNodes {
             .u32s("roots", self.roots.clone())
             .tensor("values", Tensor::F64(vec![leaves, self.width], self.values.clone()))
             .u32s("sets", sets)
-            .u32s("set_ends", self.set_ends.clone()))
+            .u32s("set_ends", self.set_ends.clone());
+        // Earlier versions did not count them.
+        Ok(if self.has_covers() { saved.f64s("covers", self.covers.clone()) } else { saved })
     }
 
     /// Reads trees back. Whatever decodes leads every row to a leaf: children lie after their parents, within their
@@ -49,6 +51,13 @@ impl TreeNodes {
         if values.iter().any(|v| v.is_infinite()) {
             return Err(damaged("a leaf holds an infinite number"));
         }
+        let covers = match saved.has("covers") {
+            true => saved.get_f64s("covers", Some(leaves))?.to_vec(),
+            false => vec![UNKNOWN; leaves],
+        };
+        if covers.iter().any(|c| c.is_infinite() || (*c < 0.0 && *c != UNKNOWN)) {
+            return Err(damaged("the cover of a leaf is no weight"));
+        }
         let set_ends = saved.get_u32s("set_ends", None)?.to_vec();
         let words = set_ends.last().map_or(0, |end| *end as usize);
         let sets = saved.get_u32s("sets", words.checked_mul(2))?;
@@ -66,6 +75,7 @@ impl TreeNodes {
             roots: saved.get_u32s("roots", None)?.to_vec(),
             depths: Vec::new(),
             values,
+            covers,
             sets: pairs.iter().map(|[low, high]| u64::from(*low) | u64::from(*high) << 32).collect(),
             set_ends,
         };

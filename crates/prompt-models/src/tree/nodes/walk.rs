@@ -180,8 +180,9 @@ impl TreeNodes {
         at
     }
 
+    /// Whether a number or a level goes right.
     #[inline]
-    fn any(&self, node: &Node, x: f64) -> bool {
+    pub(super) fn any(&self, node: &Node, x: f64) -> bool {
         if node.column & CATEGORIES == 0 {
             return node.numeric(x);
         }
