@@ -55,7 +55,7 @@ impl Place {
         format!(
             "no Python at {}. In the repository, these two commands make one:\n  \
              python3 -m venv peers-env\n  \
-             peers-env/bin/pip install scikit-learn lightgbm xgboost fasttext-wheel optuna\n\
+             peers-env/bin/pip install scikit-learn lightgbm xgboost fasttext-wheel optuna shap\n\
              or name one with --peers or PROMPT_PEERS_PYTHON",
             self.peers.display()
         )

@@ -30,10 +30,16 @@ pub(crate) enum Command {
     Threshold(Threshold),
     /// Cross-validate learners on a table, side by side.
     Compare(Compare),
+    /// Search a model's parameters by a cross-validated study that can be stopped and resumed.
+    Tune(Tune),
+    /// Say why a model says what it says about a text, a row of a table, or a whole file.
+    Explain(Explain),
     /// Measure the predictions of any tool: a CSV with y_true, y_pred and p_CLASS columns.
     Metrics(Metrics),
-    /// Look at data: validate, generate.
+    /// Look at data and divide it: validate, summary, clean, split, generate.
     Data(Data),
+    /// Compare the results of several runs: one table, one page.
+    Report(Report),
     /// Look after registered models: list, promote, roll back.
     Registry(Registry),
     /// Measure this program: accuracy on the real data sets.
@@ -63,7 +69,7 @@ pub(crate) struct Run {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Labelled data: JSONL, JSON or CSV, also compressed.
+    /// Labelled data: JSONL, JSON or CSV, also compressed; Parquet in a build with that feature.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     pub(crate) data: Option<PathBuf>,
     /// Take data, cleaning, features, threads and seed from an experiment's configuration.
@@ -88,6 +94,8 @@ pub(crate) struct Train {
     /// Columns of a table that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// The field that holds the text.
     #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
     pub(crate) text: Option<String>,
@@ -103,6 +111,9 @@ pub(crate) struct Train {
     /// Where to save the model.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Write the model's card (a README with the hub's metadata) to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) card: Option<PathBuf>,
     /// Also register it under this name.
     #[arg(long, value_name = "NAME")]
     pub(crate) register: Option<String>,
@@ -150,6 +161,12 @@ pub(crate) struct Evaluate {
     /// Print one JSON object with scikit-learn's names.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a report here: text, one HTML page, numbers, pictures, lists of rows, a model card.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Show rows that are scored one by one, with the time each takes.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    pub(crate) live_examples: Option<usize>,
     /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
@@ -179,7 +196,7 @@ pub(crate) struct Predict {
     /// Where to write; `-` is standard output.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// The form of the output (CSV where the output's name ends in .csv, JSON lines otherwise).
+    /// The form of the output (by its name: .csv, .parquet, JSON lines otherwise).
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// The field that holds the text.
@@ -199,6 +216,8 @@ pub(crate) struct Predict {
 pub(crate) enum Format {
     Jsonl,
     Csv,
+    /// In a build with the feature `parquet`.
+    Parquet,
 }
 
 #[derive(Args)]
@@ -261,6 +280,8 @@ pub(crate) struct Compare {
     /// Only these learners.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// Number of folds.
     #[arg(long, default_value_t = 5)]
     pub(crate) folds: usize,
@@ -284,6 +305,130 @@ pub(crate) struct Compare {
     pub(crate) json: bool,
 }
 
+/// How the points of a study are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodChoice {
+    Grid,
+    Random,
+    Tpe,
+}
+
+impl From<MethodChoice> for prompt_models::select::Method {
+    fn from(choice: MethodChoice) -> Self {
+        match choice {
+            MethodChoice::Grid => Self::Grid,
+            MethodChoice::Random => Self::Random,
+            MethodChoice::Tpe => Self::Tpe,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Tune {
+    /// Labelled data: a table (CSV, JSON lines) or, with another --task, texts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// tabular for a table of columns; security, intent, chat or text for texts.
+    #[arg(long, default_value = "tabular")]
+    pub(crate) task: String,
+    /// The column to predict.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Whether a table's target holds classes or numbers (numbers with more than two values are numbers otherwise).
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) target_kind: Option<TargetKind>,
+    /// Columns of a table that are not learned from.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// The field that holds the text.
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+    #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+    pub(crate) label_map: Vec<String>,
+    /// The learner (the task's default otherwise).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// A parameter of the learner that is set, not searched.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// How points are chosen (grid unless the file of --space says otherwise).
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<MethodChoice>,
+    /// Number of trials (all points of a grid; 50 otherwise).
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<usize>,
+    /// Number of folds (5).
+    #[arg(long, value_name = "K")]
+    pub(crate) folds: Option<usize>,
+    /// What is maximised (losses and errors are minimised); macro-F1 or RMSE otherwise.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// No trials begin after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout_s: Option<f64>,
+    /// Finish every trial, also those below the median of earlier ones.
+    #[arg(long)]
+    pub(crate) no_pruning: bool,
+    /// Trials that are chosen together and may run beside each other (4).
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<usize>,
+    /// Let TPE choose the parameters one by one instead of together.
+    #[arg(long)]
+    pub(crate) one_by_one: bool,
+    /// A file (.toml, .json, .yaml) with the search's settings and a table `space` of parameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) space: Option<PathBuf>,
+    /// The study's file; resumed where it exists (OUT.study.jsonl otherwise).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) study: Option<PathBuf>,
+    /// The seed.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Stop at the first bad line.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Where to save the best model.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The text to explain, for models of texts.
+    #[arg(conflicts_with_all = ["data", "row"])]
+    pub(crate) text: Option<String>,
+    /// The table to explain, for models of tables; all of it unless --row names a row.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// The row, counted from 0.
+    #[arg(long, value_name = "N", requires = "data")]
+    pub(crate) row: Option<usize>,
+    /// The class to explain (the predicted one, or the last with a margin, otherwise).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
+    /// Also write a page with the text's words coloured.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Also write the importances of a whole file's columns, and pictures of their contributions, here.
+    #[arg(long, value_name = "DIR", requires = "data", conflicts_with = "row")]
+    pub(crate) out: Option<PathBuf>,
+    /// The seed of what is drawn: background rows, orders.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
+}
+
 #[derive(Args)]
 pub(crate) struct Metrics {
     /// A CSV with columns y_true, y_pred and, for probabilities, p_CLASS.
@@ -300,9 +445,26 @@ pub(crate) struct Metrics {
     /// Look for slices of this column that are worse than the rest; may be given again.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) group: Vec<String>,
-    /// Look for lengths of the text in this column at which the rows are worse.
+    /// The column that holds the text: the page shows it beside mistakes, and lengths at which the rows are worse are
+    /// looked for.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) text: Option<String>,
+    /// The column that holds the weight of each row.
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["output_dir", "group", "text"])]
+    pub(crate) weights: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Folders that `prompt run` wrote.
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Write the table, one HTML page, the numbers and a picture here.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -339,6 +501,12 @@ pub(crate) enum DataCommand {
         #[arg(long)]
         strict: bool,
     },
+    /// Summarise a table: kinds, missing cells, statistics, distinct and most frequent values.
+    Summary(crate::data_table::SummaryArgs),
+    /// Fill gaps of a table and deal with its outliers.
+    Clean(crate::data_table::CleanArgs),
+    /// Divide a table into files to learn from, to choose by and to measure on, or into folds.
+    Split(crate::data_table::SplitArgs),
     /// Generate synthetic security prompts.
     Generate {
         /// Where to write (.jsonl, .json or .csv, also .gz).

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         metrics: args.metrics.clone(),
         timeout_s: args.timeout_s,
         max_rows: args.max_rows,
+        prepare: args.steps.prepare()?,
     };
     let (progress, ctx) = Progress::of_fit(args.json, args.seed, None, stop);
     let compared = compare(&data, &options, &ctx);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use prompt_models::core::{FitContext, Result, Seed};
+use prompt_models::core::{CancelToken, FitContext, Result, Seed};
 use prompt_models::data::Fields;
 use prompt_models::data::read::ReadOptions;
 use prompt_models::data::synth::{SynthParams, generate};
@@ -12,7 +12,7 @@ use prompt_models::data::write::WriteOptions;
 use crate::args::{Data, DataCommand, label_map};
 use crate::out::{bad_lines, outln, print};
 
-pub(crate) fn run(args: &Data) -> Result<ExitCode> {
+pub(crate) fn run(args: &Data, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     match &args.command {
         DataCommand::Validate { file, target, json, strict, table: true, .. } => {
             crate::tabular::validate(file, target.as_deref(), *json, *strict)
@@ -45,6 +45,9 @@ pub(crate) fn run(args: &Data) -> Result<ExitCode> {
             let wrong = !loaded.bad.is_empty() || report.worst() >= Some(Severity::Error);
             Ok(if wrong && *strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
+        DataCommand::Summary(args) => crate::data_table::summary(args, threads, stop),
+        DataCommand::Clean(args) => crate::data_table::clean(args, stop),
+        DataCommand::Split(args) => crate::data_table::split(args),
         DataCommand::Generate { output, rows, noise, seed } => {
             let params = SynthParams::default().rows(*rows).noise(*noise);
             WriteOptions::default().write(&generate(&params, Seed::new(*seed))?, output)?;

@@ -6,17 +6,23 @@ mod args;
 mod bench;
 mod compare;
 mod data;
+mod data_table;
 mod evaluate;
+mod explain;
+mod live;
 mod metrics;
 mod model;
 mod out;
 mod predict;
+mod prepare;
 mod progress;
 mod registry;
+mod report;
 mod run;
 mod tabular;
 mod threshold;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -37,12 +43,15 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         args::Command::Run(a) => run::run(&a, arguments.threads, &stop),
         args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
-        args::Command::Evaluate(a) => evaluate::run(&a),
+        args::Command::Evaluate(a) => evaluate::run(&a, arguments.threads, &stop),
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Threshold(a) => threshold::run(&a),
         args::Command::Compare(a) => compare::run(&a, &stop),
-        args::Command::Metrics(a) => metrics::run(&a),
-        args::Command::Data(a) => data::run(&a),
+        args::Command::Explain(a) => explain::run(&a, arguments.threads, &stop),
+        args::Command::Tune(a) => tune::run(&a, arguments.threads, &stop),
+        args::Command::Metrics(a) => metrics::run(&a, arguments.threads, &stop),
+        args::Command::Report(a) => report::run(&a),
+        args::Command::Data(a) => data::run(&a, arguments.threads, &stop),
         args::Command::Registry(a) => registry::run(&a),
         args::Command::Bench(a) => bench::run(&a, &stop),
     };

@@ -1,8 +1,11 @@
 //! Standard output, which its reader may close at any time.
 
 use std::io::Write;
+use std::path::Path;
 
 use prompt_models::core::{Error, Result};
+use prompt_models::data::write::write_folder;
+use prompt_models::metrics::report::File;
 
 /// Writes a text as it is. `println!` panics where the reader has gone; here that is an error like any other.
 ///
@@ -22,6 +25,34 @@ macro_rules! outln {
     };
 }
 pub(crate) use outln;
+
+/// Writes a report's files and some others into a folder, whole or not at all; pictures as pixels too, where the program
+/// was built for that.
+///
+/// # Errors
+/// As [`write_folder`].
+pub(crate) fn report_folder(folder: &Path, files: &[File], more: &[(&str, String)]) -> Result<()> {
+    let pixels = pixels(files)?;
+    let files = files.iter().map(|f| (f.name.as_str(), f.content.as_bytes()));
+    let more = more.iter().map(|(name, content)| (*name, content.as_bytes()));
+    write_folder(
+        folder,
+        files.chain(more).chain(pixels.iter().map(|(name, png)| (name.as_str(), png.as_slice()))),
+    )
+}
+
+/// The pictures among the files as PNG, at twice their size.
+#[cfg(feature = "png")]
+fn pixels(files: &[File]) -> Result<Vec<(String, Vec<u8>)>> {
+    let svgs = files.iter().filter_map(|f| Some((f.name.strip_suffix(".svg")?, &f.content)));
+    svgs.map(|(name, svg)| Ok((format!("{name}.png"), prompt_models::metrics::plot::png(svg, 2.0)?)))
+        .collect()
+}
+
+#[cfg(not(feature = "png"))]
+fn pixels(_: &[File]) -> Result<Vec<(String, Vec<u8>)>> {
+    Ok(Vec::new())
+}
 
 /// How many bad lines are shown one by one.
 const SHOWN: usize = 10;

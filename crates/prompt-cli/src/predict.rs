@@ -5,13 +5,16 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
+#[cfg(not(feature = "parquet"))]
+use prompt_models::LoadedModel;
 use prompt_models::core::{CancelToken, Error, Result};
 use prompt_models::data::Fields;
-use prompt_models::data::read::{ReadOptions, open_bytes};
+#[cfg(not(feature = "parquet"))]
+use prompt_models::data::read::Examples;
+use prompt_models::data::read::open_bytes;
 use prompt_models::data::sanitise::{Flag, Sanitiser};
 use prompt_models::data::write::AtomicFile;
 use prompt_models::score::{ScoreOptions, ScoreSummary, score_csv, score_file, score_jsonl};
-
 use prompt_models::tabular;
 
 use crate::args::{Format, Predict};
@@ -23,37 +26,33 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         fields.text = text.as_str().into();
     }
     let format = args.format.unwrap_or_else(|| format_of(&args.output));
-    let options = ScoreOptions { fields, strict: args.strict, max_line_bytes: args.max_line_bytes };
     let line = args.text.as_ref().map(|text| serde_json::json!({ "text": text }).to_string());
-    let score = |out: &mut dyn Write| -> Result<ScoreSummary> {
-        let mut out = out;
+    let options = match line {
+        Some(_) => ScoreOptions::default(),
+        None => ScoreOptions { fields, strict: args.strict, max_line_bytes: args.max_line_bytes },
+    };
+    let nothing =
+        || Error::input("nothing to score", "give a text, or a file with --input (- for standard input)");
+    let examples = || match (&line, &args.input) {
+        (Some(line), _) => options.read().from_bytes("<text>.jsonl", line.as_bytes()),
+        (None, Some(path)) => options.read().open(path),
+        (None, None) => Err(nothing()),
+    };
+    let score = |mut out: &mut (dyn Write + Send)| {
         if model.manifest.task == tabular::TASK {
             return crate::tabular::predict(args, &model, format, out);
         }
-        match (&line, &args.input, format) {
-            (Some(line), _, Format::Jsonl) => score_jsonl(
-                Path::new("<text>"),
-                line.as_bytes(),
-                &mut out,
-                &model,
-                &ScoreOptions::default(),
-                stop,
-            ),
-            (Some(line), _, Format::Csv) => {
-                let examples = ReadOptions::default().from_bytes("<text>.jsonl", line.as_bytes())?;
-                score_csv(examples, &mut out, &model, &ScoreOptions::default(), stop)
+        match (format, &line, &args.input) {
+            (Format::Csv, ..) => score_csv(examples()?, &mut out, &model, &options, stop),
+            (Format::Parquet, ..) => parquet(examples()?, out, &model, &options, stop),
+            (Format::Jsonl, Some(line), _) => {
+                score_jsonl(Path::new("<text>"), line.as_bytes(), &mut out, &model, &options, stop)
             }
-            (None, Some(path), Format::Csv) => {
-                score_csv(options.read().open(path)?, &mut out, &model, &options, stop)
-            }
-            (None, Some(path), Format::Jsonl) if is_lines(path) => {
+            (Format::Jsonl, None, Some(path)) if is_lines(path) => {
                 score_jsonl(path, open_bytes(path)?, &mut out, &model, &options, stop)
             }
-            (None, Some(path), Format::Jsonl) => score_file(path, &mut out, &model, &options, stop),
-            (None, None, _) => Err(Error::input(
-                "nothing to score",
-                "give a text, or a file with --input (- for standard input)",
-            )),
+            (Format::Jsonl, None, Some(path)) => score_file(path, &mut out, &model, &options, stop),
+            (Format::Jsonl, None, None) => Err(nothing()),
         }
     };
     if let Some(text) = &args.text {
@@ -62,7 +61,7 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         }
     }
     let summary = if args.output.as_os_str() == "-" {
-        score(&mut BufWriter::new(std::io::stdout().lock()))?
+        score(&mut BufWriter::new(std::io::stdout()))?
     } else {
         let mut file = AtomicFile::create(&args.output)?;
         match score(&mut file) {
@@ -104,10 +103,40 @@ fn in_words(text: &str, flag: &Flag) -> String {
     format!("look at bytes {start} to {end}: {what}")
 }
 
+#[cfg(feature = "parquet")]
+use prompt_models::score::score_parquet as parquet;
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(
+    _: Examples,
+    _: &mut (dyn Write + Send),
+    _: &LoadedModel,
+    _: &ScoreOptions,
+    _: &CancelToken,
+) -> Result<ScoreSummary> {
+    Err(no_parquet())
+}
+
+/// What a build without Parquet answers.
+#[cfg(not(feature = "parquet"))]
+pub(crate) fn no_parquet() -> Error {
+    Error::unsupported(
+        "this build",
+        "writing Parquet",
+        "build with the feature `parquet` (cargo build --release --features prompt-cli/parquet), or take jsonl or csv",
+    )
+}
+
 /// The form of the output by its name.
 fn format_of(output: &Path) -> Format {
-    let csv = output.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-    if csv { Format::Csv } else { Format::Jsonl }
+    let named = |extension: &str| output.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
+    if named("csv") {
+        Format::Csv
+    } else if named("parquet") {
+        Format::Parquet
+    } else {
+        Format::Jsonl
+    }
 }
 
 /// Whether a file is JSON lines by its name; standard input is.

@@ -82,6 +82,16 @@ impl Observer for Progress {
             self.bar.reset();
             self.bar.set_message(stage.clone());
         }
+        // A study says how well it goes.
+        if let Some((_, best)) = event.values.iter().find(|(name, _)| *name == "best") {
+            let rest = event.values.iter().filter(|(name, count)| *name != "best" && *count > 0.0);
+            let rest: String = rest.map(|(name, count)| format!(", {count} {name}")).collect();
+            let line = format!("best {best:.5}{rest}");
+            if self.lines {
+                eprintln!("{} {} of {}: {line}", event.stage, event.step, event.total.unwrap_or(event.step));
+            }
+            self.bar.set_message(line);
+        }
         self.bar.set_position(event.step as u64);
         Control::Continue
     }

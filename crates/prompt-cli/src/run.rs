@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use prompt_models::core::{CancelToken, FitContext, Result};
 use prompt_models::experiment::{Experiment, ExperimentConfig, ExperimentResults, ModelResult};
+use prompt_models::platform::{Platform, PlatformConfig};
 use prompt_registry::{ModelName, RegisterInfo, Registry};
 
 use crate::args::Run;
@@ -12,6 +13,9 @@ use crate::out::print;
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    if PlatformConfig::is_one(&args.config)? {
+        return table(args, threads, stop);
+    }
     let mut config = ExperimentConfig::load(&args.config)?;
     if let Some(out) = &args.out {
         config.output.dir.clone_from(out);
@@ -56,6 +60,41 @@ pub(crate) fn run(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Res
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// A configuration for a table.
+fn table(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    let mut config = PlatformConfig::load(&args.config)?;
+    if let Some(out) = &args.out {
+        config.output.dir.clone_from(out);
+    }
+    config.threads = threads.or(config.threads);
+    let registry = match &config.output.registry {
+        Some(place) => Some((ModelName::new(config.name.as_str())?, Registry::open(place.as_path())?)),
+        None => None,
+    };
+    let progress = Arc::new(Progress::new(args.quiet || args.json));
+    let ctx = FitContext::default().with_cancel(stop.clone()).with_observer(progress.clone());
+    let results = Platform::new(config)?.run(&ctx);
+    progress.finish();
+    let results = results?;
+    if args.json {
+        print(&format!("{}\n", serde_json::to_string(&results).unwrap_or_default()))?;
+    } else {
+        print(&results.to_string())?;
+    }
+    if let Some((name, registry)) = registry {
+        let info = RegisterInfo {
+            description: results.model.clone(),
+            by: "prompt run".into(),
+            ..RegisterInfo::default()
+        };
+        let version = registry.register(name.as_str(), &results.dir.join("model"), info)?;
+        if !args.json {
+            print(&format!("Registered as {}\n", version.reference()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Registers the winner and says under which name and version.

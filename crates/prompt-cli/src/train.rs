@@ -1,15 +1,18 @@
 //! `prompt train`.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 
+use prompt_models::card::{Measured, model_card};
 use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, Result, Scorer, Task};
 use prompt_models::data::read::{Loaded, ReadOptions};
+use prompt_models::data::write::AtomicFile;
 use prompt_models::data::{Dataset, Fields};
 use prompt_models::experiment::{ExperimentConfig, load};
 use prompt_models::train::{Recipe, TrainOptions, train};
-use prompt_models::{Measured, learners, tabular};
+use prompt_models::{Report, learners, tabular};
 use prompt_registry::{RegisterInfo, Registry};
 use serde_json::{Value, json};
 
@@ -20,6 +23,13 @@ use crate::progress::Progress;
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     if args.config.is_none() && args.task == tabular::TASK {
         return crate::tabular::train(args, threads, stop);
+    }
+    if args.steps.any() {
+        return Err(Error::unsupported(
+            "training on texts",
+            "--impute, --outliers, --encode, --scale and --select",
+            "give a table with --task tabular, or leave them out",
+        ));
     }
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
@@ -120,7 +130,7 @@ pub(crate) struct Told<'a> {
     pub(crate) scorer: &'a dyn Scorer,
     pub(crate) manifest: &'a Manifest,
     pub(crate) chosen: &'a BTreeMap<String, Value>,
-    pub(crate) measured: Option<&'a Measured>,
+    pub(crate) measured: Option<&'a Report>,
     pub(crate) measured_on: &'a str,
     pub(crate) train_rows: usize,
     pub(crate) fit_seconds: f64,
@@ -131,6 +141,13 @@ pub(crate) struct Told<'a> {
 /// Saves and registers what was trained, and says what it is.
 pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     let manifest = save(&args.out, told.scorer, told.manifest.clone())?;
+    let dataset =
+        args.data.as_ref().or(args.config.as_ref()).map_or_else(String::new, |p| p.display().to_string());
+    let measured = told.measured.map(|report| match report {
+        Report::Classification(r) => Measured::classes(&dataset, told.measured_on, r),
+        Report::Regression(r) => Measured::numbers(&dataset, told.measured_on, r),
+    });
+    write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
     if args.json {
         let mut object = json!({
@@ -193,6 +210,15 @@ pub(crate) fn pairs(given: &[String]) -> Result<Vec<(String, Value)>> {
         Ok((name.trim().to_owned(), value))
     };
     given.iter().map(pair).collect()
+}
+
+/// Writes the model's card where one was asked for.
+fn write_card(args: &Train, manifest: &Manifest, measured: Option<&Measured>) -> Result<()> {
+    let Some(path) = &args.card else { return Ok(()) };
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(model_card(manifest, measured.map(std::slice::from_ref).unwrap_or_default()).as_bytes())
+        .map_err(|e| Error::io("write", path, e))?;
+    file.commit()
 }
 
 /// Registers the saved model under the name that was asked for; gives back its reference.

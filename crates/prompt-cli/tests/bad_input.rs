@@ -54,7 +54,7 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
     ] {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         write!(gz, "{head}").unwrap();
-        for i in 0..20_000u64 {
+        for i in 0..6_000u64 {
             let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string();
             write!(gz, "{}", row.replace('N', &n)).unwrap();
         }
@@ -74,18 +74,18 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
 fn train_and_run_go_as_far_as_a_cut_file_goes_and_say_so() {
     let shell = Shell::new();
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    for i in 0..20_000u64 {
+    for i in 0..4_000u64 {
         let label = ["benign", "malicious"][i as usize % 2];
         let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         writeln!(gz, "{{\"text\": \"{label} prompt {n}\", \"label\": \"{label}\"}}").unwrap();
     }
     let whole = gz.finish().unwrap();
-    shell.write("cut.jsonl.gz", &whole[..whole.len() / 20]);
+    shell.write("cut.jsonl.gz", &whole[..whole.len() / 10]);
     let missing = "what stood from this line on is missing";
     let ran = train(&shell, "cut.jsonl.gz").succeeds();
     assert!(ran.err.contains(missing), "{}", ran.err);
     let config =
-        shell.small_config("[traditional.models]\nmultinomial_nb = true\n[data]\npath = \"cut.jsonl.gz\"");
+        shell.small_config("[traditional.models]\nmultinomial_nb = true\n[evaluation]\nbootstrap = 0\n[data]\npath = \"cut.jsonl.gz\"");
     shell.write(config, shell.read(config).replace("[data.synthetic]\nrows = 300\n", ""));
     let ran = shell.run(&["run", config]).succeeds();
     assert!(ran.out.contains("The data file is incomplete") && ran.out.contains(missing), "{}", ran.out);

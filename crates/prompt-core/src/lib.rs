@@ -16,6 +16,7 @@ mod prediction;
 mod scorer;
 mod scratch;
 mod seed;
+mod study;
 mod table;
 mod target;
 mod text;
@@ -35,13 +36,14 @@ pub use prediction::{Output, Prediction, argmax, softmax};
 pub use scorer::{Batch, Head, Scorer, TextScorer};
 pub use scratch::Scratch;
 pub use seed::{Rng, Seed};
+pub use study::{MemoryStudy, StudyStore};
 pub use table::{Column, Role, Table};
 pub use target::{ClassWeight, Classes, Target, Values};
 pub use text::{
     Featurizer, Subset, TextEstimator, TextLearner, TextMap, Texts, featurize, map, map_texts,
     rows_in_parallel,
 };
-pub use time::utc;
+pub use time::{civil, utc};
 pub use union::{FittedUnion, Union};
 
 // `params!` names it.

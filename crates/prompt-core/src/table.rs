@@ -1,5 +1,6 @@
 //! Typed columns: what a CSV or Parquet file becomes before it is numbers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,9 @@ impl Column {
         }
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    /// The values of these rows, in this order; a row may come twice. Panics when there is no such row, as slices do.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
         fn pick<T: Clone>(v: &[T], rows: &[usize]) -> Vec<T> {
             rows.iter().map(|&i| v[i].clone()).collect()
         }
@@ -139,6 +142,8 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     columns: Vec<(String, Role, Column)>,
+    /// Where each column is, because a table may have thousands.
+    places: HashMap<String, usize>,
 }
 
 impl Table {
@@ -158,6 +163,7 @@ impl Table {
         if self.column(name).is_some() {
             return Err(Error::input(format!("column `{name}` is there twice"), "rename one of them"));
         }
+        self.places.insert(name.to_owned(), self.columns.len());
         self.columns.push((name.to_owned(), role, column));
         Ok(self)
     }
@@ -179,7 +185,7 @@ impl Table {
 
     /// A column by name.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|(n, _, _)| n == name).map(|(_, _, c)| c)
+        self.places.get(name).and_then(|&at| self.columns.get(at)).map(|(_, _, c)| c)
     }
 
     /// The columns of a role.
@@ -187,10 +193,38 @@ impl Table {
         self.columns.iter().filter(move |(_, r, _)| *r == role).map(|(n, _, c)| (n.as_str(), c))
     }
 
+    /// The same with some feature columns put in place of their old selves: those for which `change` has one.
+    ///
+    /// ```
+    /// use prompt_core::{Column, Role, Table};
+    /// let table = Table::new().with("a", Role::Feature, Column::Number(vec![1.0])).unwrap();
+    /// let doubled = table.map_columns(|_, column| match column {
+    ///     Column::Number(v) => Some(Column::Number(v.iter().map(|v| 2.0 * v).collect())),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(doubled.unwrap().column("a"), Some(&Column::Number(vec![2.0])));
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a column of another length.
+    pub fn map_columns(&self, mut change: impl FnMut(&str, &Column) -> Option<Column>) -> Result<Self> {
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (name, role, column) in &self.columns {
+            let changed = if *role == Role::Feature { change(name, column) } else { None };
+            let column = changed.unwrap_or_else(|| column.clone());
+            if column.len() != self.rows() {
+                return Err(Error::shape(format!("rows of column `{name}`"), self.rows(), column.len()));
+            }
+            columns.push((name.clone(), *role, column));
+        }
+        Ok(Self { columns, places: self.places.clone() })
+    }
+
     /// The rows with these indices, in this order.
     #[must_use]
     pub fn select_rows(&self, rows: &[usize]) -> Self {
-        Self { columns: self.columns.iter().map(|(n, r, c)| (n.clone(), *r, c.select(rows))).collect() }
+        let columns = self.columns.iter().map(|(n, r, c)| (n.clone(), *r, c.select(rows))).collect();
+        Self { columns, places: self.places.clone() }
     }
 }
 

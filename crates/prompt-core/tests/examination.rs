@@ -323,3 +323,31 @@ fn a_read_only_folder_and_a_file_are_refused_without_leftovers() {
     let error = Bundle::open(&dir.path().join("none")).unwrap_err().to_string();
     assert!(error.contains("interrupted") && error.contains(".none.old-1-1"), "{error}");
 }
+
+#[test]
+fn saving_replaces_a_model_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let fitted = FittedLetters::new(Letters::default());
+    let attempt = |path: &std::path::Path| save(path, &fitted, Manifest::default());
+
+    let notes = dir.path().join("notes");
+    std::fs::create_dir(&notes).unwrap();
+    std::fs::write(notes.join("thesis.txt"), "three years").unwrap();
+    let error = attempt(&notes).unwrap_err().to_string();
+    assert!(error.contains("thesis.txt") && error.contains("save to a new folder"), "{error}");
+    assert_eq!(std::fs::read_to_string(notes.join("thesis.txt")).unwrap(), "three years");
+
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(attempt(&file).unwrap_err().to_string().contains("a file, not a folder"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
+
+    let empty = dir.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    attempt(&empty).unwrap();
+    attempt(&empty).unwrap();
+    Bundle::open(&empty).unwrap();
+    let mut left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["empty", "file", "notes"], "nothing is left beside them");
+}

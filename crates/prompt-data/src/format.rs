@@ -5,7 +5,7 @@ use std::path::Path;
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// A file format; each may be compressed (`.gz`, and `.zst` with the feature `zstd`).
+/// A file format. The forms of text may be compressed (`.gz`, and `.zst` with the feature `zstd`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -15,15 +15,18 @@ pub enum Format {
     Json,
     /// A header, then one row a line.
     Csv,
+    /// Columns, compressed on their own (with the feature `parquet`).
+    Parquet,
 }
 
 impl Format {
-    /// By the name's extension: `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv`, before `.gz` or `.zst`.
+    /// By the name's extension: `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv`, before `.gz` or `.zst`; `.parquet`.
     pub fn of_path(path: &Path) -> Option<Self> {
         match bare_extension(path)?.as_str() {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
             "csv" | "tsv" => Some(Self::Csv),
+            "parquet" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -36,9 +39,19 @@ impl Format {
         Self::of_path(path).ok_or_else(|| {
             Error::input(
                 format!("the name {} does not say which format to write", path.display()),
-                "end it in .jsonl, .json or .csv (and .gz), or say the format",
+                "end it in .jsonl, .json or .csv (and .gz) or in .parquet, or say the format",
             )
         })
+    }
+
+    /// The complaint of a build that lacks a format.
+    #[cfg(not(feature = "parquet"))]
+    pub(crate) fn not_built(path: &Path) -> Error {
+        Error::unsupported(
+            "this build",
+            format!("Parquet ({})", path.display()),
+            "build with the feature `parquet` (cargo build --release --features prompt-cli/parquet), or take JSON lines or CSV",
+        )
     }
 
     pub(crate) fn is_tsv(path: &Path) -> bool {

@@ -5,6 +5,7 @@ pub mod dedup;
 pub mod read;
 pub mod sanitise;
 pub mod split;
+pub mod summary;
 pub mod synth;
 pub mod table;
 pub mod validate;

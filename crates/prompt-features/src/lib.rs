@@ -2,6 +2,7 @@
 
 mod count;
 mod hashing;
+pub mod prepare;
 mod surface;
 mod table;
 mod tabular;
@@ -12,6 +13,11 @@ mod weight;
 
 pub use count::{CountVectorizer, FittedCountVectorizer};
 pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
+pub use prepare::{
+    FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection,
+    FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest,
+    StandardScaler, TargetEncoder,
+};
 pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
 pub use tabular::{FittedTableEncoder, TableEncoder};
 pub use text::{Analyzer, StopWords, StripAccents, TokenPattern, is_space, is_word};

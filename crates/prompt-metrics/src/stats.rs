@@ -2,17 +2,40 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// The `q`-quantile (0 ≤ q ≤ 1) of `sorted` numbers, linear between neighbours; NaN when there are none.
+/// Where the `q`-quantile (0 ≤ q ≤ 1) of sorted numbers lies: between two ranks, at a share of the way.
 ///
 /// Written operation for operation as NumPy 2.4's `numpy.quantile` (`method="linear"`), because bins that are cut
 /// at quantiles move whole rows when the last bit differs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) below: usize,
+    pub(crate) above: usize,
+    share: f64,
+}
+
+impl Place {
+    /// Among `n` ≥ 1 numbers.
+    pub(crate) fn of(n: usize, q: f64) -> Self {
+        let last = n.saturating_sub(1);
+        let position = last as f64 * q;
+        let below = (position.floor() as usize).min(last);
+        Self { below, above: (below + 1).min(last), share: position - position.floor() }
+    }
+
+    /// The quantile, from the numbers of the two ranks.
+    pub(crate) fn between(self, a: f64, b: f64) -> f64 {
+        let t = self.share;
+        if t >= 0.5 { b - (b - a) * (1.0 - t) } else { a + (b - a) * t }
+    }
+}
+
+/// The `q`-quantile (0 ≤ q ≤ 1) of `sorted` numbers, linear between neighbours; NaN when there are none.
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
-    let position = last as f64 * q;
-    let below = (position.floor() as usize).min(last);
-    let t = position - position.floor();
-    let (a, b) = (sorted[below], sorted[(below + 1).min(last)]);
-    if t >= 0.5 { b - (b - a) * (1.0 - t) } else { a + (b - a) * t }
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    let place = Place::of(sorted.len(), q);
+    place.between(sorted[place.below], sorted[place.above])
 }
 
 /// The value at `x` of the line through `points`, which are sorted by their first number; flat beyond the ends.

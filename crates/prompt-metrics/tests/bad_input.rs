@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use prompt_core::{Dense, Result};
+use prompt_core::{CancelToken, Dense, FitContext, Result};
 use prompt_metrics::probability::{
     Bins, average_precision, average_precision_macro, brier, brier_binary, calibration_curve, ece, log_loss,
     precision_recall_curve, roc_auc, roc_auc_ovr, roc_curve, top_k_accuracy,
 };
+use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
 use prompt_metrics::{Average, ClassificationReport};
 
 /// Labels, probabilities, weights, and how the message starts.
@@ -111,4 +112,23 @@ fn a_report_fails_on_wrong_input_and_notes_what_is_undefined() {
     assert!(
         message(ClassificationReport::new(&[0], &[1], &["a"], None, None)).contains("y_pred holds class 1")
     );
+}
+
+#[test]
+fn a_report_that_is_stopped_ends_and_one_with_other_texts_says_so() {
+    let token = CancelToken::new();
+    token.cancel();
+    let stopped = FitContext::new(1).with_cancel(token);
+    let classes = ["a".to_owned(), "b".to_owned()];
+    let rows = Predictions { y_true: &[0, 1], y_pred: &[0, 0], classes: &classes, ..Predictions::default() };
+    assert!(classification_files("t", &rows, &stopped).unwrap_err().is_stop());
+    let numbers =
+        PredictedNumbers { y_true: &[1.0, 2.0], y_pred: &[1.0, 3.0], ..PredictedNumbers::default() };
+    assert!(regression_files("t", &numbers, &stopped).unwrap_err().is_stop());
+    let ctx = FitContext::new(1);
+    let texts = ["one".to_owned()];
+    let rows = Predictions { texts: &texts, ..rows };
+    assert_eq!(message(classification_files("t", &rows, &ctx)), "length of texts: expected 2, got 1");
+    let numbers = PredictedNumbers { texts: &texts, ..numbers };
+    assert_eq!(message(regression_files("t", &numbers, &ctx)), "length of texts: expected 2, got 1");
 }

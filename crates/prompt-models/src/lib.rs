@@ -6,11 +6,13 @@ pub mod boost;
 #[cfg(any(feature = "lightgbm", feature = "xgboost"))]
 pub mod boosters;
 pub mod calibrate;
+pub mod card;
 pub mod compare;
 pub mod config;
 pub mod conformal;
 pub mod ensemble;
 pub mod experiment;
+pub mod explain;
 pub mod forest;
 pub mod interop;
 pub mod learners;
@@ -18,7 +20,10 @@ pub mod linear;
 mod measured;
 pub mod neighbour;
 pub mod pipeline;
+pub mod platform;
+pub mod predictions;
 pub mod prelude;
+pub mod prepare;
 pub mod promise;
 pub mod score;
 pub mod select;
@@ -29,11 +34,12 @@ pub mod svm;
 pub mod tabular;
 pub mod train;
 pub mod tree;
+pub mod tune;
 
 pub use prompt_core as core;
 pub use prompt_data as data;
 pub use prompt_features as features;
 pub use prompt_metrics as metrics;
 
-pub use measured::Measured;
+pub use measured::Report;
 pub use pipeline::LoadedModel;

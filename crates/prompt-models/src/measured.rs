@@ -9,14 +9,14 @@ use serde::Serialize;
 /// What was measured, by task.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
-pub enum Measured {
+pub enum Report {
     /// Of classes.
     Classification(Box<ClassificationReport>),
     /// Of numbers.
     Regression(RegressionReport),
 }
 
-impl std::fmt::Display for Measured {
+impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Classification(report) => report.fmt(f),
@@ -25,7 +25,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-impl Measured {
+impl Report {
     /// Measures a prediction.
     ///
     /// # Errors

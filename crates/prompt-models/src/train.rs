@@ -19,7 +19,7 @@ use prompt_data::{Balance, CleanReport, Cleaner, Dataset, Fields, balance};
 use serde_json::Value;
 
 use crate::learners;
-use crate::measured::Measured;
+use crate::measured::Report;
 use crate::pipeline::{self, Features, FittedFeatures};
 use crate::select::{Metric, apply, expand, rebalanced};
 
@@ -139,7 +139,22 @@ impl Recipe {
         Target::labels_among(&labels, &self.classes(&labels)?)
     }
 
-    fn classes(&self, labels: &[&str]) -> Result<Classes> {
+    /// The sanitiser, where there is one.
+    pub(crate) fn sanitiser_params(&self) -> Option<&Sanitiser> {
+        self.sanitiser.as_ref()
+    }
+
+    /// The features.
+    pub(crate) fn feature_set(&self) -> &Features {
+        &self.features
+    }
+
+    /// Parameters that the caller set.
+    pub(crate) fn fixed(&self) -> &[String] {
+        &self.fixed
+    }
+
+    pub(crate) fn classes(&self, labels: &[&str]) -> Result<Classes> {
         let known = self.task == "security" && labels.iter().all(|l| SECURITY_CLASSES.contains(l));
         if known { Classes::new(SECURITY_CLASSES) } else { Ok(Classes::sorted(labels)) }
     }
@@ -192,7 +207,7 @@ pub struct Trained {
     /// Parameters that were chosen on the validation rows.
     pub chosen: BTreeMap<String, Value>,
     /// What was measured on the validation rows, or on the test rows where there are only those.
-    pub validation: Option<Measured>,
+    pub validation: Option<Report>,
     /// Which rows those were, in words.
     pub measured_on: &'static str,
     /// Rows it was fitted on.
@@ -304,7 +319,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     let Candidate { at, model, prediction, .. } =
         best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
 
-    let validation = prediction.as_ref().map(|p| Measured::new(&truth, p)).transpose()?;
+    let validation = prediction.as_ref().map(|p| Report::new(&truth, p)).transpose()?;
     let estimator = recipe.with(&points[at])?;
     let manifest = Manifest {
         name: options.name.clone().unwrap_or_else(|| estimator.name().to_owned()),
@@ -318,7 +333,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         seed: ctx.seed().value(),
         data_digest: data.select(&train_rows).digest(),
         synthetic: data.is_synthetic(),
-        metrics: validation.as_ref().map(Measured::kept).unwrap_or_default(),
+        metrics: validation.as_ref().map(Report::kept).unwrap_or_default(),
         ..Manifest::default()
     };
     Ok(Trained {

@@ -73,6 +73,19 @@ fn training_rows_can_be_limited_and_balanced() {
 }
 
 #[test]
+fn a_bayesian_search_follows_the_grid_where_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let searched = Model { grid: Grid::Builtin, ..Model::default() };
+    let mut further = config(dir.path(), &[("multinomial_nb", searched)]);
+    (further.tuning.bayesian, further.tuning.bayesian_trials) = (true, 3);
+    let results = run(further);
+    let cv = results.best().unwrap().cv.as_ref().unwrap();
+    assert_eq!(cv.points.len(), 4 + 3, "the values of the grid, then the trials");
+    assert!(cv.points.iter().all(|p| p.mean.is_some_and(|m| m <= cv.mean + 1e-12)));
+    assert!(results.notes.iter().all(|n| !n.contains("Bayesian")));
+}
+
+#[test]
 fn a_search_finds_the_better_point_and_says_what_it_tried() {
     let dir = tempfile::tempdir().unwrap();
     let grid = BTreeMap::from([("c".to_owned(), vec![json!(1e-6), json!(10.0)])]);

@@ -83,6 +83,14 @@ impl AsyncRegistry {
         self.db.read_only()
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.db
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// As [`Registry::register`](crate::Registry::register).
     ///
     /// # Errors

@@ -182,7 +182,11 @@ impl Registry {
         self.wait(self.inner.gc(grace))
     }
 
-    fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) fn inner(&self) -> &AsyncRegistry {
+        &self.inner
+    }
+
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         outside_a_runtime()?;
         let Some(runtime) = &self.runtime else {
             return Err(Error::unsupported("a closed registry", "any call", "open it again"));

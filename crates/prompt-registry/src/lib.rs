@@ -11,6 +11,7 @@ mod log;
 mod sql;
 mod stage;
 mod store;
+mod study;
 mod version;
 
 pub use asynchronous::AsyncRegistry;
@@ -22,4 +23,5 @@ pub use log::{Action, ChangeNote, LogEntry};
 pub use sql::SCHEMA_VERSION;
 pub use stage::Stage;
 pub use store::Swept;
+pub use study::RegistryStudy;
 pub use version::{Filter, RegisterInfo, Version};

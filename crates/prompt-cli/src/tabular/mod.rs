@@ -6,17 +6,20 @@ mod validate;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use prompt_models::LoadedModel;
 use prompt_models::core::{
-    Batch, CancelToken, Classes, Error, Output, Prediction, Result, Role, Table, Target, Task,
+    Batch, CancelToken, Classes, Error, FitContext, Output, Prediction, Result, Role, Table, Target, Task,
 };
 use prompt_models::data::Split;
 use prompt_models::data::table::{Kind, LoadedTable, TableOptions};
+use prompt_models::metrics::fairness::SliceColumn;
 use prompt_models::tabular::{TableRecipe, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
-use prompt_models::{LoadedModel, Measured};
 
 use crate::args::{Evaluate, TargetKind, Threshold, Train};
-use crate::out::{bad_lines, outln};
+use crate::evaluate::{Rows, Truth, finish, measure};
+use crate::live;
+use crate::out::bad_lines;
 use crate::progress::Progress;
 use crate::threshold::Traffic;
 
@@ -76,6 +79,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         model: args.model.clone(),
         params: crate::train::pairs(&args.params)?,
         encoder: None,
+        prepare: args.steps.prepare()?,
     };
     let (progress, ctx) = Progress::of_fit(args.json, args.seed, threads, stop);
     let trained = fit(&recipe, &data, &TrainOptions::default(), &ctx);
@@ -97,30 +101,67 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
 }
 
 /// `prompt evaluate` with a model of tables.
-pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel) -> Result<ExitCode> {
+pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
     let labelled = Labelled::read(model, &args.data, args.target.as_deref(), args.strict)?;
-    let data = &labelled.data;
+    let (data, target) = (&labelled.data, labelled.name.as_str());
     let (rows, which) = crate::evaluate::choose(args.split, data.table.rows(), |split| data.rows_of(split))?;
-    let prediction = score(model, &data.table.select_rows(&rows))?;
-    let truth = match prediction.output() {
-        Output::Classes(classes) => labelled.classes(classes, &rows)?,
-        _ => labelled.target.select(&rows),
+    let table = data.table.select_rows(&rows);
+    let prediction = score(model, &table)?;
+    let (truth, labels): (_, Vec<String>) = match prediction.output() {
+        Output::Classes(classes) => {
+            let codes = labelled.classes(classes, &rows)?.as_classes()?.0.to_vec();
+            let labels = codes.iter().map(|&c| classes.name(c).to_owned()).collect();
+            (Truth::Classes(codes), labels)
+        }
+        _ => {
+            let numbers = labelled.target.select(&rows).as_regression()?.to_vec();
+            let labels = numbers.iter().map(f64::to_string).collect();
+            (Truth::Numbers(numbers), labels)
+        }
     };
-    let report = Measured::new(&truth, &prediction)?;
-    if args.json {
-        let mut numbers = serde_json::to_value(&report).unwrap_or_default();
-        numbers["bad_lines"] = data.bad.len().into();
-        numbers["split"] = which.into();
-        outln!("{numbers}")?;
+    let shown: Vec<String> = if args.output_dir.is_some() || args.live_examples.is_some() {
+        rows.iter().map(|&row| as_text(data, row, target)).collect()
     } else {
-        outln!(
-            "{} on {which} of {} ({} rows)\n\n{report}",
-            model.manifest.name,
-            args.data.display(),
-            rows.len()
-        )?;
+        Vec::new()
+    };
+    let live =
+        args.live_examples.map_or(Ok(Vec::new()), |n| live::of_table(model, &table, &shown, &labels, n))?;
+    let columns = if args.output_dir.is_some() { slices(data, &rows, target) } else { Vec::new() };
+    let rows =
+        Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
+    let mut found = measure(args, model, &rows, ctx)?;
+    found.numbers["bad_lines"] = data.bad.len().into();
+    finish(args, model, found, &rows)
+}
+
+/// A row's cells but its target, on one line.
+fn as_text(data: &LoadedTable, row: usize, target: &str) -> String {
+    let cells = data.cells(row).filter(|(name, cell)| *name != target && !cell.is_empty());
+    cells.map(|(name, cell)| format!("{name}={cell}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns by which rows are sliced: those of few different values.
+fn slices(data: &LoadedTable, rows: &[usize], target: &str) -> Vec<SliceColumn> {
+    const VALUES: std::ops::RangeInclusive<usize> = 2..=12;
+    const COLUMNS: usize = 6;
+    let Some(&first) = rows.first() else { return Vec::new() };
+    let names: Vec<String> = data.cells(first).map(|(name, _)| name.to_owned()).collect();
+    let features: Vec<&str> = data.table.with_role(Role::Feature).map(|(name, _)| name).collect();
+    let mut columns = Vec::new();
+    for (at, name) in names.into_iter().enumerate() {
+        if name == target || !features.contains(&name.as_str()) || columns.len() == COLUMNS {
+            continue;
+        }
+        let of_row: Vec<String> = rows
+            .iter()
+            .map(|&row| data.cells(row).nth(at).map_or_else(String::new, |(_, cell)| cell.to_owned()))
+            .collect();
+        let different: std::collections::BTreeSet<&String> = of_row.iter().collect();
+        if VALUES.contains(&different.len()) {
+            columns.push(SliceColumn { name, of_row });
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    columns
 }
 
 fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
@@ -131,6 +172,8 @@ fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
 /// A table with a target for a model.
 struct Labelled {
     data: LoadedTable,
+    /// The column of the target.
+    name: String,
     target: Target,
 }
 
@@ -147,8 +190,8 @@ impl Labelled {
             _ => Task::Regression,
         };
         let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
-        let target = target_of(target, column, task)?;
-        Ok(Self { data, target })
+        let (name, target) = (target.to_owned(), target_of(target, column, task)?);
+        Ok(Self { data, name, target })
     }
 
     /// The rows' classes among those of the model.

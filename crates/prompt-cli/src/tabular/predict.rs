@@ -19,7 +19,7 @@ pub(crate) fn predict(
     args: &Predict,
     model: &LoadedModel,
     format: Format,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
 ) -> Result<ScoreSummary> {
     let path = args.input.as_ref().ok_or_else(|| {
         Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
@@ -34,20 +34,14 @@ pub(crate) fn predict(
     };
     let data = options.read(path)?;
     let prediction = score(model, &data.table)?;
+    let summary = ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 };
     let written = match format {
         Format::Jsonl => write_lines(&data, &prediction, out),
         Format::Csv => write_csv(&data, &prediction, out),
-        #[allow(unreachable_patterns, reason = "with the feature `parquet` there is a third form")]
-        _ => {
-            return Err(Error::unsupported(
-                "a model of tables",
-                "this output format",
-                "write .jsonl or .csv",
-            ));
-        }
+        Format::Parquet => return parquet(&data, &prediction, out).map(|()| summary),
     };
     written.map_err(|e| Error::io("write", "<output>", e))?;
-    Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
+    Ok(summary)
 }
 
 /// Rows and bad lines in the order of the file.
@@ -136,7 +130,8 @@ fn scored(row: usize, prediction: &Prediction) -> Vec<(&'static str, String)> {
     }
 }
 
-fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
+/// The input's columns and ours, as CSV and Parquet hold them.
+fn columns(data: &LoadedTable, prediction: &Prediction) -> (Names, Vec<String>) {
     let scored: Vec<String> = match prediction.output() {
         Output::Classes(classes) => ["label".to_owned(), "confidence".to_owned()]
             .into_iter()
@@ -145,7 +140,11 @@ fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -
         _ => vec!["score".to_owned()],
     };
     let ours = [&["line".to_owned(), "error".to_owned()][..], &scored].concat();
-    let names = Names::new(data, &ours);
+    (Names::new(data, &ours), scored)
+}
+
+fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
+    let (names, scored) = columns(data, prediction);
     let header: Vec<&str> = std::iter::once("line")
         .chain(names.0.iter().map(|(_, new)| new.as_str()))
         .chain(scored.iter().map(String::as_str))
@@ -187,4 +186,54 @@ fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
         }
         _ => numbers.take(1).collect(),
     }
+}
+
+/// The columns of the CSV form: cells as text, scores as numbers.
+#[cfg(feature = "parquet")]
+fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + Send)) -> Result<()> {
+    use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
+    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let named = |name: String, kind| (name, kind);
+    let (names, scored) = self::columns(data, prediction);
+    let own = names.0.iter().map(|(_, new)| named(new.clone(), Kind::Text));
+    let kind = |name: &String| if name == "label" { Kind::Text } else { Kind::Number };
+    let columns: Vec<(String, Kind)> = [named("line".to_owned(), Kind::Whole)]
+        .into_iter()
+        .chain(own)
+        .chain(scored.iter().map(|name| named(name.clone(), kind(name))))
+        .chain([named("error".to_owned(), Kind::Text)])
+        .collect();
+    let mut parquet = ParquetWriter::new(out, &columns).map_err(failed)?;
+    let line = |line: Option<u64>| line.and_then(|l| i64::try_from(l).ok()).map_or(Cell::Null, Cell::Whole);
+    let text = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
+    for entry in entries(data) {
+        let mut cells = vec![Cell::Null; columns.len()];
+        match entry {
+            Ok(row) => {
+                cells[0] = line(data.lines.get(row).copied());
+                let own = data.cells(row).map(|(_, cell)| text(cell));
+                let scores = scored.iter().zip(scored_cells(row, prediction)).map(|(name, cell)| {
+                    if name == "label" {
+                        Cell::Text(cell)
+                    } else {
+                        cell.parse().map_or(Cell::Null, Cell::Number)
+                    }
+                });
+                cells.iter_mut().skip(1).zip(own.chain(scores)).for_each(|(to, cell)| *to = cell);
+            }
+            Err(bad) => {
+                cells[0] = line(bad.line);
+                if let Some(last) = cells.last_mut() {
+                    *last = Cell::Text(bad.error.to_string());
+                }
+            }
+        }
+        parquet.row(cells).map_err(failed)?;
+    }
+    parquet.finish().and_then(Write::flush).map_err(failed)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &LoadedTable, _: &Prediction, _: &mut (dyn Write + Send)) -> Result<()> {
+    Err(crate::predict::no_parquet())
 }

@@ -167,6 +167,11 @@ impl Node {
         self.tensors.get(name).ok_or_else(|| self.bad(format!("tensor `{name}` is missing")))
     }
 
+    /// Whether there is a tensor of this name, for those that older files lack.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     fn sized<'a, T>(&self, name: &str, values: &'a [T], len: Option<usize>) -> Result<&'a [T]> {
         match len {
             Some(n) if n != values.len() => {

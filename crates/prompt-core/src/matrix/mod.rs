@@ -92,6 +92,54 @@ impl Matrix {
         }
     }
 
+    /// The columns with these indices, which rise, under their names.
+    ///
+    /// ```
+    /// use prompt_core::{Dense, Matrix};
+    /// let x = Matrix::from(Dense::from_rows(&[[1.0, 2.0, 3.0]]));
+    /// assert_eq!(x.select_columns(&[0, 2]).unwrap().to_dense().row(0), [1.0, 3.0]);
+    /// assert!(x.select_columns(&[3]).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an index beyond the last column.
+    pub fn select_columns(&self, columns: &[u32]) -> Result<Self> {
+        if let Some(beyond) = columns.iter().find(|&&j| j as usize >= self.cols()) {
+            return Err(Error::shape("columns of x", *beyond as usize + 1, self.cols()));
+        }
+        let names = Names::list(columns.iter().map(|&j| self.names().get(j as usize).into_owned()));
+        match self {
+            Self::Dense(x) => {
+                let mut data = Vec::with_capacity(x.rows() * columns.len());
+                for i in 0..x.rows() {
+                    let row = x.row(i);
+                    data.extend(columns.iter().map(|&j| row[j as usize]));
+                }
+                let picked = Dense::new(x.rows(), columns.len(), data)?.with_names(names);
+                Ok(Self::Dense(match x.categorical() {
+                    Some(levels) => {
+                        picked.with_categorical(columns.iter().map(|&j| levels[j as usize]).collect())?
+                    }
+                    None => picked,
+                }))
+            }
+            Self::Sparse(x) => {
+                let mut builder = CsrBuilder::new(columns.len());
+                let mut picked = SparseRow::default();
+                for i in 0..x.rows() {
+                    picked.clear();
+                    x.row(i).for_each(|j, v| {
+                        if let Ok(at) = columns.binary_search(&(j as u32)) {
+                            picked.push(at as u32, v as f32);
+                        }
+                    });
+                    builder.push(&picked);
+                }
+                Ok(Self::Sparse(builder.finish().with_names(names)))
+            }
+        }
+    }
+
     /// Whether any number is NaN or infinite, with the first place.
     pub fn first_not_finite(&self) -> Option<(usize, usize)> {
         match self {

@@ -11,6 +11,7 @@ use prompt_core::{Error, Result};
 pub(super) type Input = Box<dyn Read + Send>;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
+const PARQUET: &[u8] = b"PAR1";
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// Opens a file, or standard input for `-`.
@@ -34,6 +35,11 @@ pub(super) fn decompress(mut input: Input, path: &Path) -> Result<Input> {
     (&mut input).take(ZSTD.len() as u64).read_to_end(&mut start).map_err(|e| Error::io("read", path, e))?;
     if start.is_empty() {
         return Err(Error::parse(path, None, None, "the file is empty", "give a file with at least one row"));
+    }
+    if start.starts_with(PARQUET) {
+        let what =
+            "its first bytes are those of a Parquet file, which is read from a file, not from a stream";
+        return Err(Error::parse(path, None, None, what, "give a file whose name ends in .parquet"));
     }
     let (gzip, zstd) = (start.starts_with(GZIP), start.starts_with(ZSTD));
     let whole: Input = Box::new(Cursor::new(start).chain(input));

@@ -1,4 +1,4 @@
-//! Examples from JSONL, JSON and CSV files, one at a time.
+//! Examples from JSONL, JSON, CSV and (with the feature `parquet`) Parquet files, one at a time.
 //!
 //! ```text
 //! file | stdin | reader --decompress (gzip, zstd)--> bytes
@@ -11,9 +11,13 @@
 //! file holds.
 
 mod csv;
+mod header;
 mod input;
 mod json;
+mod jsonl;
 mod lines;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod row;
 
@@ -22,26 +26,26 @@ use std::path::{Path, PathBuf};
 
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
 use crate::dataset::{Dataset, Origin};
-use crate::example::{Example, Extra};
-use crate::fields::{Fields, Role};
+use crate::example::Example;
+use crate::fields::Fields;
 use crate::format::Format;
 use csv::{RowError, RowReader};
+use header::Header;
 use input::Input;
 pub use input::read_error;
 use json::{ListError, ListReader};
+pub use jsonl::JsonlText;
 pub use lines::{Line, LineError, LineReader};
-use record::{BadRecord, Found, Scalar};
+use record::BadRecord;
 pub use record::{repeated_key, there_twice};
-use row::Row;
 
 /// How to read examples.
 ///
 /// | option | default | meaning |
 /// |---|---|---|
-/// | `format` | by the file's name | `jsonl`, `json` or `csv` |
+/// | `format` | by the file's name | `jsonl`, `json`, `csv` or `parquet` |
 /// | `fields` | see [`Fields`] | names of the fields and meaning of the labels |
 /// | `delimiter` | `,` (tab for `.tsv`) | between the cells of a CSV row |
 /// | `max_line_bytes` | 16 MiB | longer lines, elements and rows are skipped with an error |
@@ -99,10 +103,14 @@ impl ReadOptions {
     /// Opens a file, or standard input for `-`.
     ///
     /// # Errors
-    /// A missing, empty or unreadable file; a folder; a CSV header without a text column or with a name twice.
+    /// A missing, empty or unreadable file; a folder; a CSV header without a text column or with a name twice; a Parquet
+    /// file in a build without that feature.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Examples> {
         let path = path.as_ref();
         self.fields.validate()?;
+        if self.format_of(path) == Format::Parquet {
+            return Ok(self.examples(parquet_rows(path)?, path));
+        }
         let input = input::decompress(input::open(path)?, path)?;
         let shown = if path.as_os_str() == "-" { Path::new("<stdin>") } else { path };
         self.start(shown, input)
@@ -154,9 +162,22 @@ impl ReadOptions {
         Ok(Loaded { dataset, bad, cut: examples.is_cut() })
     }
 
+    fn format_of(&self, path: &Path) -> Format {
+        self.format.or_else(|| Format::of_path(path)).unwrap_or(Format::Jsonl)
+    }
+
     fn start(&self, path: &Path, mut input: Input) -> Result<Examples> {
         let limit = self.max_line_bytes;
-        let rows = match self.format.or_else(|| Format::of_path(path)).unwrap_or(Format::Jsonl) {
+        let rows = match self.format_of(path) {
+            Format::Parquet => {
+                return Err(Error::parse(
+                    path,
+                    None,
+                    None,
+                    "Parquet is read from a file, not from a stream",
+                    "name the file",
+                ));
+            }
             Format::Csv => {
                 let delimiter = self.delimiter.unwrap_or(if Format::is_tsv(path) { '\t' } else { ',' });
                 let delimiter = u8::try_from(delimiter)
@@ -194,22 +215,38 @@ impl ReadOptions {
                 }
             }
         };
-        Ok(Examples {
+        Ok(self.examples(rows, path))
+    }
+
+    fn examples(&self, rows: Rows, path: &Path) -> Examples {
+        Examples {
             rows,
             path: path.to_path_buf(),
             fields: self.fields.clone(),
-            limit,
+            limit: self.max_line_bytes,
             strict: self.strict,
             done: false,
             cut: false,
-        })
+        }
     }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(path: &Path) -> Result<Rows> {
+    Ok(Rows::Parquet(Box::new(parquet::ParquetRows::open(path)?)))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(path: &Path) -> Result<Rows> {
+    Err(Format::not_built(path))
 }
 
 enum Rows {
     Lines(LineReader<Input>),
     List(ListReader<Input>),
     Csv(Box<RowReader<Input>>, Header),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<parquet::ParquetRows>),
 }
 
 /// The examples of a file, one at a time: `Ok` or what is wrong with a line. Made by [`ReadOptions`].
@@ -247,6 +284,8 @@ impl Iterator for Examples {
             Rows::Lines(lines) => next_line(lines, &self.fields),
             Rows::List(list) => next_element(list, &self.fields),
             Rows::Csv(rows, header) => next_row(rows, header, &self.fields),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => next_parquet_row(rows, &self.fields),
         };
         let example = match next {
             None => {
@@ -267,6 +306,8 @@ impl Iterator for Examples {
 pub(crate) mod rows {
     pub(crate) use super::csv::{RowError, RowReader};
     pub(crate) use super::lines::{LineError, LineReader};
+    #[cfg(feature = "parquet")]
+    pub(crate) use super::parquet::ParquetRows;
 }
 
 impl RowError {
@@ -359,62 +400,24 @@ fn next_element(list: &mut ListReader<Input>, fields: &Fields) -> Option<Result<
     })
 }
 
-/// The names of a CSV file's columns, and what each is for.
-struct Header {
-    columns: Vec<(String, Option<(Role, usize)>)>,
-}
-
-impl Header {
-    fn read(rows: &mut RowReader<Input>, path: &Path, fields: &Fields) -> Result<Self> {
-        let no_rows =
-            || Error::parse(path, None, None, "the file has no header", "name the columns in the first line");
-        let (line, row) =
-            rows.next_row().ok_or_else(no_rows)?.map_err(|error| Bad::from(error).into_error(path, 0))?;
-        let columns: Vec<(String, Option<(Role, usize)>)> =
-            row.cells().map(|name| (name.trim().to_owned(), fields.role(name.trim()))).collect();
-        let bad = |bad: BadRecord| Error::parse(path, line, bad.column, bad.what, bad.help);
-        if let Some(name) = repeated_key(columns.iter().map(|(name, _)| name.as_str())) {
-            let what = format!("the header names the column `{name}` twice");
-            return Err(bad(BadRecord::new(what, "rename one of them")));
-        }
-        if !columns.iter().any(|(_, role)| role.is_some_and(|(role, _)| role == Role::Text)) {
-            return Err(bad(record::missing_text(fields, columns.iter().map(|(name, _)| name.as_str()))));
-        }
-        Ok(Self { columns })
-    }
-
-    fn example(&self, row: &Row, fields: &Fields) -> Result<Example, BadRecord> {
-        if row.len() != self.columns.len() {
-            return Err(BadRecord::new(
-                format!("the row has {} cells, the header {}", row.len(), self.columns.len()),
-                "put cells with commas or line breaks in quotes",
-            ));
-        }
-        let json = |value: &Scalar<'_>| {
-            to_raw_value(value).map_err(|e| BadRecord::new(e.to_string(), "change the cell"))
-        };
-        let (mut found, mut extra) = (Found::default(), Extra::new());
-        for ((name, role), cell) in self.columns.iter().zip(row.cells()) {
-            match role {
-                Some((role, rank)) if found.wants(*role, *rank) => {
-                    if let Some((old, value)) = found.put(*role, *rank, Scalar::Text(cell.into())) {
-                        let name = fields.names(*role).get(old).unwrap_or_default();
-                        extra.push(name, json(&value)?);
-                    }
-                }
-                _ => extra.push(name, json(&Scalar::Text(cell.into()))?),
-            }
-        }
-        found.into_example(fields, extra)
-    }
-}
-
 fn next_row(rows: &mut RowReader<Input>, header: &Header, fields: &Fields) -> Option<Result<Example, Bad>> {
     Some(match rows.next_row()? {
         Err(error) => Err(error.into()),
         Ok((line, row)) => match header.example(row, fields) {
             Ok(example) => Ok(Example { line, ..example }),
             Err(bad) => Err(Bad::Record { line, bad }),
+        },
+    })
+}
+
+#[cfg(feature = "parquet")]
+fn next_parquet_row(rows: &mut parquet::ParquetRows, fields: &Fields) -> Option<Result<Example, Bad>> {
+    Some(match rows.next_row()? {
+        Err((line, source)) => Err(Bad::Io { line, source }),
+        // The place in the JSON means nothing to someone who has none.
+        Ok((line, row)) => match row.and_then(|json| record::parse(json, fields)) {
+            Ok(example) => Ok(Example { line, ..example }),
+            Err(bad) => Err(Bad::Record { line, bad: BadRecord { line: 0, column: None, ..bad } }),
         },
     })
 }
@@ -426,65 +429,6 @@ fn next_row(rows: &mut RowReader<Input>, header: &Header, fields: &Fields) -> Op
 pub fn open_bytes(path: impl AsRef<Path>) -> Result<Box<dyn Read + Send>> {
     let path = path.as_ref();
     input::decompress(input::open(path)?, path)
-}
-
-/// The text of a JSONL line and nothing else: no map, no copy, no allocation for a text without escapes.
-///
-/// For scoring a stream, where the other fields are passed on as bytes.
-///
-/// ```
-/// use prompt_data::read::{JsonlText, LineReader};
-/// let jsonl = b"{\"id\": 7, \"text\": \"Say hi\"}\n{\"text\": \"two\\nlines\"}\n";
-/// let (reader, mut scratch) = (JsonlText::default(), String::new());
-/// let mut lines = LineReader::new(&jsonl[..], 1 << 20);
-/// let mut texts = Vec::new();
-/// while let Some(line) = lines.next_line() {
-///     texts.push(reader.extract(line.unwrap().bytes, &mut scratch).unwrap().to_owned());
-/// }
-/// assert_eq!(texts, ["Say hi", "two\nlines"]);
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct JsonlText {
-    fields: Fields,
-}
-
-impl JsonlText {
-    /// Takes the text from where `fields` says.
-    ///
-    /// # Errors
-    /// [`Error::Param`] as [`Fields::validate`].
-    pub fn new(fields: Fields) -> Result<Self> {
-        fields.validate()?;
-        Ok(Self { fields })
-    }
-
-    /// The text of a line: a part of the line, or of `scratch` when it had to be unescaped.
-    ///
-    /// # Errors
-    /// [`Error::Parse`] without a line number (see [`JsonlText::at`]) for anything but a JSON object with a text.
-    pub fn extract<'a>(&self, line: &'a [u8], scratch: &'a mut String) -> Result<&'a str> {
-        record::utf8(line)
-            .and_then(|json| record::text_of(json, &self.fields, scratch))
-            .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
-    }
-
-    /// The whole line as an example, with its line number 0; for reading lines on one thread and parsing them on many.
-    ///
-    /// # Errors
-    /// As [`extract`](Self::extract), and for values that do not fit their role.
-    pub fn example(&self, line: &[u8]) -> Result<Example> {
-        record::utf8(line)
-            .and_then(|json| record::parse(json, &self.fields))
-            .map_err(|bad| Error::parse("<line>", None, bad.column, bad.what, bad.help))
-    }
-
-    /// An error of [`extract`](Self::extract) or [`example`](Self::example), put at its place in a file.
-    pub fn at(error: Error, file: &Path, number: u64) -> Error {
-        match error {
-            Error::Parse { column, what, help, .. } => Error::parse(file, number, column, what, help),
-            other => other,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 //! | [`HoldOut`] | `train_test_split`, `GroupShuffleSplit` |
 //! | [`KFold`] | `KFold`, `StratifiedKFold`, `GroupKFold`, `StratifiedGroupKFold` |
 //! | [`leave_one_group_out`] | `LeaveOneGroupOut` |
+//! | [`ThreeWay`] | `train_test_split` twice |
+//! | [`TimeSeries`] | `TimeSeriesSplit` |
 //! | [`given`] | – (the `split` field of the file) |
 //!
 //! The class shares and group promises are theirs; the very rows are not, since the random numbers are our own.
@@ -16,6 +18,8 @@ mod assign;
 mod holdout;
 mod kfold;
 mod sample;
+mod series;
+mod three;
 
 use std::collections::BTreeSet;
 
@@ -27,6 +31,8 @@ use crate::example::Split;
 pub use holdout::HoldOut;
 pub use kfold::{KFold, leave_one_group_out};
 pub use sample::sample;
+pub use series::TimeSeries;
+pub use three::ThreeWay;
 
 /// Rows to learn from and rows held out, both rising; no row is in both.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -11,6 +11,16 @@ const MOSTLY: f64 = 0.95;
 /// Up to this many distinct values are categories whatever the number of rows.
 const FEW_LEVELS: usize = 1000;
 
+/// Whether so many numbers among so many values make a column of numbers.
+pub(crate) fn mostly(numbers: usize, values: usize) -> bool {
+    numbers as f64 >= MOSTLY * values as f64
+}
+
+/// Most distinct values of a category in so many rows.
+pub(crate) fn few_levels(rows: usize) -> usize {
+    FEW_LEVELS.max(rows / 10)
+}
+
 /// The typed column of these cells, of a given kind or of the kind they look like. Cells that are not of the given kind
 /// were taken out before ([`misfit`]).
 pub(super) fn column(
@@ -22,7 +32,10 @@ pub(super) fn column(
 ) -> Column {
     match given {
         Some(Kind::Number) => Column::Number(Numbers::of(cells).values),
-        Some(Kind::Time) => Column::Time(cells.iter().map(|c| c.and_then(time::parse)).collect()),
+        Some(Kind::Time) => {
+            let order = time::order(&cells.iter().copied().flatten());
+            Column::Time(cells.iter().map(|c| c.and_then(|c| time::parse(c, order))).collect())
+        }
         Some(Kind::Category) => Column::category(cells.iter().copied()),
         Some(Kind::Text) => text(cells),
         None => inferred(name, cells, lines, notes),
@@ -30,10 +43,17 @@ pub(super) fn column(
 }
 
 /// Why a cell is not of the kind that its column was said to be: what is wrong, and what to do.
-pub(super) fn misfit(name: &str, cell: &str, given: Kind) -> Option<(String, &'static str)> {
+pub(super) fn misfit(
+    name: &str,
+    cell: &str,
+    given: Kind,
+    order: Option<time::Order>,
+) -> Option<(String, &'static str)> {
     let (fits, noun, help) = match given {
         Kind::Number => (number(cell).is_some(), "number", "correct it, or leave the cell empty"),
-        Kind::Time => (time::parse(cell).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS"),
+        Kind::Time => {
+            (time::parse(cell, order).is_some(), "date", "write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS")
+        }
         Kind::Category | Kind::Text => return None,
     };
     (!fits).then(|| (format!("column `{name}` holds `{}`, which is no {noun}", shortened(cell)), help))
@@ -63,7 +83,7 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
     let others = numbers.others;
     match numbers.first_other {
         None => return Column::Number(numbers.values),
-        Some((row, text)) if (present - others) as f64 >= MOSTLY * present as f64 => {
+        Some((row, text)) if mostly(present - others, present) => {
             notes.push(format!(
                 "column `{name}`: {others} of {present} values are no numbers and count as missing, the first at \
                  line {}: `{}`",
@@ -74,8 +94,13 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
         }
         Some(_) => {}
     }
-    if let Ok(times) = times(cells) {
-        return Column::Time(times);
+    match times(cells) {
+        Times::All(times) => return Column::Time(times),
+        Times::Ambiguous => notes.push(format!(
+            "column `{name}` holds dates that may begin with the day or with the month: read as categories; write \
+             YYYY-MM-DD"
+        )),
+        Times::No => {}
     }
     if others < present {
         notes.push(format!(
@@ -89,7 +114,7 @@ fn inferred(name: &str, cells: &[Option<&str>], lines: &[u64], notes: &mut Vec<S
 /// Categories where there are few distinct values, else text.
 fn few_or_text(cells: &[Option<&str>]) -> Column {
     let distinct: HashSet<&str> = cells.iter().flatten().copied().collect();
-    if distinct.len() <= FEW_LEVELS.max(cells.len() / 10) {
+    if distinct.len() <= few_levels(cells.len()) {
         Column::category(cells.iter().copied())
     } else {
         text(cells)
@@ -133,13 +158,27 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// Cells read as points in time; the first row that is none.
-fn times(cells: &[Option<&str>]) -> Result<Vec<Option<i64>>, usize> {
-    let read = |(row, cell): (usize, &Option<&str>)| match cell {
-        None => Ok(None),
-        Some(text) => time::parse(text).map(Some).ok_or(row),
-    };
-    cells.iter().enumerate().map(read).collect()
+/// Cells read as points in time.
+enum Times {
+    All(Vec<Option<i64>>),
+    /// Dates in two readings.
+    Ambiguous,
+    No,
+}
+
+fn times(cells: &[Option<&str>]) -> Times {
+    let present = || cells.iter().copied().flatten();
+    if !present()
+        .all(|c| [time::Order::Day, time::Order::Month].iter().any(|o| time::parse(c, Some(*o)).is_some()))
+    {
+        return Times::No;
+    }
+    match time::order(&present()) {
+        Some(order) => {
+            Times::All(cells.iter().map(|c| c.and_then(|c| time::parse(c, Some(order)))).collect())
+        }
+        None => Times::Ambiguous,
+    }
 }
 
 fn shortened(text: &str) -> String {

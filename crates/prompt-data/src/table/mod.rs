@@ -1,4 +1,4 @@
-//! Tables from CSV and JSON lines: rows of cells become typed columns.
+//! Tables from CSV, JSON lines, Parquet and Excel files: rows of cells become typed columns.
 //!
 //! ```text
 //! file --rows of cells (bad rows are said)--> raw columns --kind of each column (inferred or given)--> Table
@@ -7,18 +7,20 @@
 //! | kind | when it is inferred |
 //! |---|---|
 //! | number | every value is one, or at least 95% are: the others become missing and are said |
-//! | time | every value is an ISO 8601 date or date and time |
+//! | time | every value is a date, or a date and a time: `2024-12-05`, `2024/12/05`, `05.12.2024`, and `05/12/2024` where the column shows whether the day or the month comes first |
 //! | category | anything else with few distinct values (at most 1,000, or a tenth of the rows) |
 //! | text | the rest |
 //!
 //! A cell that is empty or one of [`TableOptions::missing`] has no value.
 
+mod columnar;
 mod infer;
 mod raw;
-mod time;
+pub(crate) mod time;
+mod write;
 
-use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use prompt_core::artifact::digest;
@@ -26,7 +28,14 @@ use prompt_core::{Column, Error, Result, Role, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::example::Split;
+use crate::format::Format;
+use crate::read::rows::LineReader;
+use crate::split::group_codes;
+use crate::write::Output;
+pub(crate) use infer::{few_levels, mostly};
+pub(crate) use raw::header_twice;
 use raw::{RawColumn, RawTable};
+pub use write::write;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +178,84 @@ impl LoadedTable {
         Error::parse(&self.path, self.lines.get(row).copied(), None, what, help)
     }
 
+    fn column(&self, name: &str) -> Result<&Column> {
+        let known = || self.table.columns().map(|(name, _, _)| name);
+        self.table.column(name).ok_or_else(|| Error::unknown("column", name, known()))
+    }
+
+    /// The numbers of a column by which rows can be put in order: points in time or numbers; NaN where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a column that is not there, [`Error::Input`] for one of another kind.
+    pub fn times_of(&self, name: &str) -> Result<Vec<f64>> {
+        match self.column(name)? {
+            Column::Time(times) => Ok(times.iter().map(|t| t.map_or(f64::NAN, |t| t as f64)).collect()),
+            Column::Number(values) => Ok(values.clone()),
+            other => Err(Error::input(
+                format!("column `{name}` holds {} values, by which rows have no order", other.kind()),
+                "name a column of dates (YYYY-MM-DD) or numbers",
+            )),
+        }
+    }
+
+    /// A code for each distinct cell of a column, by which rows can be grouped or shared out; missing cells are one.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a column that is not there.
+    pub fn codes_of(&self, name: &str) -> Result<Vec<u32>> {
+        self.column(name)?;
+        let column = self.raw.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
+        Ok(group_codes((0..self.table.rows()).map(|row| self.cell(column, row).trim())))
+    }
+
+    /// Names of all columns of the file.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.raw.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The cell of a column of the file as it stands there.
+    pub(crate) fn cell(&self, column: usize, row: usize) -> &str {
+        match (self.raw.get(column), self.raw_rows.get(row)) {
+            (Some(column), Some(row)) => column.cell(*row),
+            _ => "",
+        }
+    }
+
+    /// Writes these rows as they stand in the file, also columns that were left out: CSV, TSV or JSON lines by the name.
+    ///
+    /// # Errors
+    /// As [`write()`].
+    pub fn write_rows(&self, rows: &[usize], path: impl AsRef<Path>) -> Result<()> {
+        let lines = |path: &Path| Format::of_path(path) == Some(Format::Jsonl);
+        if lines(&self.path) && lines(path.as_ref()) {
+            return self.copy_lines(rows, path.as_ref());
+        }
+        let names = self.names();
+        let cell = |text: &str| match text {
+            "" => serde_json::Value::Null,
+            text => serde_json::Value::String(text.to_owned()),
+        };
+        write::write_cells(path.as_ref(), &names, |out| {
+            rows.iter().try_for_each(|&row| out.row(self.cells(row).map(|(_, text)| cell(text))))
+        })
+    }
+
+    /// Lines of JSON keep what a cell cannot: numbers apart from texts, lists, objects.
+    fn copy_lines(&self, rows: &[usize], path: &Path) -> Result<()> {
+        let wanted: HashSet<u64> = rows.iter().filter_map(|&row| self.lines.get(row).copied()).collect();
+        let mut lines = LineReader::new(crate::read::open_bytes(&self.path)?, usize::MAX);
+        let mut out = Output::create(path)?;
+        while let Some(line) = lines.next_line() {
+            // A line that cannot be read is none of the rows.
+            let Ok(line) = line else { continue };
+            if wanted.contains(&line.number) {
+                let written = out.write_all(line.bytes.trim_ascii()).and_then(|()| out.write_all(b"\n"));
+                written.map_err(|e| Error::io("write", path, e))?;
+            }
+        }
+        out.commit()
+    }
+
     /// The rows of a split, in order; none where the file has no splits.
     pub fn rows_of(&self, split: Split) -> Vec<usize> {
         let splits = self.splits.iter().flat_map(|s| s.iter().enumerate());
@@ -184,13 +271,21 @@ impl TableOptions {
         self
     }
 
-    /// Reads a file: `.csv`, `.tsv`, `.jsonl`, `.json`, also compressed; `-` is standard input (JSON lines).
+    /// Reads a file: `.csv`, `.tsv`, `.jsonl`, `.json`, also compressed; `.parquet` (with the feature `parquet`);
+    /// `.xlsx`, `.xls`, `.xlsb`, `.ods`, of which the first sheet is taken (with the feature `excel`); `-` is standard
+    /// input (JSON lines).
     ///
     /// # Errors
     /// A missing, empty or unreadable file; a header that names a column twice; a target or ignored column that is not
     /// there; no rows; with `strict`, the first bad line.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LoadedTable> {
         let path = path.as_ref();
+        if Format::of_path(path) == Some(Format::Parquet) {
+            return self.typed(path, columnar::parquet(path, self.strict)?);
+        }
+        if columnar::is_excel(path) {
+            return self.typed(path, columnar::excel(path, self.strict)?);
+        }
         let input = crate::read::open_bytes(path)?;
         let shown = if path.as_os_str() == "-" { Path::new("<stdin>") } else { path };
         self.from_reader(shown, input)
@@ -287,14 +382,20 @@ impl TableOptions {
         lines: &[u64],
         bad: &mut Vec<BadRow>,
     ) -> Result<Vec<usize>> {
-        let given: Vec<(&RawColumn, Kind)> =
-            columns.iter().filter_map(|c| Some((c, *kinds.get(&c.name)?))).collect();
+        let given = |c: &RawColumn| {
+            let kind = *kinds.get(&c.name)?;
+            let cells = (0..lines.len()).filter_map(|row| self.value(c.cell(row)));
+            Some((kind, if kind == Kind::Time { time::order(&cells) } else { None }))
+        };
+        let given: Vec<(&RawColumn, (Kind, Option<time::Order>))> =
+            columns.iter().filter_map(|c| Some((c, given(c)?))).collect();
         let target = columns.iter().find(|c| Some(&c.name) == self.target.as_ref());
         let mut rows = Vec::with_capacity(lines.len());
         for (row, &line) in lines.iter().enumerate() {
             let misfit = || {
-                given.iter().find_map(|(column, kind)| {
-                    self.value(column.cell(row)).and_then(|cell| infer::misfit(&column.name, cell, *kind))
+                given.iter().find_map(|(column, (kind, order))| {
+                    let cell = self.value(column.cell(row))?;
+                    infer::misfit(&column.name, cell, *kind, *order)
                 })
             };
             let without_target =

@@ -1,5 +1,6 @@
 //! Cells as they stand in the file, column by column.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -11,6 +12,18 @@ use super::BadRow;
 use crate::format::Format;
 use crate::read::read_error;
 use crate::read::rows::{LineError, LineReader, RowError, RowReader};
+
+/// Refuses a header that names a column twice.
+pub(crate) fn header_twice(path: &Path, line: u64, names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let what = format!("the header names the column `{name}` twice");
+            Err(Error::parse(path, line, None, what, "rename one of them"))
+        }
+    }
+}
 
 /// One column's cells: their bytes one after another.
 #[derive(Debug, Default, Clone)]
@@ -44,7 +57,7 @@ impl RawColumn {
         Self { ends: vec![0; rows], forms: vec![Form::Absent; rows], ..Self::new(name) }
     }
 
-    fn push(&mut self, cell: &str) {
+    pub(super) fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
     }
@@ -106,6 +119,8 @@ pub(super) struct RawTable {
     pub(super) bad: Vec<BadRow>,
     /// Whether the stream failed before its end.
     pub(super) cut: bool,
+    /// Where columns are by name, for rows that name theirs.
+    names: HashMap<String, usize>,
 }
 
 impl RawTable {
@@ -118,12 +133,16 @@ impl RawTable {
             }
             Format::Jsonl => table.read_lines(path, LineReader::new(input, limit), limit, strict)?,
             Format::Json => table.read_list(path, input)?,
+            Format::Parquet => {
+                let help = "name a file that ends in .parquet";
+                return Err(Error::input("Parquet is read from a file, not from a stream", help));
+            }
         }
         Ok(table)
     }
 
     /// Keeps what is wrong with a line; with `strict` that ends it.
-    fn complain(&mut self, error: Error, strict: bool) -> Result<()> {
+    pub(super) fn complain(&mut self, error: Error, strict: bool) -> Result<()> {
         if strict {
             return Err(error);
         }
@@ -138,7 +157,7 @@ impl RawTable {
         limit: usize,
         strict: bool,
     ) -> Result<()> {
-        let (line, header) = match rows.next_row() {
+        let (line, names) = match rows.next_row() {
             None => {
                 let help = "name the columns in the first line";
                 return Err(Error::parse(path, None, None, "the file has no header", help));
@@ -146,16 +165,10 @@ impl RawTable {
             Some(Err(error)) => return Err(error.into_error(path, limit)),
             Some(Ok((line, row))) => (line, row.cells().map(|c| c.trim().to_owned()).collect::<Vec<_>>()),
         };
-        for (i, name) in header.iter().enumerate() {
-            if header[..i].contains(name) {
-                let what = format!("the header names the column `{name}` twice");
-                return Err(Error::parse(path, line, None, what, "rename one of them"));
-            }
-        }
-        self.columns = header.iter().map(|name| RawColumn::new(name)).collect();
+        self.header(path, line, &names)?;
         while let Some(row) = rows.next_row() {
             let error = match row {
-                Ok((line, row)) if row.cells().map(str::trim).eq(header.iter().map(String::as_str)) => {
+                Ok((line, row)) if row.cells().map(str::trim).eq(names.iter().map(String::as_str)) => {
                     let what = "the header stands here again";
                     Error::parse(path, line, None, what, "remove the line; files were joined here")
                 }
@@ -175,6 +188,13 @@ impl RawTable {
             };
             self.complain(error, strict)?;
         }
+        Ok(())
+    }
+
+    /// Columns of these names.
+    pub(super) fn header(&mut self, path: &Path, line: u64, names: &[String]) -> Result<()> {
+        header_twice(path, line, names)?;
+        self.columns = names.iter().map(|name| RawColumn::new(name)).collect();
         Ok(())
     }
 
@@ -225,7 +245,7 @@ impl RawTable {
     }
 
     /// A failed stream keeps what was read; without a row, and with `strict`, it is the whole story.
-    fn ended(&mut self, error: Error, strict: bool) -> Result<()> {
+    pub(super) fn ended(&mut self, error: Error, strict: bool) -> Result<()> {
         self.cut = true;
         if self.lines.is_empty() || strict {
             return Err(error);
@@ -234,13 +254,14 @@ impl RawTable {
         Ok(())
     }
 
-    fn push_object(&mut self, object: &Object<'_>, line: u64) {
+    pub(super) fn push_object(&mut self, object: &Object<'_>, line: u64) {
         let row = self.lines.len();
-        for (name, value) in object.0.iter() {
-            let at = self.columns.iter().position(|c| c.name == *name).unwrap_or_else(|| {
-                self.columns.push(RawColumn::field(name, row));
-                self.columns.len() - 1
-            });
+        // Objects mostly name their columns in one order.
+        for (i, (name, value)) in object.0.iter().enumerate() {
+            let at = match self.columns.get(i) {
+                Some(column) if column.name == *name => i,
+                _ => self.position(name, row),
+            };
             // Of a name that comes twice the first counts.
             if self.columns[at].ends.len() == row {
                 self.columns[at].push_json(value);
@@ -252,10 +273,23 @@ impl RawTable {
         }
         self.lines.push(line);
     }
+
+    /// Where a column is, which is made when it is new.
+    fn position(&mut self, name: &str, row: usize) -> usize {
+        if self.names.len() != self.columns.len() {
+            self.names = self.columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        }
+        if let Some(at) = self.names.get(name) {
+            return *at;
+        }
+        self.columns.push(RawColumn::field(name, row));
+        self.names.insert(name.to_owned(), self.columns.len() - 1);
+        self.columns.len() - 1
+    }
 }
 
 /// The fields of an object in their order, their values as they are written.
-struct Object<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Object<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> serde::Deserialize<'de> for Object<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {

@@ -1,16 +1,47 @@
-//! Points in time as ISO 8601 writes them.
+//! Points in time as files write them.
 
-/// Milliseconds since 1970-01-01 UTC of `YYYY-MM-DD`, or of that and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff` after `T` or
-/// a blank, with `Z`, `+hh:mm` or nothing (UTC) at the end. `None` for anything else.
-pub(super) fn parse(text: &str) -> Option<i64> {
+use prompt_core::civil;
+
+/// What comes first where a date is written with slashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Day,
+    Month,
+}
+
+/// The order in which a column writes days and months between slashes: the one in which all of its cells are dates.
+/// `None` where both are possible and say different things, or neither is; any order will do without slashes.
+pub(super) fn order<'a>(cells: &(impl Iterator<Item = &'a str> + Clone)) -> Option<Order> {
+    let fits = |order| cells.clone().all(|cell| parse(cell, Some(order)).is_some());
+    match (fits(Order::Day), fits(Order::Month)) {
+        (true, false) => Some(Order::Day),
+        (false, true) => Some(Order::Month),
+        (true, true) => {
+            let same = cells.clone().all(|c| parse(c, Some(Order::Day)) == parse(c, Some(Order::Month)));
+            same.then_some(Order::Day)
+        }
+        (false, false) => None,
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC of a date, or of a date and `HH:MM`, `HH:MM:SS` or `HH:MM:SS.fff` after `T` or a
+/// blank, with `Z`, `+hh:mm` or nothing (UTC) at the end. A date is `YYYY-MM-DD`, `YYYY/MM/DD`, `DD.MM.YYYY`, or, where
+/// the order is known, `DD/MM/YYYY` or `MM/DD/YYYY`. `None` for anything else.
+pub(crate) fn parse(text: &str, order: Option<Order>) -> Option<i64> {
     let (date, clock) = match text.find(['T', 't', ' ']) {
         Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
         None => (text, None),
     };
-    let mut parts = date.split('-');
-    let year = number(parts.next()?, 4)?;
-    let month = number(parts.next()?, 2)?;
-    let day = number(parts.next()?, 2)?;
+    let separator = date.bytes().find(|b| !b.is_ascii_digit())?;
+    let mut parts = date.split(char::from(separator));
+    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
+    let (year, month, day) = match (separator, order) {
+        (b'-', _) => (number(a, 4)?, number(b, 2)?, number(c, 2)?),
+        (b'/', _) if a.len() == 4 => (number(a, 4)?, number(b, 2)?, number(c, 2)?),
+        (b'.', _) | (b'/', Some(Order::Day)) => (number(c, 4)?, short(b)?, short(a)?),
+        (b'/', Some(Order::Month)) => (number(c, 4)?, short(a)?, short(b)?),
+        _ => return None,
+    };
     if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
         return None;
     }
@@ -20,6 +51,26 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         millis += of_day(clock)? - offset;
     }
     Some(millis)
+}
+
+/// A point in time as [`parse`] reads it: the date alone at midnight, milliseconds only where there are some.
+pub(crate) fn format(millis: i64) -> String {
+    let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    let (year, month, day) = civil(days);
+    let mut text = format!("{year:04}-{month:02}-{day:02}");
+    if of_day > 0 {
+        let seconds = of_day / 1000;
+        text += &format!("T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        if of_day % 1000 > 0 {
+            text += &format!(".{:03}", of_day % 1000);
+        }
+    }
+    text
+}
+
+/// A number of one or two digits.
+fn short(text: &str) -> Option<i64> {
+    number(text, text.len().clamp(1, 2))
 }
 
 /// A number of exactly so many digits.
@@ -84,22 +135,58 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 mod tests {
     use super::*;
 
+    fn iso(text: &str) -> Option<i64> {
+        parse(text, None)
+    }
+
     #[test]
     fn dates_and_times_are_milliseconds_of_utc() {
-        assert_eq!(parse("1970-01-01"), Some(0));
-        assert_eq!(parse("2000-02-29"), Some(951_782_400_000));
-        assert_eq!(parse("2031-05-04T06:07:08Z"), Some(1_935_641_228_000));
-        assert_eq!(parse("1970-01-01 00:00:01.5"), Some(1_500));
-        assert_eq!(parse("1970-01-01T02:00+02:00"), Some(0));
-        assert_eq!(parse("1969-12-31"), Some(-86_400_000));
+        assert_eq!(iso("1970-01-01"), Some(0));
+        assert_eq!(iso("2000-02-29"), Some(951_782_400_000));
+        assert_eq!(iso("2031-05-04T06:07:08Z"), Some(1_935_641_228_000));
+        assert_eq!(iso("1970-01-01 00:00:01.5"), Some(1_500));
+        assert_eq!(iso("1970-01-01T02:00+02:00"), Some(0));
+        assert_eq!(iso("1969-12-31"), Some(-86_400_000));
     }
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in
-            ["", "2001-02-29", "2001-13-01", "1-1-2001", "2001-01-01T25:00", "2001-01-01x", "20010101"]
-        {
-            assert_eq!(parse(text), None, "{text}");
+        for text in [
+            "",
+            "2001-02-29",
+            "2001-13-01",
+            "1-1-2001",
+            "2001-01-01T25:00",
+            "2001-01-01x",
+            "20010101",
+            "01/02/2001",
+            "1.5",
+        ] {
+            assert_eq!(iso(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_with_dots_begins_with_its_day_and_one_with_slashes_needs_an_order() {
+        let at = iso("2024-12-05");
+        assert!(at.is_some());
+        for text in ["05.12.2024", "5.12.2024", "2024/12/05"] {
+            assert_eq!(iso(text), at, "{text}");
+        }
+        assert_eq!(parse("05/12/2024", Some(Order::Day)), at);
+        assert_eq!(parse("12/05/2024", Some(Order::Month)), at);
+        let of = |cells: &[&str]| order(&cells.iter().copied());
+        assert_eq!(of(&["01/02/2024", "13/02/2024"]), Some(Order::Day));
+        assert_eq!(of(&["01/02/2024", "02/13/2024"]), Some(Order::Month));
+        assert_eq!(of(&["01/02/2024", "2024-05-06"]), None);
+        assert_eq!(of(&["13/02/2024", "02/13/2024"]), None);
+        assert_eq!(of(&["2024-01-02", "03.01.2024"]), Some(Order::Day));
+    }
+
+    #[test]
+    fn what_is_formatted_is_read_back() {
+        for text in ["1970-01-01", "1969-12-31T23:59:59.007", "2031-05-04T06:07:08"] {
+            assert_eq!(iso(text).map(format).as_deref(), Some(text));
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Data sets to JSONL, JSON and CSV files, whole or not at all.
+//! Data sets to JSONL, JSON, CSV and (with the feature `parquet`) Parquet files, whole or not at all.
 
 mod atomic;
 mod csv;
+mod folder;
+#[cfg(feature = "parquet")]
+mod parquet;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -17,6 +20,9 @@ use crate::example::Example;
 use crate::format::Format;
 pub use atomic::AtomicFile;
 pub use csv::{CsvWriter, disarm};
+pub use folder::{refuse_what_is_not_ours, write_folder};
+#[cfg(feature = "parquet")]
+pub use parquet::{ParquetCell, ParquetColumn, ParquetWriter};
 
 /// How to write a data set.
 ///
@@ -62,14 +68,17 @@ impl WriteOptions {
     pub fn write(&self, data: &Dataset, path: impl AsRef<Path>) -> Result<Written> {
         let path = path.as_ref();
         let format = self.format.map_or_else(|| Format::for_writing(path), Ok)?;
-        let mut out = Output::create(path)?;
+        let mut out = match format {
+            Format::Parquet => return parquet_rows(data, path),
+            _ => Output::create(path)?,
+        };
         let guarded_cells = match format {
-            Format::Jsonl => jsonl(data, &mut out),
-            Format::Json => json(data, &mut out),
             Format::Csv => {
                 let delimiter = if Format::is_tsv(path) { b'\t' } else { b',' };
                 csv_rows(data, &mut out, delimiter, self.guard_formulas)
             }
+            Format::Json => json(data, &mut out),
+            _ => jsonl(data, &mut out),
         }
         .map_err(|e| Error::io("write", path, e))?;
         out.commit()?;
@@ -238,8 +247,8 @@ fn json(data: &Dataset, out: &mut impl Write) -> io::Result<usize> {
     Ok(0)
 }
 
-/// The columns are the roles that some row has, then all other fields in the order in which they first come.
-fn csv_rows(data: &Dataset, out: &mut impl Write, delimiter: u8, guard: bool) -> io::Result<usize> {
+/// The roles that some row has, then all other fields in the order in which they first come.
+fn columns(data: &Dataset) -> (Vec<&'static str>, Vec<&str>) {
     let has = [
         true,
         data.iter().any(|e| e.label.is_some()),
@@ -248,29 +257,73 @@ fn csv_rows(data: &Dataset, out: &mut impl Write, delimiter: u8, guard: bool) ->
         data.iter().any(|e| e.split.is_some()),
     ];
     let mut seen: BTreeSet<&str> = ROLES.into();
-    let extra: Vec<&str> =
+    let extra =
         data.iter().flat_map(|e| e.extra.iter()).map(|(name, _)| name).filter(|n| seen.insert(n)).collect();
-    let roles = || ROLES.into_iter().zip(has).filter(|(_, has)| *has).map(|(name, _)| name);
+    (ROLES.into_iter().zip(has).filter(|(_, has)| *has).map(|(name, _)| name).collect(), extra)
+}
+
+/// A field as text: texts as they are, everything else as JSON, null as nothing.
+fn field_text(example: &Example, name: &str) -> Option<String> {
+    match example.extra.raw(name)? {
+        "null" => None,
+        raw => Some(serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned())),
+    }
+}
+
+fn csv_rows(data: &Dataset, out: &mut impl Write, delimiter: u8, guard: bool) -> io::Result<usize> {
+    let (roles, extra) = columns(data);
     let mut csv = CsvWriter::new(out, delimiter, guard);
-    csv.row(roles().chain(extra.iter().copied()))?;
+    csv.row(roles.iter().chain(&extra))?;
     for example in data {
-        let roles = roles().map(|role| match role {
+        let role = |role: &&str| match *role {
             "text" => example.text.clone(),
             "label" => example.label.clone().unwrap_or_default(),
             "target" => example.target.map(|t| t.to_string()).unwrap_or_default(),
             "source" => example.source.clone().unwrap_or_default(),
             _ => example.split.map(|s| s.to_string()).unwrap_or_default(),
-        });
-        // Texts are written as they are, everything else as JSON.
-        let cell = |name: &&str| match example.extra.raw(name).unwrap_or_default() {
-            "null" => String::new(),
-            raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
         };
-        csv.row(roles.chain(extra.iter().map(cell)))?;
+        let field = |name: &&str| field_text(example, name).unwrap_or_default();
+        csv.row(roles.iter().map(role).chain(extra.iter().map(field)))?;
     }
     let guarded = csv.guarded_cells();
     csv.into_inner()?;
     Ok(guarded)
+}
+
+/// The target is a number, all other columns are text.
+#[cfg(feature = "parquet")]
+fn parquet_rows(data: &Dataset, path: &Path) -> Result<Written> {
+    let (roles, extra) = columns(data);
+    let kind = |name: &&str| match *name {
+        "target" => ParquetColumn::Number,
+        _ => ParquetColumn::Text,
+    };
+    let names: Vec<(String, ParquetColumn)> = (roles.iter().map(|name| ((*name).to_owned(), kind(name))))
+        .chain(extra.iter().map(|name| ((*name).to_owned(), ParquetColumn::Text)))
+        .collect();
+    let text = |text: Option<String>| text.map_or(ParquetCell::Null, ParquetCell::Text);
+    let write = |file: AtomicFile| -> io::Result<AtomicFile> {
+        let mut out = ParquetWriter::new(file, &names)?;
+        for example in data {
+            let role = |role: &&str| match *role {
+                "text" => ParquetCell::Text(example.text.clone()),
+                "label" => text(example.label.clone()),
+                "target" => example.target.map_or(ParquetCell::Null, ParquetCell::Number),
+                "source" => text(example.source.clone()),
+                _ => text(example.split.map(|s| s.to_string())),
+            };
+            let field = |name: &&str| text(field_text(example, name));
+            out.row(roles.iter().map(role).chain(extra.iter().map(field)))?;
+        }
+        out.finish()
+    };
+    write(AtomicFile::create(path)?).map_err(|e| Error::io("write", path, e))?.commit()?;
+    Ok(Written { rows: data.len(), guarded_cells: 0 })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(_: &Dataset, path: &Path) -> Result<Written> {
+    Err(Format::not_built(path))
 }
 
 #[cfg(test)]

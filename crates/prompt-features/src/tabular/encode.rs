@@ -137,6 +137,10 @@ impl FittedTableEncoder {
                     put(at, if let Level::Known(level) = codes[row] { f64::from(level) } else { f64::NAN });
                     at += 1;
                 }
+                (Becomes::Ordinal { scaling, .. }, Read::Codes(codes)) => {
+                    put(at, scaling.apply(codes[row].ordinal()));
+                    at += 1;
+                }
                 (Becomes::Time(scalings), Read::Times(times)) => {
                     for (part, scaling) in scalings.iter().enumerate() {
                         put(at + part, scaling.apply(time_part(times[row], part)));

@@ -12,7 +12,10 @@ mod plan;
 
 pub use encode::FittedTableEncoder;
 
-use prompt_core::{Error, Legal, Params, Result, Table, Tags, params};
+use prompt_core::{
+    Error, Fit, FitContext, FitTransform, Legal, Matrix, Params, Result, Table, Tags, Target, Transform,
+    params,
+};
 
 params! {
     /// From typed columns to numbers.
@@ -20,7 +23,7 @@ params! {
     /// | column | becomes |
     /// |---|---|
     /// | number | itself; with `impute` its missing values are filled, with `scale` it is brought to a common unit |
-    /// | category | `one_hot`: a column for each level of the fit, 0 or 1, and one for "missing" where that was seen; `codes`: its level's number, marked as categorical; a level that was never seen is none of them |
+    /// | category | `one_hot`: a column for each level of the fit, 0 or 1, and one for "missing" where that was seen; `codes`: its level's number, marked as categorical; `ordinal`: its level's number in the order of the names, as a number, −1 for none of them; a level that was never seen is none of them |
     /// | time | seconds since 1970, year, month, day of the week (Monday is 0), hour of the day, each a number |
     /// | text, list | refused, unless `skip_text`: then left out |
     ///
@@ -40,10 +43,11 @@ params! {
         /// What fills in a missing number: `none` leaves NaN, `mean` and `median` are those of the fitted rows.
         impute: String = "mean".to_owned(), Legal::OneOf(&["none", "mean", "median"]);
         /// How numbers are scaled: `none`; `standard`, (x − mean) / standard deviation (the population's, as
-        /// scikit-learn's `StandardScaler`); `min_max`, (x − min) / (max − min), numbers outside being cut to 0 or 1.
-        scale: String = "none".to_owned(), Legal::OneOf(&["none", "standard", "min_max"]);
-        /// How categories are written: `one_hot` or `codes`.
-        categories: String = "one_hot".to_owned(), Legal::OneOf(&["one_hot", "codes"]);
+        /// scikit-learn's `StandardScaler`); `min_max`, (x − min) / (max − min), numbers outside being cut to 0 or 1;
+        /// `robust`, (x − median) / (third − first quartile).
+        scale: String = "none".to_owned(), Legal::OneOf(&["none", "standard", "min_max", "robust"]);
+        /// How categories are written: `one_hot`, `codes` or `ordinal`.
+        categories: String = "one_hot".to_owned(), Legal::OneOf(&["one_hot", "codes", "ordinal"]);
         /// Most levels of a column; the most frequent are kept, the others count as never seen.
         max_levels: usize = 254, Legal::int(1, 65_535);
         /// Whether the result is sparse where most of its columns are levels of categories.
@@ -80,6 +84,34 @@ impl TableEncoder {
             return Err(Error::input("the table has no rows", "give it at least one"));
         }
         FittedTableEncoder::learn(self, table)
+    }
+}
+
+impl Fit<Table, Target> for TableEncoder {
+    type Fitted = FittedTableEncoder;
+
+    fn fit(&self, x: &Table, _: &Target, ctx: &FitContext) -> Result<FittedTableEncoder> {
+        ctx.check()?;
+        Self::fit(self, x)
+    }
+}
+
+impl FitTransform<Table, Target> for TableEncoder {
+    type Output = Matrix;
+
+    fn fit_transform(&self, x: &Table, _: &Target, ctx: &FitContext) -> Result<(FittedTableEncoder, Matrix)> {
+        ctx.check()?;
+        let fitted = Self::fit(self, x)?;
+        let matrix = fitted.transform(x)?;
+        Ok((fitted, matrix))
+    }
+}
+
+impl Transform<Table> for FittedTableEncoder {
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        Self::transform(self, x)
     }
 }
 

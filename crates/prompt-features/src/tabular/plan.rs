@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use prompt_core::{Column, Error, Result};
+use prompt_core::{Column, Error, Result, civil};
 use serde::{Deserialize, Serialize};
 
 use super::TableEncoder;
+use crate::prepare::quantile::{present, quantile};
+use crate::prepare::{Unit, mean};
 
 /// One column of the fitted table and what it becomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub(super) enum Becomes {
     OneHot { levels: Vec<String>, missing: bool },
     /// The number of the level.
     Codes { levels: Vec<String> },
+    /// The number of the level as a number like any other; −1 for a level that the fit did not see or a missing one.
+    Ordinal { levels: Vec<String>, scaling: Scaling },
     /// The [`TIME_PARTS`].
     Time(Vec<Scaling>),
 }
@@ -46,29 +50,26 @@ pub(super) const TIME_PARTS: [&str; 5] = ["seconds", "year", "month", "weekday",
 
 impl Scaling {
     fn learn(params: &TableEncoder, values: &[f64]) -> Self {
-        let mut present: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
-        let mean = moments(&present).0;
+        let there = || values.iter().copied().filter(|v| !v.is_nan());
         let fill = match params.impute.as_str() {
             "none" => None,
-            "median" => Some(median(&mut present)),
-            _ => Some(mean),
+            "median" => Some(quantile(&present(there()), 0.5).unwrap_or(0.0)),
+            _ => Some(mean(values)),
         };
-        let (shift, unit, cut) = match params.scale.as_str() {
-            "standard" => {
-                // Of the column as it is after filling in, as a scaler behind an imputer sees it.
-                let filled = values.iter().map(|v| if v.is_nan() { fill.unwrap_or(f64::NAN) } else { *v });
-                let (mean, spread) = moments(&filled.filter(|v| !v.is_nan()).collect::<Vec<_>>());
-                (mean, spread, false)
+        let cut = params.scale == "min_max";
+        let Unit { shift, unit } = match params.scale.as_str() {
+            // Of the column as it is after filling in, as a scaler behind an imputer sees it.
+            "standard" | "robust" => {
+                let fill = fill.unwrap_or(f64::NAN);
+                let filled: Vec<f64> = values.iter().map(|v| if v.is_nan() { fill } else { *v }).collect();
+                match params.scale.as_str() {
+                    "standard" => Unit::standard(&filled, None),
+                    _ => Unit::robust(&filled, (0.25, 0.75)),
+                }
             }
-            "min_max" => {
-                let low = present.iter().copied().fold(f64::INFINITY, f64::min);
-                let high = present.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                if low.is_finite() { (low, high - low, true) } else { (0.0, 1.0, true) }
-            }
-            _ => (0.0, 1.0, false),
+            "min_max" => Unit::min_max(values.iter().copied()),
+            _ => Unit { shift: 0.0, unit: 1.0 },
         };
-        // A constant column has no unit; neither has one so wide that its span overflows.
-        let unit = if unit > 0.0 && unit.is_finite() { unit } else { 1.0 };
         Self { fill, shift, unit, cut }
     }
 
@@ -85,28 +86,6 @@ impl Scaling {
     }
 }
 
-/// Mean and standard deviation; zeros of no values.
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len().max(1) as f64;
-    let of = |unit: f64| {
-        let mean = values.iter().map(|v| v / unit).sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v / unit - mean).powi(2)).sum::<f64>() / n;
-        (mean * unit, variance.sqrt() * unit)
-    };
-    let (mean, spread) = of(1.0);
-    if mean.is_finite() && spread.is_finite() {
-        return (mean, spread);
-    }
-    // A sum beyond the limits of floats: the largest number becomes 1.
-    of(values.iter().fold(1.0, |most, v| v.abs().max(most)))
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    let Some(last) = values.len().checked_sub(1) else { return 0.0 };
-    values.sort_unstable_by(f64::total_cmp);
-    f64::midpoint(values[last / 2], values[last.div_ceil(2)])
-}
-
 impl Plan {
     /// What becomes of a column; `None` when it is left out.
     pub(super) fn learn(params: &TableEncoder, name: &str, column: &Column) -> Result<Option<Self>> {
@@ -114,10 +93,14 @@ impl Plan {
             Column::Number(values) => Becomes::Number(Scaling::learn(params, values)),
             Column::Category { codes, levels } => {
                 let kept = frequent(codes, levels, params.max_levels);
-                if params.categories == "codes" {
-                    Becomes::Codes { levels: kept }
-                } else {
-                    Becomes::OneHot { levels: kept, missing: codes.contains(&Column::MISSING) }
+                match params.categories.as_str() {
+                    "codes" => Becomes::Codes { levels: kept },
+                    "ordinal" => {
+                        let read = Self::codes(name, column, &kept)?;
+                        let numbers: Vec<f64> = read.into_iter().map(Level::ordinal).collect();
+                        Becomes::Ordinal { levels: kept, scaling: Scaling::learn(params, &numbers) }
+                    }
+                    _ => Becomes::OneHot { levels: kept, missing: codes.contains(&Column::MISSING) },
                 }
             }
             Column::Time(times) => {
@@ -143,7 +126,7 @@ impl Plan {
     pub(super) fn names(&self) -> Vec<String> {
         let name = &self.column;
         match &self.becomes {
-            Becomes::Number(_) | Becomes::Codes { .. } => vec![name.clone()],
+            Becomes::Number(_) | Becomes::Codes { .. } | Becomes::Ordinal { .. } => vec![name.clone()],
             Becomes::OneHot { levels, missing } => {
                 let mut names: Vec<String> = levels.iter().map(|level| format!("{name}={level}")).collect();
                 if *missing {
@@ -159,28 +142,17 @@ impl Plan {
     pub(super) fn read<'a>(&self, column: &'a Column) -> Result<Read<'a>> {
         match &self.becomes {
             Becomes::Number(_) => self.numbers(column).map(Read::Numbers),
-            Becomes::OneHot { levels, .. } | Becomes::Codes { levels } => {
-                self.codes(column, levels).map(Read::Codes)
+            Becomes::OneHot { levels, .. } | Becomes::Codes { levels } | Becomes::Ordinal { levels, .. } => {
+                Self::codes(&self.column, column, levels).map(Read::Codes)
             }
             Becomes::Time(_) => match column {
                 Column::Time(times) => Ok(Read::Times(Cow::Borrowed(times))),
                 other if other.missing() == other.len() => {
                     Ok(Read::Times(Cow::Owned(vec![None; other.len()])))
                 }
-                other => Err(self.mismatch("points in time", other)),
+                other => Err(mismatch(&self.column, "points in time", other)),
             },
         }
-    }
-
-    fn mismatch(&self, wanted: &str, found: &Column) -> Error {
-        Error::input(
-            format!(
-                "column `{}` holds {} values, the model was fitted on {wanted}",
-                self.column,
-                found.kind()
-            ),
-            "give the column as it was in training",
-        )
     }
 
     fn numbers<'a>(&self, column: &'a Column) -> Result<Cow<'a, [f64]>> {
@@ -203,11 +175,11 @@ impl Plan {
                 texts.iter().map(|t| parse(t.as_deref())).collect::<Result<_>>().map(Cow::Owned)
             }
             other if other.missing() == other.len() => Ok(Cow::Owned(vec![f64::NAN; other.len()])),
-            other => Err(self.mismatch("numbers", other)),
+            other => Err(mismatch(&self.column, "numbers", other)),
         }
     }
 
-    fn codes(&self, column: &Column, levels: &[String]) -> Result<Vec<Level>> {
+    fn codes(name: &str, column: &Column, levels: &[String]) -> Result<Vec<Level>> {
         let known: HashMap<&str, u32> =
             levels.iter().enumerate().map(|(i, level)| (level.as_str(), i as u32)).collect();
         let find = |text: &str| known.get(text).map_or(Level::Unseen, |i| Level::Known(*i));
@@ -225,9 +197,16 @@ impl Plan {
                 let of = |v: &f64| if v.is_nan() { Level::Missing } else { find(&v.to_string()) };
                 Ok(values.iter().map(of).collect())
             }
-            other => Err(self.mismatch("categories", other)),
+            other => Err(mismatch(name, "categories", other)),
         }
     }
+}
+
+fn mismatch(name: &str, wanted: &str, found: &Column) -> Error {
+    Error::input(
+        format!("column `{name}` holds {} values, the model was fitted on {wanted}", found.kind()),
+        "give the column as it was in training",
+    )
 }
 
 /// A column as a plan reads it.
@@ -243,6 +222,12 @@ pub(super) enum Level {
     /// A level that the fit did not see, or did not keep.
     Unseen,
     Missing,
+}
+
+impl Level {
+    pub(super) fn ordinal(self) -> f64 {
+        if let Self::Known(level) = self { f64::from(level) } else { -1.0 }
+    }
 }
 
 /// The most frequent levels, in the order of the column; of equally frequent ones the first.
@@ -274,19 +259,6 @@ pub(super) fn time_part(millis: Option<i64>, part: usize) -> f64 {
     }
 }
 
-/// Year and month of a day since 1970-01-01 in the Gregorian calendar.
-fn civil(days: i64) -> (i64, i64) {
-    // Eras of 400 years that start on 1 March, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,23 +276,15 @@ mod tests {
 
     #[test]
     fn numbers_near_the_limits_of_floats_are_scaled() {
-        let values = [1e308, -1e308, 1.5e308, -1.5e308, f64::NAN];
+        let values = [1e308, -1e308, 1.5e308, -1.5e308, 0.0, f64::NAN];
         for (impute, filled) in [("mean", 0.0), ("median", 0.0)] {
             let params = TableEncoder::default().impute(impute.to_owned()).scale("standard".to_owned());
             let scaling = Scaling::learn(&params, &values);
             let scaled = values.map(|v| scaling.apply(v));
-            assert!((scaled[4] - filled).abs() < 1e-12, "{scaled:?}");
+            assert!((scaled[5] - filled).abs() < 1e-12, "{scaled:?}");
             assert!((scaled[0] + scaled[1]).abs() < 1e-12 && (scaled[2] / scaled[0] - 1.5).abs() < 1e-12);
-            let square = scaled.iter().map(|v| v * v).sum::<f64>() / 5.0;
+            let square = scaled.iter().map(|v| v * v).sum::<f64>() / 6.0;
             assert!((square - 1.0).abs() < 1e-12, "{square}");
         }
-        assert_eq!(moments(&[]), (0.0, 0.0));
-    }
-
-    #[test]
-    fn medians_of_even_and_odd_numbers() {
-        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(&mut []), 0.0);
     }
 }

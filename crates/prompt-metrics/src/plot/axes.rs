@@ -16,7 +16,10 @@ pub(super) struct Axes {
 impl Axes {
     /// The pixel of a value, kept inside the area.
     pub(super) fn at(&self, x: f64, y: f64) -> (f64, f64) {
-        let part = |v: f64, (low, high): (f64, f64)| ((v - low) / (high - low)).clamp(0.0, 1.0);
+        // Half of everything, since the length of the range may be beyond the largest number.
+        let part = |v: f64, (low, high): (f64, f64)| {
+            ((0.5 * v - 0.5 * low) / (0.5 * high - 0.5 * low)).clamp(0.0, 1.0)
+        };
         (
             self.left + part(x, self.x_range) * self.width,
             self.top + (1.0 - part(y, self.y_range)) * self.height,
@@ -117,7 +120,8 @@ pub(super) fn round_range(values: impl Iterator<Item = f64>) -> (f64, f64) {
         (low - half, high + half)
     };
     let step = step(high - low);
-    ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step)
+    let within = |v: f64| v.clamp(-f64::MAX, f64::MAX);
+    (within((low / step + 1e-9).floor() * step), within((high / step - 1e-9).ceil() * step))
 }
 
 /// 1, 2 or 5 times a power of ten, so that a range holds four to eight of it.
@@ -146,6 +150,20 @@ pub(super) fn round_up(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_at_the_end_of_all_numbers_have_a_place() {
+        for values in [[-1e308, 1e308], [0.0, f64::MAX], [-f64::MAX, f64::MAX], [1e-300, 2e-300]] {
+            let range = round_range(values.into_iter());
+            assert!(range.0 <= values[0] && range.1 >= values[1] && range.0 < range.1, "{range:?}");
+            let axes =
+                Axes { left: 10.0, top: 10.0, width: 100.0, height: 100.0, x_range: range, y_range: range };
+            let ((x0, y0), (x1, y1)) = (axes.at(values[0], values[0]), axes.at(values[1], values[1]));
+            assert!(10.0 <= x0 && x0 < x1 && x1 <= 110.0, "{x0} {x1} of {range:?}");
+            assert!(10.0 <= y1 && y1 < y0 && y0 <= 110.0, "{y0} {y1} of {range:?}");
+            assert!(ticks(range).iter().all(|t| t.0.is_finite()));
+        }
+    }
 
     #[test]
     fn ticks_are_round() {

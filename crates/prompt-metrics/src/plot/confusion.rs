@@ -8,9 +8,12 @@ use crate::classify::Confusion;
 
 /// Room for the longest class name.
 const LONGEST_NAME: f64 = 150.0;
+/// Of more classes than this, the most frequent ones are drawn and the others are one.
+const MOST: usize = 75;
 
 /// The confusion matrix: true classes downwards, predicted classes across. Right answers are blue, mistakes orange,
-/// darker the larger their share of the true class; each cell shows its count and that share.
+/// darker the larger their share of the true class; each cell shows its count and that share. Of more than 75 classes the
+/// 74 most frequent ones have a row and a column of their own, and the others share the last.
 ///
 /// ```
 /// use prompt_metrics::{Confusion, plot::confusion_svg};
@@ -27,9 +30,23 @@ pub fn confusion_svg<S: AsRef<str>>(title: &str, confusion: &Confusion, classes:
     if classes.len() != k {
         return Err(Error::shape("names of the classes", k, classes.len()));
     }
+    let subtitle = format!("accuracy {:.4}, {} rows", confusion.accuracy(), count(confusion.total()));
+    if k > MOST {
+        let (merged, kept) = confusion.most_frequent(MOST - 1);
+        let mut names: Vec<String> = kept.iter().map(|&c| classes[c].as_ref().to_owned()).collect();
+        names.push(format!("{} others", k - kept.len()));
+        let subtitle =
+            format!("{subtitle}; the {} most frequent of {k} classes, the others as one", kept.len());
+        return Ok(draw(title, &subtitle, &merged, &names));
+    }
+    let names: Vec<String> = classes.iter().map(|c| c.as_ref().to_owned()).collect();
+    Ok(draw(title, &subtitle, confusion, &names))
+}
+
+fn draw(title: &str, subtitle: &str, confusion: &Confusion, names: &[String]) -> String {
+    let k = names.len();
     let cell = (460.0 / k.max(1) as f64).clamp(6.0, 104.0);
     let size = (0.78 * cell).clamp(7.0, 12.0);
-    let names: Vec<&str> = classes.iter().map(AsRef::as_ref).collect();
     let longest = names.iter().map(|n| width(n, size)).fold(20.0, f64::max).min(LONGEST_NAME);
     // Names of columns lie flat only where they fit under their cell, and slant only where they leave a gap.
     let turn: f64 = if longest <= cell - 6.0 {
@@ -44,7 +61,7 @@ pub fn confusion_svg<S: AsRef<str>>(title: &str, confusion: &Confusion, classes:
     let total_width = (left + side + 28.0).max(520.0);
     let total_height = top + side + label_height + 30.0 + 34.0;
     let mut svg = Svg::new(total_width, total_height);
-    svg.heading(title, &format!("accuracy {:.4}, {} rows", confusion.accuracy(), count(confusion.total())));
+    svg.heading(title, subtitle);
 
     svg.rect(left, top, side, side, &shade(false, 0.0), "");
     for t in 0..k {
@@ -95,7 +112,7 @@ pub fn confusion_svg<S: AsRef<str>>(title: &str, confusion: &Confusion, classes:
     svg.text(left + side / 2.0, below + 16.0, "predicted class", style);
     svg.text(28.0, top + side / 2.0, "true class", Style { turn: -90.0, ..style });
     scale(&mut svg, below + 34.0);
-    Ok(svg.finish(&format!("{title}: confusion matrix of {k} classes, accuracy {:.4}", confusion.accuracy())))
+    svg.finish(&format!("{title}: confusion matrix of {k} classes, {subtitle}"))
 }
 
 /// What the shades mean.

@@ -10,6 +10,7 @@ mod axes;
 mod comparison;
 mod confidence;
 mod confusion;
+mod contributions;
 mod curves;
 mod learning;
 mod models;
@@ -26,6 +27,7 @@ mod training;
 pub use comparison::{ModelBar, comparison_svg};
 pub use confidence::{confidence_svg, fairness_svg};
 pub use confusion::confusion_svg;
+pub use contributions::{Contributions, contributions_svg, dependence_svg, partial_dependence_svg};
 pub use curves::{precision_recall_svg, roc_svg};
 pub use learning::{CurvePoint, learning_curve_svg, validation_curve_svg};
 pub use models::{

@@ -21,9 +21,13 @@ const SQUARES: usize = 56;
 /// As [`mae`].
 pub fn predicted_actual_svg(title: &str, y_true: &[f64], y_pred: &[f64]) -> Result<String> {
     let error = mae(y_true, y_pred, None)?;
-    let fit = r2(y_true, y_pred, None).map_or_else(|_| String::new(), |v| format!(", R² {v:.4}"));
+    let fit = r2(y_true, y_pred, None)
+        .ok()
+        .filter(|v| v.is_finite())
+        .map_or_else(String::new, |v| format!(", R² {v:.4}"));
+    let error = said(error);
     let mut svg = Svg::new(560.0, 580.0);
-    svg.heading(title, &format!("mean absolute error {error:.4}{fit}, {} rows", y_true.len()));
+    svg.heading(title, &format!("mean absolute error {error}{fit}, {} rows", y_true.len()));
     let range = super::axes::round_range(y_true.iter().chain(y_pred).copied());
     let panel = Panel {
         x: "true value",
@@ -35,7 +39,18 @@ pub fn predicted_actual_svg(title: &str, y_true: &[f64], y_pred: &[f64]) -> Resu
     };
     let axes = panel.draw(&mut svg, Frame { left: 16.0, top: 44.0, width: 528.0, height: 524.0 });
     scatter(&mut svg, &axes, y_true, y_pred);
-    Ok(svg.finish(&format!("{title}: predicted against true values, mean absolute error {error:.4}")))
+    Ok(svg.finish(&format!("{title}: predicted against true values, mean absolute error {error}")))
+}
+
+/// Four decimals, or a power of ten for what has more than nine digits before them.
+fn said(value: f64) -> String {
+    if !value.is_finite() {
+        "beyond all numbers".to_owned()
+    } else if value.abs() < 1e9 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.4e}")
+    }
 }
 
 fn diagonal(range: (f64, f64)) -> super::panel::Series {
@@ -76,12 +91,11 @@ pub fn residuals_svg(title: &str, y_true: &[f64], y_pred: &[f64]) -> Result<Stri
     check::not_empty(y_true.len())?;
     let error = mae(y_true, y_pred, None)?;
     let residuals: Vec<f64> = y_true.iter().zip(y_pred).map(|(t, p)| t - p).collect();
+    check::finite("the residuals", &residuals)?;
     let mean = residuals.iter().sum::<f64>() / residuals.len() as f64;
+    let (mean, error) = (format!("{}{}", if mean < 0.0 { "" } else { "+" }, said(mean)), said(error));
     let mut svg = Svg::new(760.0, 480.0);
-    svg.heading(
-        title,
-        &format!("mean residual {mean:+.4}, mean absolute error {error:.4}, {} rows", y_true.len()),
-    );
+    svg.heading(title, &format!("mean residual {mean}, mean absolute error {error}, {} rows", y_true.len()));
     let range = super::axes::round_range(residuals.iter().copied().chain([0.0]));
     let x_range = super::axes::round_range(y_pred.iter().copied());
     let panel = Panel {
@@ -118,5 +132,5 @@ pub fn residuals_svg(title: &str, y_true: &[f64], y_pred: &[f64]) -> Result<Stri
     svg.line(&[(side.left, zero), (side.right(), zero)], VERMILLION, 1.5, "7 3");
     let style = Style { anchor: Anchor::Middle, fill: GREY, ..Style::default() };
     svg.text(side.left + side.width / 2.0, side.bottom() + 34.0, &format!("rows (most: {most})"), style);
-    Ok(svg.finish(&format!("{title}: residuals, mean {mean:+.4}, mean absolute error {error:.4}")))
+    Ok(svg.finish(&format!("{title}: residuals, mean {mean}, mean absolute error {error}")))
 }

@@ -3,9 +3,9 @@
 use prompt_core::{Dense, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::binning::Binning;
 use crate::check::{self, Weights};
-use crate::sort::sorted;
-use crate::stats::{argmax, quantile};
+use crate::stats::argmax;
 
 /// Bins of [`ece`].
 pub const ECE_BINS: usize = 15;
@@ -62,48 +62,13 @@ pub fn calibration_curve(
         return Err(Error::param("calibration_curve", "n_bins", "a whole number ≥ 1", n_bins));
     }
     let weights = Weights::new(weights, p.len())?;
-    let edges = bin_edges(p, bins, n_bins, weights);
-    // Sums of weight, weight × probability, weight × truth.
-    let mut sums = vec![[0.0; 3]; n_bins];
-    for (i, &p) in p.iter().enumerate() {
-        let bin = &mut sums[bin_of(&edges, p)];
-        let w = weights.get(i);
-        bin[0] += w;
-        bin[1] += w * p;
-        bin[2] += if is_positive[i] { w } else { 0.0 };
-    }
+    let bins = Binning::new(p, bins, n_bins, weights);
+    let sums = bins.sums(is_positive, p, weights);
     Ok(sums
         .into_iter()
         .filter(|&[w, ..]| w > 0.0)
         .map(|[w, p, t]| CalibrationBin { mean_predicted: p / w, fraction_positive: t / w, weight: w })
         .collect())
-}
-
-/// The upper edges of all bins but the last.
-pub(super) fn bin_edges(p: &[f64], bins: Bins, n_bins: usize, weights: Weights<'_>) -> Vec<f64> {
-    // NumPy's `linspace(0, 1, n_bins + 1)`, bit for bit.
-    let step = 1.0 / n_bins as f64;
-    let fractions = (1..n_bins).map(|k| k as f64 * step);
-    match bins {
-        Bins::EqualWidth => fractions.collect(),
-        Bins::EqualMass => {
-            let sorted = sorted(p.iter().enumerate().filter(|&(i, _)| weights.get(i) > 0.0).map(|(_, &p)| p));
-            // There and back to percent, as the reference does.
-            fractions.map(|q| quantile(&sorted, q * 100.0 / 100.0)).collect()
-        }
-    }
-}
-
-/// The first bin whose upper edge is not below `p`: near p·bins where bins are equally wide, and looked for from there.
-pub(super) fn bin_of(edges: &[f64], p: f64) -> usize {
-    let mut bin = ((p * (edges.len() + 1) as f64) as usize).min(edges.len());
-    while bin > 0 && edges[bin - 1] >= p {
-        bin -= 1;
-    }
-    while bin < edges.len() && edges[bin] < p {
-        bin += 1;
-    }
-    bin
 }
 
 /// The reliability diagram of a classifier's first choice: confidence (its highest probability) against accuracy in

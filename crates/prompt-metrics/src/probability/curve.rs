@@ -1,10 +1,11 @@
 //! What happens at every threshold: the one sorted pass that ROC, precision–recall and operating points share.
 
-use prompt_core::{Error, FitContext, Result};
+use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::scan::{PartView, Scan};
 use crate::check::{self, Weights};
-use crate::sort::{descending, from_descending, sort_keys};
+use crate::sort::descending;
 
 /// Weight of the positive and negative rows whose score is at least `threshold`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,80 +15,88 @@ pub(crate) struct Cut {
     pub(crate) fp: f64,
 }
 
-/// Rows from which the two classes are sorted side by side.
-const MANY: usize = 50_000;
-
 /// One cut for each distinct score, highest first. Rows without weight are not there.
 ///
 /// Reference: scikit-learn 1.9.1 `confusion_matrix_at_thresholds`.
 pub(crate) fn cuts(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<Cut>> {
-    let mut cuts = Vec::new();
-    each_cut(is_positive, scores, weights, |cut| cuts.push(cut))?;
-    Ok(cuts)
+    Ok(cut_parts(is_positive, scores, weights)?.concat())
 }
 
-/// Shows `see` the cuts without keeping them.
-pub(crate) fn each_cut(
+/// The cuts in parts, as they were found: no second copy of many.
+fn cut_parts(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<Vec<Cut>>> {
+    Ok(match checked(is_positive, scores, weights)? {
+        Some(weights) => vec![weighted(is_positive, scores, weights)],
+        None => Scan::new(is_positive, scores).map(|part| {
+            let mut cuts = Vec::with_capacity(part.rows());
+            part.each(|cut| cuts.push(cut));
+            cuts
+        }),
+    })
+}
+
+/// The weights, where some were given.
+pub(super) fn checked<'w>(
+    is_positive: &[bool],
+    scores: &[f64],
+    weights: Option<&'w [f64]>,
+) -> Result<Option<Weights<'w>>> {
+    check::scores(is_positive, scores)?;
+    let weights = Weights::new(weights, scores.len())?;
+    Ok(weights.given().is_some().then_some(weights))
+}
+
+/// The sum of what `step` makes of each cut and the positives and negatives above it; and all positives and negatives.
+pub(super) fn sum_over_cuts(
     is_positive: &[bool],
     scores: &[f64],
     weights: Option<&[f64]>,
-    see: impl FnMut(Cut),
-) -> Result<()> {
-    check::scores(is_positive, scores)?;
-    let weights = Weights::new(weights, scores.len())?;
-    if weights.given().is_some() {
-        weighted(is_positive, scores, weights, see);
-    } else {
-        counted(is_positive, scores, see);
+    step: impl Fn(Cut, (f64, f64)) -> f64 + Sync + Send,
+) -> Result<(f64, (f64, f64))> {
+    let mut sum = 0.0;
+    let mut before = (0.0, 0.0);
+    match checked(is_positive, scores, weights)? {
+        Some(weights) => {
+            for cut in weighted(is_positive, scores, weights) {
+                sum += step(cut, before);
+                before = (cut.tp, cut.fp);
+            }
+        }
+        None => {
+            let of_part = |part: PartView<'_>| {
+                let (mut sum, mut before) = (0.0, part.before());
+                part.each(|cut| {
+                    sum += step(cut, before);
+                    before = (cut.tp, cut.fp);
+                });
+                (sum, before)
+            };
+            for (part, end) in Scan::new(is_positive, scores).map(of_part) {
+                sum += part;
+                before = end;
+            }
+        }
     }
-    Ok(())
+    Ok((sum, before))
 }
 
-/// Without weights rows of a score are alike, so that scores of either class are sorted alone and then merged.
-fn counted(is_positive: &[bool], scores: &[f64], mut see: impl FnMut(Cut)) {
-    let ctx = FitContext::default();
-    let ctx = if scores.len() < MANY { ctx.serial() } else { ctx };
-    let of_class = ctx.map(2, |class| {
-        let rows = is_positive.iter().zip(scores);
-        let mut keys: Vec<u64> =
-            rows.filter(|(p, _)| **p == (class == 1)).map(|(_, &s)| descending(s)).collect();
-        sort_keys(&mut keys);
-        keys
-    });
-    let (negative, positive) = (&of_class[0], &of_class[1]);
-    let (mut tp, mut fp) = (0, 0);
-    loop {
-        let key = match (positive.get(tp), negative.get(fp)) {
-            (Some(&p), Some(&n)) => p.min(n),
-            (Some(&key), None) | (None, Some(&key)) => key,
-            (None, None) => return,
-        };
-        while positive.get(tp) == Some(&key) {
-            tp += 1;
-        }
-        while negative.get(fp) == Some(&key) {
-            fp += 1;
-        }
-        see(Cut { threshold: from_descending(key), tp: tp as f64, fp: fp as f64 });
-    }
-}
-
-fn weighted(is_positive: &[bool], scores: &[f64], weights: Weights<'_>, mut see: impl FnMut(Cut)) {
+fn weighted(is_positive: &[bool], scores: &[f64], weights: Weights<'_>) -> Vec<Cut> {
     // Equal scores stay in row order, so that weighted sums are taken in the order of the reference.
     let mut order: Vec<(u64, usize)> =
         (0..scores.len()).filter(|&i| weights.get(i) > 0.0).map(|i| (descending(scores[i]), i)).collect();
     order.sort_unstable();
     let (mut tp, mut fp) = (0.0, 0.0);
-    for tied in order.chunk_by(|a, b| a.0 == b.0) {
-        for &(_, i) in tied {
+    let tied = order.chunk_by(|a, b| a.0 == b.0);
+    tied.map(|rows| {
+        for &(_, i) in rows {
             if is_positive[i] {
                 tp += weights.get(i);
             } else {
                 fp += weights.get(i);
             }
         }
-        see(Cut { threshold: scores[tied[0].1], tp, fp });
-    }
+        Cut { threshold: scores[rows[0].1], tp, fp }
+    })
+    .collect()
 }
 
 /// The last cut takes in every row: the weight of all positives and of all negatives.
@@ -112,13 +121,6 @@ pub(super) fn both_there(positives: f64, negatives: f64, metric: &str) -> Result
         format!("{metric} is undefined: there are no {absent} rows"),
         "evaluate on rows of both classes",
     ))
-}
-
-/// The positives, where there are any.
-pub(super) fn some_positives(cuts: &[Cut], metric: &str) -> Result<f64> {
-    let (positives, _) = totals(cuts);
-    some_there(positives, metric)?;
-    Ok(positives)
 }
 
 /// Whether there is a positive row with weight.
@@ -159,24 +161,23 @@ pub struct RocPoint {
 /// # Errors
 /// No rows, lengths that differ, scores that are not finite, bad weights, or rows of one class only.
 pub fn roc_curve(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<RocPoint>> {
-    let cuts = cuts(is_positive, scores, weights)?;
-    let (positives, negatives) = both_classes(&cuts, "the ROC curve")?;
+    let parts = cut_parts(is_positive, scores, weights)?;
+    let (positives, negatives) = both_classes(parts.last().map_or(&[], Vec::as_slice), "the ROC curve")?;
+    let point = |c: &Cut| RocPoint { fpr: c.fp / negatives, tpr: c.tp / positives, threshold: c.threshold };
     let mut points = vec![RocPoint { fpr: 0.0, tpr: 0.0, threshold: f64::INFINITY }];
-    points.extend(cuts.iter().enumerate().filter(|&(i, _)| is_corner(&cuts, i)).map(|(_, c)| RocPoint {
-        fpr: c.fp / negatives,
-        tpr: c.tp / positives,
-        threshold: c.threshold,
-    }));
+    let (mut before, mut here): (Option<&Cut>, Option<&Cut>) = (None, None);
+    for next in parts.iter().flatten() {
+        points.extend(here.filter(|cut| before.is_none_or(|before| bends(before, cut, next))).map(point));
+        (before, here) = (here, Some(next));
+    }
+    points.extend(here.map(point));
     Ok(points)
 }
 
-/// Whether the curve bends at cut `i` (its second difference is not zero). The ends always stay.
-fn is_corner(cuts: &[Cut], i: usize) -> bool {
-    let (Some(before), Some(after)) = (i.checked_sub(1).and_then(|b| cuts.get(b)), cuts.get(i + 1)) else {
-        return true;
-    };
-    let bends = |a: f64, b: f64, c: f64| (c - b) - (b - a) != 0.0;
-    bends(before.fp, cuts[i].fp, after.fp) || bends(before.tp, cuts[i].tp, after.tp)
+/// Whether the curve bends at `b` (its second difference is not zero).
+fn bends(a: &Cut, b: &Cut, c: &Cut) -> bool {
+    let second = |a: f64, b: f64, c: f64| (c - b) - (b - a) != 0.0;
+    second(a.fp, b.fp, c.fp) || second(a.tp, b.tp, c.tp)
 }
 
 /// A point of the precision–recall curve.
@@ -209,17 +210,19 @@ pub fn precision_recall_curve(
     scores: &[f64],
     weights: Option<&[f64]>,
 ) -> Result<Vec<PrPoint>> {
-    let cuts = cuts(is_positive, scores, weights)?;
-    let positives = some_positives(&cuts, "the precision–recall curve")?;
-    let mut points: Vec<PrPoint> = cuts
-        .iter()
-        .rev()
-        .map(|c| PrPoint {
-            precision: c.tp / (c.tp + c.fp),
-            recall: c.tp / positives,
-            threshold: c.threshold,
-        })
-        .collect();
+    let parts = cut_parts(is_positive, scores, weights)?;
+    let (positives, _) = totals(parts.last().map_or(&[], Vec::as_slice));
+    some_there(positives, "the precision–recall curve")?;
+    let point = |c: &Cut| PrPoint {
+        precision: c.tp / (c.tp + c.fp),
+        recall: c.tp / positives,
+        threshold: c.threshold,
+    };
+    let mut points = Vec::with_capacity(parts.iter().map(Vec::len).sum::<usize>() + 1);
+    // The highest scores are first and come last; a part that was read is given back at once.
+    for part in parts.into_iter().rev() {
+        points.extend(part.iter().rev().map(point));
+    }
     points.push(PrPoint { precision: 1.0, recall: 0.0, threshold: f64::INFINITY });
     Ok(points)
 }

@@ -3,7 +3,7 @@
 use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::curve::{both_classes, cuts, some_positives};
+use super::curve::{both_classes, cuts, some_there, totals};
 
 /// A point of the cumulative gain curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,8 @@ pub struct GainPoint {
 /// No rows, lengths that differ, scores that are not finite, bad weights, no positive row.
 pub fn gain_curve(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Vec<GainPoint>> {
     let cuts = cuts(is_positive, scores, weights)?;
-    let positives = some_positives(&cuts, "the gain curve")?;
+    let (positives, _) = totals(&cuts);
+    some_there(positives, "the gain curve")?;
     let total = cuts.last().map_or(0.0, |all| all.tp + all.fp);
     Ok(cuts
         .iter()

@@ -3,7 +3,8 @@
 use prompt_core::{Dense, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{Bins, CalibrationBin, bin_edges, bin_of, calibration_curve, first_choice};
+use super::binning::Binning;
+use super::calibration::{Bins, CalibrationBin, calibration_curve, first_choice};
 use crate::check::{self, Weights};
 
 /// How far confidence and truth lie apart.
@@ -127,16 +128,10 @@ pub fn brier_decomposition(
         return Err(Error::param("brier_decomposition", "n_bins", "a whole number ≥ 1", n_bins));
     }
     let w = Weights::new(weights, p.len())?;
-    let edges = bin_edges(p, bins, n_bins, w);
-    let mut sums = vec![[0.0; 3]; n_bins];
-    let bins: Vec<usize> = p.iter().map(|&p| bin_of(&edges, p)).collect();
+    let binning = Binning::new(p, bins, n_bins, w);
+    let sums = binning.sums(is_positive, p, w);
+    let bins: Vec<usize> = p.iter().map(|&p| binning.bin_of(p)).collect();
     let truth = |i: usize| f64::from(u8::from(is_positive[i]));
-    for (i, &bin) in bins.iter().enumerate() {
-        let part = &mut sums[bin];
-        part[0] += w.get(i);
-        part[1] += w.get(i) * p[i];
-        part[2] += w.get(i) * truth(i);
-    }
     let total: f64 = sums.iter().map(|s| s[0]).sum();
     let base = sums.iter().map(|s| s[2]).sum::<f64>() / total;
     let means: Vec<(f64, f64)> = sums.iter().map(|&[w, p, t]| (p / w, t / w)).collect();

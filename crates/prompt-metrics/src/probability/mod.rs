@@ -3,12 +3,14 @@
 //! Binary metrics take `is_positive: &[bool]` and one score a row (higher means positive); the others take class
 //! indices and a matrix of probabilities, rows × classes, whose rows sum to one. All take sample weights.
 
+mod binning;
 mod calibration;
 mod curve;
 mod gain;
 mod honesty;
 mod loss;
 mod rank;
+mod scan;
 
 pub use calibration::{Bins, CalibrationBin, ECE_BINS, calibration_curve, ece, reliability};
 pub use curve::{PrPoint, RocPoint, precision_recall_curve, roc_curve};

@@ -2,7 +2,7 @@
 
 use prompt_core::{Dense, Error, Result};
 
-use super::curve::{both_there, each_cut, some_there};
+use super::curve::{Cut, both_there, some_there, sum_over_cuts};
 use crate::Average;
 use crate::check::{self, Weights};
 
@@ -21,11 +21,8 @@ use crate::check::{self, Weights};
 /// # Errors
 /// No rows, lengths that differ, scores that are not finite, bad weights, or rows of one class only.
 pub fn roc_auc(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<f64> {
-    let (mut sum, mut tp, mut fp) = (0.0, 0.0, 0.0);
-    each_cut(is_positive, scores, weights, |cut| {
-        sum += (cut.fp - fp) * (cut.tp + tp) / 2.0;
-        (tp, fp) = (cut.tp, cut.fp);
-    })?;
+    let area = |cut: Cut, (tp, fp): (f64, f64)| (cut.fp - fp) * (cut.tp + tp) / 2.0;
+    let (sum, (tp, fp)) = sum_over_cuts(is_positive, scores, weights, area)?;
     both_there(tp, fp, "ROC AUC")?;
     Ok(sum / (tp * fp))
 }
@@ -85,11 +82,8 @@ pub fn roc_auc_ovr(y_true: &[u32], proba: &Dense, average: Average, weights: Opt
 /// No rows, lengths that differ, scores that are not finite, bad weights, or no positive row (scikit-learn warns
 /// and answers 0.0 there).
 pub fn average_precision(is_positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<f64> {
-    let (mut sum, mut tp) = (0.0, 0.0);
-    each_cut(is_positive, scores, weights, |cut| {
-        sum += (cut.tp - tp) * (cut.tp / (cut.tp + cut.fp));
-        tp = cut.tp;
-    })?;
+    let gained = |cut: Cut, (tp, _): (f64, f64)| (cut.tp - tp) * (cut.tp / (cut.tp + cut.fp));
+    let (sum, (tp, _)) = sum_over_cuts(is_positive, scores, weights, gained)?;
     some_there(tp, "average precision")?;
     Ok(sum / tp)
 }

@@ -1,13 +1,18 @@
 //! All numbers of a model in one struct: JSON with scikit-learn's names, and a table for the terminal.
 
 mod classification;
+mod classified;
 mod files;
 mod page;
 mod regression;
+mod rows;
 
 pub use classification::{ClassReport, ClassificationReport, ProbabilityScores};
-pub use files::{File, Predictions, classification_files, regression_files};
+pub use classified::classification_files;
+pub use files::{File, PredictedNumbers, Predictions, regression_files};
+pub use page::{PAGE_SCRIPT, PAGE_STYLE};
 pub use regression::RegressionReport;
+pub use rows::{HIGH_CONFIDENCE, LARGE_ERROR, LOW_CONFIDENCE, LiveExample, live_text};
 
 /// What could not be computed, and why, instead of a number that means nothing.
 fn or_note<T>(name: &str, value: prompt_core::Result<T>, notes: &mut Vec<String>) -> Option<T> {

@@ -380,7 +380,13 @@ impl Run<'_> {
         let mut grown = GrownTree::leaf(value(root));
         let mut open = vec![(0, root)];
         while let Some((at, child)) = open.pop() {
-            let Child::Node(node) = child else { continue };
+            let node = match child {
+                Child::Leaf(leaf) => {
+                    grown.set_cover(at, tree.leaves[leaf].rows.len() as f64);
+                    continue;
+                }
+                Child::Node(node) => node,
+            };
             let node = &tree.nodes[node];
             let column = self.bins.column(node.column);
             let split = match node.test {

@@ -71,6 +71,21 @@ impl BoostedTrees {
         Self { learner: learner.to_owned(), settings, output, present, link, start, trees }
     }
 
+    /// Whether an artifact of this kind is one of these.
+    pub(crate) fn is_kind(kind: &str) -> bool {
+        kind == KIND
+    }
+
+    /// The margins before any tree.
+    pub(crate) fn start(&self) -> &[f64] {
+        &self.start
+    }
+
+    /// The classes with a margin, as positions among those of the output; empty for values.
+    pub(crate) fn present(&self) -> &[u32] {
+        &self.present
+    }
+
     /// Rounds that it keeps.
     pub fn rounds(&self) -> usize {
         self.trees.len() / self.start.len().max(1)

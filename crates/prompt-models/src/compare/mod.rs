@@ -5,8 +5,8 @@
 //!             --validation (or test) rows--> each learner fitted on all train rows, scored once
 //! ```
 //!
-//! The encoder is fitted inside each fold; one fold's columns are in memory at a time. A learner that fails or runs out of
-//! time keeps its reason and stops no other.
+//! The encoder and all steps before it are fitted inside each fold; one fold's columns are in memory at a time. A learner that
+//! fails or runs out of time keeps its reason and stops no other.
 
 mod run;
 mod table;
@@ -20,6 +20,7 @@ use prompt_data::table::LoadedTable;
 use serde::Serialize;
 
 use crate::learners;
+use crate::prepare::Prepare;
 use crate::select::Metric;
 use crate::tabular::divided;
 
@@ -39,6 +40,8 @@ pub struct CompareOptions {
     pub timeout_s: f64,
     /// Most rows of the folds; a random sample (of each class alike) is taken of more.
     pub max_rows: Option<usize>,
+    /// What is done with the table first, learned anew in each fold.
+    pub prepare: Prepare,
 }
 
 impl Default for CompareOptions {
@@ -50,6 +53,7 @@ impl Default for CompareOptions {
             metrics: Vec::new(),
             timeout_s: 120.0,
             max_rows: None,
+            prepare: Prepare::default(),
         }
     }
 }
@@ -156,6 +160,7 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         folds: &folds,
         k: options.folds,
         metrics: &metrics,
+        prepare: &options.prepare,
         // A limit beyond all durations is none.
         limit: Duration::try_from_secs_f64(options.timeout_s).ok(),
     };

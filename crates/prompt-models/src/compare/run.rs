@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use prompt_core::{Error, Estimator, Event, FitContext, Matrix, Result, Table, Target, predict};
+use prompt_core::{Error, Estimator, Event, FitContext, Matrix, Result, Table, Target, Transform, predict};
 use prompt_data::split::Fold;
 use prompt_features::TableEncoder;
 
 use super::{Compared, Scored, corrected_interval};
+use crate::prepare::{Prepare, Prepared};
 use crate::select::Metric;
 
 /// What all learners share.
@@ -17,8 +18,17 @@ pub(super) struct Setting<'a> {
     /// How many of the folds are cross-validation.
     pub(super) k: usize,
     pub(super) metrics: &'a [Metric],
+    pub(super) prepare: &'a Prepare,
     /// For one learner, all folds and their encoding together.
     pub(super) limit: Option<Duration>,
+}
+
+/// A fold as a learner takes it.
+struct Ready {
+    train: Matrix,
+    /// The targets of the rows that the steps left.
+    y: Target,
+    test: Matrix,
 }
 
 /// How far a learner has come.
@@ -38,7 +48,7 @@ impl Setting<'_> {
     pub(super) fn run(&self, estimators: &[Box<dyn Estimator>], ctx: &FitContext) -> Result<Vec<Compared>> {
         let mut groups: Vec<(TableEncoder, Vec<usize>)> = Vec::new();
         for (at, estimator) in estimators.iter().enumerate() {
-            let encoder = TableEncoder::for_learner(&estimator.tags()).skip_text(true);
+            let encoder = self.prepare.encoder(&estimator.tags());
             match groups.iter_mut().find(|(known, _)| *known == encoder) {
                 Some((_, members)) => members.push(at),
                 None => groups.push((encoder, vec![at])),
@@ -48,14 +58,18 @@ impl Setting<'_> {
         let mut progress: Vec<Progress> = estimators.iter().map(|_| start()).collect();
         let (mut step, total) = (0, estimators.len() * self.folds.len());
         for (encoder, members) in &groups {
-            for (at, fold) in self.folds.iter().enumerate() {
+            for at in 0..self.folds.len() {
                 let started = Instant::now();
                 if members.iter().all(|&m| progress[m].failed.is_some()) {
                     step += members.len();
                     continue;
                 }
                 ctx.check()?;
-                let columns = self.encode(encoder, fold);
+                let limited = self.limit.map_or_else(|| ctx.clone(), |limit| ctx.clone().with_timeout(limit));
+                let columns = self.encode(encoder, at, &limited);
+                if let Err(Error::Cancelled) = columns {
+                    return Err(Error::Cancelled);
+                }
                 let encoding = started.elapsed();
                 for &m in members {
                     let (estimator, progress) = (&*estimators[m], &mut progress[m]);
@@ -84,19 +98,21 @@ impl Setting<'_> {
         Ok(estimators.iter().zip(progress).map(|(e, progress)| self.row(e.name(), progress)).collect())
     }
 
-    /// The columns of the fold's training rows and of the others.
-    fn encode(&self, encoder: &TableEncoder, fold: &Fold) -> Result<(Matrix, Matrix)> {
-        let train = self.table.select_rows(&fold.train);
-        let fitted = encoder.fit(&train)?;
+    /// A fold, made ready with this encoder.
+    fn encode(&self, encoder: &TableEncoder, at: usize, ctx: &FitContext) -> Result<Ready> {
+        let fold = &self.folds[at];
+        let (train, y) = (self.table.select_rows(&fold.train), self.y.select(&fold.train));
+        let ctx = ctx.part("prepare", at as u64).unobserved();
+        let Prepared { fitted, x, rows } = self.prepare.fit_transform(&train, &y, encoder, &ctx)?;
         let test = fitted.transform(&self.table.select_rows(&fold.test))?;
-        Ok((fitted.transform(&train)?, test))
+        Ok(Ready { train: x, y: y.select(&rows), test })
     }
 
     fn fold(
         &self,
         at: usize,
         estimator: &dyn Estimator,
-        (x, z): &(Matrix, Matrix),
+        ready: &Ready,
         progress: &mut Progress,
         ctx: &FitContext,
     ) -> Result<()> {
@@ -108,13 +124,13 @@ impl Setting<'_> {
             },
         };
         let (fold, started) = (&self.folds[at], Instant::now());
-        let model = estimator.fit_model(x, &self.y.select(&fold.train), &ctx).map_err(|e| match e {
+        let model = estimator.fit_model(&ready.train, &ready.y, &ctx).map_err(|e| match e {
             // The fit was given what was left; the person gave the whole.
             Error::Timeout { .. } => self.out_of_time(),
             other => other,
         })?;
         let fitted = started.elapsed().as_secs_f64();
-        let prediction = predict(&*model, z)?;
+        let prediction = predict(&*model, &ready.test)?;
         progress.spent += started.elapsed();
         if at < self.k {
             progress.fit += fitted;

@@ -1,6 +1,6 @@
 //! Some of a matrix's columns.
 
-use prompt_core::{CsrBuilder, Dense, Matrix, Names, Result, RowView, SparseRow};
+use prompt_core::{Matrix, Result, RowView, SparseRow};
 
 /// Columns by position, rising.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,32 +15,7 @@ pub(super) struct Picked {
 
 impl Columns {
     pub(super) fn matrix(&self, x: &Matrix) -> Result<Matrix> {
-        let names = Names::list(self.0.iter().map(|&j| x.names().get(j as usize).into_owned()));
-        match x {
-            Matrix::Dense(d) => {
-                let mut data = Vec::with_capacity(d.rows() * self.0.len());
-                for i in 0..d.rows() {
-                    let row = d.row(i);
-                    data.extend(self.0.iter().map(|&j| row[j as usize]));
-                }
-                let picked = Dense::new(d.rows(), self.0.len(), data)?.with_names(names);
-                Ok(Matrix::Dense(match d.categorical() {
-                    Some(levels) => {
-                        picked.with_categorical(self.0.iter().map(|&j| levels[j as usize]).collect())?
-                    }
-                    None => picked,
-                }))
-            }
-            Matrix::Sparse(s) => {
-                let mut builder = CsrBuilder::new(self.0.len());
-                let mut picked = Picked::default();
-                for i in 0..s.rows() {
-                    self.pick(s.row(i), &mut picked);
-                    builder.push(&picked.sparse);
-                }
-                Ok(Matrix::Sparse(builder.finish().with_names(names)))
-            }
-        }
+        x.select_columns(&self.0)
     }
 
     /// One row of them; of a sparse row into `picked.sparse`.

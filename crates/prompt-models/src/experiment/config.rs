@@ -215,8 +215,10 @@ impl Default for Split {
 pub struct Tuning {
     /// The number that the cross-validated search maximises (log loss and Brier score are minimised).
     pub metric: String,
-    /// Whether a Bayesian search follows the grid.
+    /// Whether a Bayesian search (TPE over the learner's built-in space) follows the built-in grid.
     pub bayesian: bool,
+    /// Points that it tries for each model.
+    pub bayesian_trials: usize,
     /// Most MiB of fold features kept in memory for each number of folds; what does not fit is made again for each
     /// model.
     pub feature_cache_mib: usize,
@@ -224,7 +226,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { metric: "f1_macro".into(), bayesian: false, feature_cache_mib: 384 }
+        Self { metric: "f1_macro".into(), bayesian: false, bayesian_trials: 20, feature_cache_mib: 384 }
     }
 }
 

@@ -36,13 +36,15 @@ impl Recorder {
     }
 }
 
-/// The family of a learner, for advice.
-pub(super) fn family(model: &str) -> Family {
+/// The family of a learner by its name, for advice.
+pub fn family(model: &str) -> Family {
     match model {
         "cnn" => Family::Cnn,
         "lstm" | "bilstm" => Family::Lstm,
         "transformer" | "hybrid" => Family::Transformer,
-        "encoder" => Family::Encoder,
+        "encoder" | "bert" | "distilbert" | "roberta" | "albert" | "distilroberta" | "xlm-roberta" => {
+            Family::Encoder
+        }
         _ if ["forest", "tree", "boost"].iter().any(|part| model.contains(part)) => Family::Trees,
         _ => Family::Linear,
     }

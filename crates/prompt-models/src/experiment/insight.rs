@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use prompt_metrics::insight::{Facts, of_evaluation, of_training};
+use prompt_metrics::History;
+use prompt_metrics::insight::{Facts, next_steps, of_evaluation, of_training, to_text};
 
 use super::history::family;
 use super::result::{ExperimentResults, ModelResult};
@@ -77,6 +78,44 @@ pub(super) fn insights(results: &ExperimentResults) -> String {
     out
 }
 
+/// What the rules say about the runs of learners that report their losses round by round, how soon each was nearly at its
+/// best, and what pays most often in their families; `None` where no learner does.
+pub(super) fn dl_insights(models: &[ModelResult]) -> Option<String> {
+    let runs: Vec<&History> = models.iter().filter_map(|m| m.history.as_ref()).collect();
+    if runs.is_empty() {
+        return None;
+    }
+    let found: Vec<_> = runs.iter().flat_map(|run| of_training(run)).collect();
+    let mut out = to_text("Training runs", &found);
+    let _ = writeln!(
+        out,
+        "\nrun                      epochs  to 90% of best  best metric       gap  instability"
+    );
+    for run in &runs {
+        let number = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"));
+        let _ = writeln!(
+            out,
+            "{:<24} {:>6}  {:>14}  {:>11}  {:>8}  {:>11}",
+            run.name,
+            run.epochs.len(),
+            run.epochs_to(0.9).map_or_else(|| "–".to_owned(), |e| e.to_string()),
+            number(run.best().map(|b| b.value)),
+            number(run.gap()),
+            number(run.instability())
+        );
+    }
+    let mut families: Vec<_> = runs.iter().map(|run| run.family).collect();
+    families.sort_unstable();
+    families.dedup();
+    for family in families {
+        let _ = writeln!(out, "\nWhat pays most often in the family {family:?}:");
+        for step in next_steps(family) {
+            let _ = writeln!(out, "  - {step}");
+        }
+    }
+    Some(out)
+}
+
 fn of_model(model: &ModelResult) -> Vec<String> {
     let Some(test) = model.test.as_ref() else { return vec![format!("Not measured: {}.", model.status)] };
     let mut lines = Vec::new();
@@ -138,4 +177,41 @@ fn edge_of_grid(model: &ModelResult) -> bool {
         let (low, high) = tried.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         low < high && (best <= low || best >= high)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use prompt_metrics::{Epoch, Family};
+
+    use super::super::result::Status;
+    use super::*;
+
+    #[test]
+    fn runs_are_told_with_the_advice_of_their_families() {
+        let mut models = Vec::new();
+        assert_eq!(dl_insights(&models), None);
+        for (name, family) in [("bert", Family::Encoder), ("cnn", Family::Cnn)] {
+            let epoch = |e: usize| Epoch {
+                epoch: e,
+                train_loss: 1.0 / e as f64,
+                validation_loss: Some(0.5 + 0.2 * (e as f64 - 3.0).abs()),
+                metric: Some([0.5, 0.85, 0.9, 0.88, 0.87][e - 1]),
+                ..Epoch::default()
+            };
+            let run = History::new(name, family, "macro F1", (1..=5).map(epoch).collect()).unwrap();
+            let mut model = ModelResult::without_numbers(name, Status::Ok);
+            model.history = Some(run);
+            models.push(model);
+        }
+        let text = dl_insights(&models).unwrap();
+        for part in [
+            "overfitting",
+            "cnn                           5               2       0.9000",
+            "Encoder",
+            "Cnn",
+            "three seeds",
+        ] {
+            assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+        }
+    }
 }

@@ -22,6 +22,7 @@
 //! A run that was stopped goes on where it was when it is started again with the same configuration and data: models
 //! that were finished are read back, not trained again.
 
+mod bayes;
 mod config;
 mod coverage;
 mod ensembles;
@@ -35,6 +36,7 @@ mod pictures;
 mod prepare;
 mod rank;
 mod result;
+mod runs;
 mod summary;
 mod train;
 
@@ -45,6 +47,8 @@ use std::time::{Duration, Instant};
 
 use prompt_core::{Control, Error, Event, FitContext, Result};
 
+use crate::card;
+
 pub use config::{
     Clean, Data, Evaluation, ExperimentConfig, External, Gates, Output, Sanitise, SelectBy, Selection, Split,
     Task, Tuning,
@@ -53,12 +57,14 @@ pub use families::{
     Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, PLANNED, Traditional,
 };
 pub use gates::Gate;
+pub use history::family;
 pub use output::results_csv;
 pub use prepare::load;
 pub use result::{
     CrossValidation, DataSummary, ExperimentResults, Held, LabelledSet, ModelResult, Point, Scores, Status,
     Versus,
 };
+pub use runs::{Against, Run, RunTable, compare_runs};
 
 use output::Folder;
 use prepare::Prepared;
@@ -158,11 +164,6 @@ impl Experiment {
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);
         }
-        if config.tuning.bayesian {
-            results.notes.push(
-                "Bayesian search is asked for and not in this build: the grid was searched.".to_owned(),
-            );
-        }
         for missing in families::unavailable(config) {
             folder.log(format!("{}: {}", missing.name, missing.reason));
             results
@@ -255,6 +256,18 @@ impl Experiment {
         // The name under which the replaced runner's users look for the same object.
         folder.write_json("experiment_results.json", results)?;
         folder.write("training_insights.txt", insight::insights(results).as_bytes())?;
+        if let Some(text) = insight::dl_insights(&results.models) {
+            folder.write("dl_insights.txt", text.as_bytes())?;
+        }
+        folder.write(
+            "DATA_CARD.md",
+            card::data_card(&results.name, &results.task, &results.data, &results.quality).as_bytes(),
+        )?;
+        for model in results.models.iter().filter(|m| m.is_ok()) {
+            if let Some(text) = output::model_card(folder, results, model) {
+                folder.write(&format!("models/{}/README.md", model.model), text.as_bytes())?;
+            }
+        }
         folder.write("summary.txt", results.summary().as_bytes())?;
         if self.config.output.report {
             folder.write("report.html", report::html(results, &self.config.evaluation)?.as_bytes())?;

@@ -3,6 +3,8 @@
 //! ```text
 //! results.csv  results.json  experiment_results.json  report.html  training_insights.txt  experiment.log
 //! plots/<picture>.svg  validation_<model>.json  models/<model>/{model/, config.json, performance.json}
+//! DATA_CARD.md  models/<model>/README.md
+//! dl_insights.txt             where a learner reports its losses round by round
 //! run.json                    what a later run must agree with to go on from here
 //! ```
 
@@ -18,7 +20,8 @@ use prompt_data::write::AtomicFile;
 use serde::Serialize;
 use serde_json::json;
 
-use super::result::{ExperimentResults, LabelledSet, ModelResult};
+use super::result::{ExperimentResults, LabelledSet, ModelResult, Scores};
+use crate::card::{self, Measured};
 
 /// The columns of `results.csv`, and their older names where they had one.
 const COLUMNS: &[(&str, Option<&str>)] = &[
@@ -186,6 +189,29 @@ impl Folder {
         }
         self.write_json(&format!("{base}/performance.json"), result)
     }
+}
+
+/// The card of a model, from what is saved with it and what was measured; `None` where its manifest is not at hand.
+pub(super) fn model_card(
+    folder: &Folder,
+    results: &ExperimentResults,
+    model: &ModelResult,
+) -> Option<String> {
+    let manifest = folder.read(&format!("models/{}/model/manifest.json", model.model))?;
+    let manifest: Manifest = serde_json::from_slice(&manifest).ok()?;
+    let of = |dataset: &str, split, scores: &Scores| Measured::classes(dataset, split, &scores.report);
+    let test = model.test.as_ref().map(|scores| {
+        let names = [("accuracy", "Accuracy"), ("f1_macro", "Macro F1")];
+        names.iter().fold(of(&results.data.origin, "test", scores), |measured, (metric, name)| {
+            match model.intervals.get(*metric) {
+                Some(interval) => measured.bounded(name, *interval),
+                None => measured,
+            }
+        })
+    });
+    let blind = model.external.as_ref().map(|s| of(&results.data.external_origin, "blind", s));
+    let measured: Vec<Measured> = test.into_iter().chain(blind).collect();
+    Some(card::model_card(&manifest, &measured))
 }
 
 /// Truth, decision and probabilities of every test row.

@@ -6,19 +6,22 @@
 //! | `radar_chart`, `parallel_coordinates` | several numbers of each model at once |
 //! | `training_analysis` | seconds, memory and latency of each model |
 //! | `training_curves` | the losses of the best learner that reports them round by round |
+//! | `dl_training_curves` | the same run in six panels: loss and change, metric, rate, gradient, gap, deviation of the loss |
+//! | `dl_architecture_comparison` | all such runs: best metric, epochs to 90% of it, instability, overfitting gap |
 //! | `convergence_analysis` | the metric of learners that report it round by round |
 //! | `feature_importance` | the weights of the best linear model |
 //! | `fairness_analysis` | accuracy of the winner by source, where the rows name theirs |
 //! | `confusion`, `roc`, `precision_recall`, `calibration` | the winner on the test rows |
 //!
-//! A picture for which there is nothing to draw is not written; the log says why.
+//! A picture for which there is nothing to draw is not written; the log says why. With the feature `png` each is there as
+//! pixels too.
 
 use prompt_core::{Error, FitContext, Result};
 use prompt_metrics::fairness::{Groups, by_group};
 use prompt_metrics::plot::{
-    Importance, ModelBar, ModelLine, ParallelAxis, Resources, comparison_svg, confusion_svg, convergence_svg,
-    fairness_svg, importance_svg, parallel_svg, precision_recall_svg, radar_svg, reliability_svg,
-    resources_svg, roc_svg, training_svg,
+    Importance, ModelBar, ModelLine, ParallelAxis, Resources, architecture_svg, comparison_svg,
+    confusion_svg, convergence_svg, fairness_svg, importance_svg, parallel_svg, precision_recall_svg,
+    radar_svg, reliability_svg, resources_svg, roc_svg, training_six_svg, training_svg,
 };
 use prompt_metrics::{Bootstrap, Confusion, History};
 
@@ -49,9 +52,7 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
     if !scored.is_empty() {
         pictures.push(("convergence_analysis", convergence_svg("Convergence", &scored)));
     }
-    if let Some(run) = runs.first() {
-        pictures.push(("training_curves", Ok(training_svg(&format!("Training of {}", run.name), run))));
-    }
+    pictures.extend(of_runs(&runs));
     pictures.push(("feature_importance", importance(results)));
     if let Some(best) = results.best() {
         pictures.push(("fairness_analysis", fairness(results, best, ctx)));
@@ -59,11 +60,26 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
     }
     for (name, picture) in pictures {
         match picture {
-            Ok(svg) => folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?,
+            Ok(svg) => {
+                folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?;
+                #[cfg(feature = "png")]
+                folder.write(&format!("plots/{name}.png"), &prompt_metrics::plot::png(&svg, 2.0)?)?;
+            }
             Err(why) => folder.log(format!("no picture {name}: {why}")),
         }
     }
     Ok(())
+}
+
+/// The pictures of learners that report their losses round by round, the best model's run first.
+fn of_runs(runs: &[History]) -> Vec<(&'static str, Result<String>)> {
+    let Some(run) = runs.first() else { return Vec::new() };
+    let title = format!("Training of {}", run.name);
+    vec![
+        ("training_curves", Ok(training_svg(&title, run))),
+        ("dl_training_curves", Ok(training_six_svg(&title, run))),
+        ("dl_architecture_comparison", architecture_svg("What learns round by round", runs)),
+    ]
 }
 
 fn measured(results: &ExperimentResults) -> impl Iterator<Item = &ModelResult> {

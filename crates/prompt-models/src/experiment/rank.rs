@@ -61,7 +61,7 @@ fn criterion(scores: &Scores, name: &str) -> f64 {
         "missed_threat_rate" => s.map(|s| -s.missed_threat_rate),
         _ => None,
     };
-    value.unwrap_or(f64::NEG_INFINITY)
+    value.filter(|v| !v.is_nan()).unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The names that [`criterion`] answers to.
@@ -142,4 +142,28 @@ fn measure(results: &mut ExperimentResults, config: &ExperimentConfig, ctx: &Fit
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use prompt_metrics::ClassificationReport;
+
+    use super::*;
+
+    #[test]
+    fn what_is_undefined_ranks_last() {
+        let report = ClassificationReport::new(&[0, 1], &[0, 1], &["a", "b"], None, None).unwrap();
+        let scores = |f1_macro: f64| Scores {
+            report: ClassificationReport { f1_macro, ..report.clone() },
+            security: None,
+            detection: None,
+        };
+        let by = |f1: f64| vec![criterion(&scores(f1), "f1_macro"), criterion(&scores(f1), "accuracy")];
+        // Not a number, and with the sign that total_cmp would put first.
+        for undefined in [f64::NAN, -f64::NAN] {
+            assert_eq!(better_first(&by(0.1), &by(undefined)), Ordering::Less);
+            assert_eq!(better_first(&by(undefined), &by(0.1)), Ordering::Greater);
+        }
+        assert_eq!(criterion(&scores(0.5), "log_loss"), f64::NEG_INFINITY);
+    }
 }

@@ -202,7 +202,7 @@ pub struct LabelledSet {
 }
 
 /// What was learned from and scored on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DataSummary {
     /// Where the data came from, in words.
     pub origin: String,

@@ -26,6 +26,7 @@ impl ExperimentResults {
         }
         out.push('\n');
         self.table(&mut out);
+        self.certainty(&mut out);
         if let Some(best) = self.best() {
             self.winner(best, &mut out);
         }
@@ -75,6 +76,38 @@ impl ExperimentResults {
                 number(m.predict_us_per_prompt, 1),
                 number(size, 0)
             );
+        }
+        out.push('\n');
+    }
+
+    /// Each model's interval, and its test against the winner; nothing where no intervals were asked for.
+    fn certainty(&self, out: &mut String) {
+        let with_interval = |m: &'_ ModelResult| m.intervals.get("f1_macro").copied();
+        let Some(level) = self.models.iter().find_map(with_interval).map(|i| 100.0 * i.level) else { return };
+        let _ = writeln!(
+            out,
+            "{:<22} {:<26} {:<28} {:>9} {:>8}",
+            format!("{level:.0}% intervals"),
+            "f1_macro",
+            "less the winner's",
+            "McNemar p",
+            "wall s"
+        );
+        for m in &self.models {
+            let Some(i) = with_interval(m) else { continue };
+            let own = format!("{:.4} [{:.4}, {:.4}]", i.estimate, i.low, i.high);
+            let wall = m.wall_seconds.map_or_else(|| "–".to_owned(), |s| format!("{s:.1}"));
+            let (versus, p) = match &m.versus_best {
+                Some(v) => {
+                    let d = &v.difference;
+                    (
+                        format!("{:+.4} [{:+.4}, {:+.4}]", d.estimate, d.low, d.high),
+                        format!("{:.4}", v.mcnemar_p),
+                    )
+                }
+                None => ("the winner".to_owned(), "–".to_owned()),
+            };
+            let _ = writeln!(out, "{:<22} {own:<26} {versus:<28} {p:>9} {wall:>8}", m.model);
         }
         out.push('\n');
     }

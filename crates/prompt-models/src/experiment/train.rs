@@ -18,7 +18,7 @@ use super::history::Recorder;
 use super::output::Folder;
 use super::prepare::Prepared;
 use super::result::{CrossValidation, Held, LabelledSet, ModelResult, Point, Status};
-use super::{coverage, measure};
+use super::{bayes, coverage, measure};
 use crate::learners;
 use crate::pipeline::{self, FittedFeatures, LoadedModel};
 use crate::select::{
@@ -178,7 +178,13 @@ impl<'a> Trainer<'a> {
             Error::unsupported("this build", format!("the model `{name}`"), "take another model")
         })?;
         let k = model.folds.unwrap_or(self.config.traditional.folds);
-        let (point, cv) = self.search(name, &*estimator, &points(name, model)?, k, ctx)?;
+        let further = match (&model.grid, self.config.tuning.bayesian) {
+            (Grid::Builtin, true) => self.config.tuning.bayesian_trials,
+            _ => 0,
+        };
+        let fixed: Vec<String> = model.params.keys().cloned().collect();
+        let (point, cv) =
+            self.search((name, &*estimator), (points(name, model)?, &fixed, further), k, ctx)?;
 
         let recorder = Arc::new(Recorder::default());
         let ctx = &ctx.unobserved().with_observer(recorder.clone());
@@ -210,13 +216,12 @@ impl<'a> Trainer<'a> {
     /// The best point and what the folds say about it.
     fn search(
         &self,
-        name: &str,
-        estimator: &dyn Estimator,
-        params: &[Params],
+        (name, estimator): (&str, &dyn Estimator),
+        (mut params, fixed, further): (Vec<Params>, &[String], usize),
         k: usize,
         ctx: &FitContext,
     ) -> Result<(Params, CrossValidation)> {
-        let points = params.iter().map(|p| apply(estimator, p)).collect::<Result<Vec<_>>>()?;
+        let mut points = params.iter().map(|p| apply(estimator, p)).collect::<Result<Vec<_>>>()?;
         let folds = self.store(k)?;
         let rebalance = self.rebalance();
         let run = |store: &FoldStore<'_>, points: &[Box<dyn Estimator>]| {
@@ -229,21 +234,26 @@ impl<'a> Trainer<'a> {
             };
             search.run(points, ctx)
         };
-        let (compared, at, validated) = match &self.given {
-            Some(given) => {
-                let compared = run(given, &points)?;
-                let at = best(&compared)?;
-                let validated = run(folds, &points[at..=at])?.into_iter().next();
-                let validated =
-                    validated.ok_or_else(|| Error::input("no fold was scored", "report this as a bug"))?;
-                (compared, at, validated)
+        let choosing = self.given.as_ref().unwrap_or(folds);
+        let mut compared = run(choosing, &points)?;
+        if further > 0 {
+            let one = |point: Box<dyn Estimator>| {
+                let scored = run(choosing, &[point])?.into_iter().next();
+                scored.ok_or_else(|| Error::input("no fold was scored", "report this as a bug"))
+            };
+            for (point, scores) in bayes::further(estimator, (fixed, further), ctx, &one)? {
+                points.push(apply(estimator, &point)?);
+                params.push(point);
+                compared.push(scores);
             }
-            None => {
-                let compared = run(folds, &points)?;
-                let at = best(&compared)?;
-                let validated = compared[at].clone();
-                (compared, at, validated)
-            }
+        }
+        let at = best(&compared)?;
+        let validated = match &self.given {
+            Some(_) => run(folds, &points[at..=at])?
+                .into_iter()
+                .next()
+                .ok_or_else(|| Error::input("no fold was scored", "report this as a bug"))?,
+            None => compared[at].clone(),
         };
         // What chose the point also compares the models: validation rows where they are given, else the folds.
         let (unseen, rows): (&PointScores, &[usize]) = match &self.rows.given {

@@ -62,6 +62,11 @@ impl Forest {
         Self { kind, params, output, trees, importances, oob_score: None }
     }
 
+    /// Whether an artifact of this kind is a forest.
+    pub(crate) fn is_kind(kind: &str) -> bool {
+        KINDS.contains(&kind)
+    }
+
     pub(super) fn set_oob_score(&mut self, score: Option<f64>) {
         self.oob_score = score;
     }

@@ -9,6 +9,7 @@
 //! A tree depends on the seed and its number alone, so trees grow on any number of threads.
 
 mod classifier;
+mod family;
 mod features;
 mod fitted;
 mod plan;
@@ -19,6 +20,7 @@ pub use features::MaxFeatures;
 pub use fitted::Forest;
 pub use regressor::{ExtraTreesRegressor, RandomForestRegressor};
 
+pub(crate) use family::predictions;
 pub(crate) use plan::{Aim, Plan};
 
 use prompt_core::artifact::Catalog;

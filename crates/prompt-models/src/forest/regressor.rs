@@ -2,7 +2,7 @@
 
 use prompt_core::{FitContext, Learner, Legal, Matrix, Params, Result, Tags, Target, Task, params};
 
-use super::plan::{Aim, Plan, draws};
+use super::plan::{Aim, Plan, Planned, draws};
 use super::{Forest, MaxFeatures};
 use crate::tree::grow::Options;
 
@@ -110,25 +110,31 @@ macro_rules! forest {
             const TAGS: Tags = Tags { task: Task::Regression, ..Forest::TAGS };
 
             fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Forest> {
-                let plan = Plan {
+                self.plan(x.cols(), y)?.fit((Self::NAME, self), x, y, ctx)
+            }
+        }
+
+        impl Planned for $name {
+            fn plan<'a>(&'a self, columns: usize, y: &'a Target) -> Result<Plan<'a>> {
+                Ok(Plan {
                     aim: Aim::numbers(y)?,
                     weights: y.weights().map(<[f64]>::to_vec),
                     options: Options {
                         max_depth: self.max_depth,
                         min_samples_split: self.min_samples_split,
                         min_samples_leaf: self.min_samples_leaf,
-                        max_features: self.max_features.count(x.cols()),
+                        max_features: self.max_features.count(columns),
                         max_leaf_nodes: self.max_leaf_nodes,
                         min_impurity_decrease: self.min_impurity_decrease,
                         random: $random,
                         shuffled: true,
+                        inner: false,
                     },
                     max_bins: self.max_bins,
                     trees: self.n_estimators,
                     draws: draws(self.bootstrap, self.max_samples),
                     oob: self.oob_score,
-                };
-                plan.fit((Self::NAME, self), x, y, ctx)
+                })
             }
         }
     };

@@ -5,6 +5,9 @@ use prompt_core::{Error, Result, RowView};
 /// Set in a place: it is a leaf.
 const LEAF: u32 = 1 << 31;
 
+/// The cover of a leaf of which the file does not tell.
+pub(super) const UNKNOWN: f64 = -1.0;
+
 /// Zero to LightGBM: anything up to this far from it.
 const NEARLY_ZERO: f64 = 1e-35f32 as f64;
 
@@ -48,8 +51,17 @@ pub(super) struct Split {
 
 /// What a file says of a node.
 pub(super) enum Step {
-    Leaf(f64),
+    /// Its value, and the weight of its training rows, [`UNKNOWN`] where the file does not say.
+    Leaf(f64, f64),
     Split(Split),
+}
+
+/// A node of a tree as it is seen from outside.
+pub(crate) enum Seen {
+    /// An end, with the weight of its training rows (negative where nobody counted).
+    Leaf { value: f64, cover: f64 },
+    /// A split, with the places of its children among the nodes of its tree.
+    Split { column: usize, node: u32, children: [usize; 2] },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,10 +77,12 @@ pub(super) struct Node {
 
 /// Trees of several outputs. Children come after their parents, so every walk ends.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Forest {
+pub(crate) struct Forest {
     pub(super) columns: usize,
     pub(super) nodes: Vec<Node>,
     pub(super) leaves: Vec<f64>,
+    /// For each leaf the weight of its training rows, or [`UNKNOWN`].
+    pub(super) covers: Vec<f64>,
     /// Where each tree starts.
     pub(super) roots: Vec<u32>,
     /// Which output each tree adds to.
@@ -100,11 +114,12 @@ impl Forest {
                 return Err(format!("its nodes form no tree: node {id} is reached twice"));
             }
             let place = match look(id)? {
-                Step::Leaf(value) if !value.is_finite() => {
+                Step::Leaf(value, _) if !value.is_finite() => {
                     return Err(format!("leaf {id} holds {value}"));
                 }
-                Step::Leaf(value) => {
+                Step::Leaf(value, cover) => {
                     self.leaves.push(value);
+                    self.covers.push(if cover.is_finite() && cover >= 0.0 { cover } else { UNKNOWN });
                     (self.leaves.len() - 1) as u32 | LEAF
                 }
                 Step::Split(split) => {
@@ -179,7 +194,12 @@ impl Forest {
         let trees = self.roots.len() == self.outputs.len()
             && self.roots.iter().all(|r| place(*r, None))
             && self.outputs.iter().all(|o| (*o as usize) < outputs);
-        if nodes && sets && trees && self.leaves.iter().all(|v| v.is_finite()) {
+        if nodes
+            && sets
+            && trees
+            && self.leaves.iter().all(|v| v.is_finite())
+            && self.covers.len() == self.leaves.len()
+        {
             return Ok(());
         }
         Err(Error::artifact(
@@ -187,6 +207,47 @@ impl Forest {
             "its trees do not fit together",
             "the file is damaged; save the model again",
         ))
+    }
+
+    /// Number of trees.
+    pub(crate) fn len(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Columns of a row.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Which output tree `t` adds to.
+    pub(crate) fn output(&self, t: usize) -> usize {
+        self.outputs[t] as usize
+    }
+
+    /// What tree `t` does at each of its nodes: the root first, children after their parents.
+    pub(crate) fn steps(&self, t: usize) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let mut order = vec![self.roots[t]];
+        let mut at = 0;
+        while at < order.len() {
+            let place = order[at];
+            at += 1;
+            if place & LEAF != 0 {
+                let leaf = (place & !LEAF) as usize;
+                seen.push(Seen::Leaf { value: self.leaves[leaf], cover: self.covers[leaf] });
+                continue;
+            }
+            let node = &self.nodes[place as usize];
+            let left = order.len();
+            order.extend(node.children);
+            seen.push(Seen::Split { column: node.column as usize, node: place, children: [left, left + 1] });
+        }
+        seen
+    }
+
+    /// Whether a number goes left at a node.
+    pub(crate) fn sends_left(&self, node: u32, x: f64) -> bool {
+        self.goes_left(&self.nodes[node as usize], x)
     }
 
     /// Adds what every tree says about a row to its output. `dense` is all zero before and after.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use prompt_core::{Classes, Error, Output, Result};
 
-use super::forest::{Forest, Missing, Rule, Split, Step};
+use super::forest::{Forest, Missing, Rule, Split, Step, UNKNOWN};
 use super::scorer::{Transform, TreeSum};
 
 const HELP: &str = "save the model again with Booster.save_model";
@@ -177,6 +177,8 @@ struct Lists {
     left: Vec<i64>,
     right: Vec<i64>,
     leaves: Vec<f64>,
+    /// Rows of each leaf; empty where the file does not say.
+    counts: Vec<f64>,
     /// Where the words of each set start and end.
     borders: Vec<usize>,
     words: Vec<u32>,
@@ -203,6 +205,11 @@ fn push(forest: &mut Forest, output: usize, tree: &Section<'_>, version: &str) -
         left: if none { vec![] } else { tree.list("left_child", splits)? },
         right: if none { vec![] } else { tree.list("right_child", splits)? },
         leaves: values,
+        counts: if tree.values.contains_key("leaf_count") {
+            tree.list("leaf_count", leaves)?
+        } else {
+            vec![]
+        },
         borders: match sets.checked_add(1) {
             Some(borders) if sets > 0 => tree.list("cat_boundaries", borders)?,
             _ => vec![],
@@ -233,7 +240,7 @@ impl Lists {
             return self
                 .leaves
                 .get(leaf)
-                .map(|v| Step::Leaf(*v))
+                .map(|v| Step::Leaf(*v, self.counts.get(leaf).copied().unwrap_or(UNKNOWN)))
                 .ok_or_else(|| format!("there is no leaf {leaf}"));
         }
         let none = || format!("there is no split {at}");

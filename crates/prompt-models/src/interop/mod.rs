@@ -24,8 +24,11 @@ use std::path::Path;
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{Classes, Error, Model, Output, Result, RowView, Scratch};
 
+use scorer::Memory;
+
+pub(crate) use forest::{Forest as ForeignTrees, Seen};
 pub use library::{Library, LibraryModel};
-use scorer::{Memory, TreeSum};
+pub(crate) use scorer::TreeSum;
 
 macro_rules! saved_model {
     ($(#[$meta:meta])* $name:ident, $kind:literal, $read:path) => {
@@ -62,6 +65,11 @@ macro_rules! saved_model {
             /// [`Error::Shape`] for another number of names, [`Error::Unsupported`] for a model of numbers.
             pub fn with_classes(self, classes: Classes) -> Result<Self> {
                 self.0.with_classes(classes).map(Self)
+            }
+
+            /// The sum of trees inside.
+            pub(crate) fn sum(&self) -> &TreeSum {
+                &self.0
             }
 
             /// Number of trees.

@@ -4,7 +4,7 @@ use prompt_core::artifact::Node as Saved;
 use prompt_core::{Classes, Error, Output, Result, RowView, softmax};
 use serde::{Deserialize, Serialize};
 
-use super::forest::{Forest, Missing, Node, Rule};
+use super::forest::{Forest, Missing, Node, Rule, UNKNOWN};
 
 /// What an objective makes of the sums.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,14 +28,14 @@ pub(super) enum Transform {
 
 /// A sum of trees of another library.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct TreeSum {
-    pub(super) forest: Forest,
+pub(crate) struct TreeSum {
+    pub(crate) forest: Forest,
     pub(super) output: Output,
     pub(super) transform: Transform,
     /// The margins before any tree.
-    pub(super) start: Vec<f64>,
+    pub(crate) start: Vec<f64>,
     /// What the summed trees are divided by.
-    pub(super) divisor: f64,
+    pub(crate) divisor: f64,
 }
 
 /// Memory for one row.
@@ -59,6 +59,11 @@ fn sigmoid(z: f64) -> f64 {
 }
 
 impl TreeSum {
+    /// What the scores mean.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// The same under other names of the classes.
     pub(super) fn with_classes(mut self, classes: Classes) -> Result<Self> {
         match &self.output {
@@ -106,7 +111,7 @@ impl TreeSum {
             columns: forest.columns,
         };
         let u32s = |f: fn(&Node) -> u32| forest.nodes.iter().map(f).collect::<Vec<u32>>();
-        Ok(Saved::new(kind, 1)
+        let saved = Saved::new(kind, 1)
             .meta(&facts)?
             .f64s("start", self.start.clone())
             .f64s("numbers", forest.nodes.iter().map(|n| n.number).collect())
@@ -118,7 +123,11 @@ impl TreeSum {
             .u32s("roots", forest.roots.clone())
             .u32s("outputs", forest.outputs.clone())
             .u32s("sets", forest.sets.clone())
-            .u32s("set_ends", forest.set_ends.clone()))
+            .u32s("set_ends", forest.set_ends.clone());
+        Ok(match forest.covers.iter().all(|c| *c >= 0.0) {
+            true => saved.f64s("covers", forest.covers.clone()),
+            false => saved,
+        })
     }
 
     pub(super) fn decode(saved: &Saved, kind: &str) -> Result<Self> {
@@ -133,6 +142,10 @@ impl TreeSum {
         let forest = Forest {
             columns: facts.columns,
             nodes: (0..numbers.len()).map(node).collect::<Option<_>>().ok_or_else(damaged)?,
+            covers: match saved.has("covers") {
+                true => saved.get_f64s("covers", None)?.to_vec(),
+                false => vec![UNKNOWN; saved.get_f64s("leaves", None)?.len()],
+            },
             leaves: saved.get_f64s("leaves", None)?.to_vec(),
             roots: saved.get_u32s("roots", None)?.to_vec(),
             outputs: saved.get_u32s("outputs", None)?.to_vec(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use prompt_core::{Classes, Error, Output, Result};
 use serde_json::Value;
 
-use super::forest::{Forest, Missing, Rule, Split, Step};
+use super::forest::{Forest, Missing, Rule, Split, Step, UNKNOWN};
 use super::scorer::{Transform, TreeSum};
 use super::ubjson;
 
@@ -207,6 +207,8 @@ struct Lists<'a> {
     conditions: &'a [Value],
     default_left: &'a [Value],
     kinds: &'a [Value],
+    /// Sums of the second derivatives; empty where the file does not say.
+    hessians: &'a [Value],
 }
 
 fn push(forest: &mut Forest, output: usize, tree: &Value, weight: f64) -> Found<()> {
@@ -221,6 +223,7 @@ fn push(forest: &mut Forest, output: usize, tree: &Value, weight: f64) -> Found<
         conditions: list(tree, "split_conditions")?,
         default_left: list(tree, "default_left")?,
         kinds: tree.get("split_type").and_then(Value::as_array).map_or(&[], Vec::as_slice),
+        hessians: tree.get("sum_hessian").and_then(Value::as_array).map_or(&[], Vec::as_slice),
     };
     let nodes = lists.left.len();
     let same = [lists.right, lists.columns, lists.conditions, lists.default_left];
@@ -241,7 +244,8 @@ impl Lists<'_> {
         let condition = condition.ok_or_else(|| format!("`split_conditions` has no number for node {at}"))?;
         let (left, right) = (whole(self.left, "left_children")?, whole(self.right, "right_children")?);
         if left < 0 {
-            return Ok(Step::Leaf(condition * weight));
+            let cover = self.hessians.get(at).and_then(Value::as_f64).unwrap_or(UNKNOWN);
+            return Ok(Step::Leaf(condition * weight, cover));
         }
         let child = |c: i64| usize::try_from(c).map_err(|_| format!("node {at} has the child {c}"));
         let categories = !self.kinds.is_empty() && whole(self.kinds, "split_type")? == 1;

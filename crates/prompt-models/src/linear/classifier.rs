@@ -69,6 +69,11 @@ struct Facts {
 }
 
 impl LinearClassifier {
+    /// Whether an artifact of this kind is one of these.
+    pub(crate) fn is_kind(kind: &str) -> bool {
+        KINDS.contains(&kind)
+    }
+
     /// From a solution over the present classes: one column of `weights` for a binary problem of two present
     /// classes (also when the target names more), else one for each present class.
     pub(crate) fn from_solution(

@@ -37,6 +37,11 @@ pub(crate) fn one_value() -> Output {
 }
 
 impl LinearRegressor {
+    /// Whether an artifact of this kind is one of these.
+    pub(crate) fn is_kind(kind: &str) -> bool {
+        kind == KIND
+    }
+
     pub(crate) fn new(learner: &str, params: Value, weights: Vec<f64>, intercept: f64) -> Self {
         Self { learner: learner.to_owned(), params, output: one_value(), weights, intercept, summary: None }
     }

@@ -4,6 +4,8 @@
 //! lines → blocks of lines → (in parallel: parse, score, write as JSON) → blocks in order → output
 //! ```
 
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 
 use std::io::{Read, Write};
@@ -16,6 +18,8 @@ use prompt_data::write::CsvWriter;
 use rayon::prelude::*;
 
 use crate::pipeline::LoadedModel;
+#[cfg(feature = "parquet")]
+pub use parquet::score_parquet;
 use record::{Record, RecordWriter};
 
 /// Bytes of lines that are scored at once; with a second buffer for the output this bounds the memory.

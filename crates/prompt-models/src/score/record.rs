@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -159,8 +160,7 @@ impl<'m> RecordWriter<'m> {
 
     /// The cells of one record.
     pub(super) fn csv_row(&self, example: &Example, scratch: &mut Scratch) -> Result<Vec<String>> {
-        let mut scores = vec![0.0; self.labels.len().max(1)];
-        self.model.scorer.score_text(&example.text, scratch, &mut scores)?;
+        let scores = self.scores(&example.text, scratch)?;
         let mut row =
             vec![example.line.to_string(), example.text.clone(), example.label.clone().unwrap_or_default()];
         if let Some(classes) = self.classes() {
@@ -168,10 +168,7 @@ impl<'m> RecordWriter<'m> {
             row.extend([classes.name(best as u32).to_owned(), scores[best].to_string()]);
         }
         row.extend(scores.iter().map(f64::to_string));
-        let mut kinds: Vec<&str> = flags(&example.text).map(|f| f.kind.name()).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        row.extend([String::new(), kinds.join(" ")]);
+        row.extend([String::new(), flag_names(&example.text)]);
         Ok(row)
     }
 
@@ -186,7 +183,14 @@ impl<'m> RecordWriter<'m> {
         row
     }
 
-    fn classes(&self) -> Option<&Classes> {
+    /// The numbers of one text: a probability for each class, or the score.
+    pub(super) fn scores(&self, text: &str, scratch: &mut Scratch) -> Result<Vec<f64>> {
+        let mut scores = vec![0.0; self.labels.len().max(1)];
+        self.model.scorer.score_text(text, scratch, &mut scores)?;
+        Ok(scores)
+    }
+
+    pub(super) fn classes(&self) -> Option<&Classes> {
         self.model.scorer.heads().first().and_then(|h| h.output.classes())
     }
 
@@ -273,6 +277,12 @@ fn flags(text: &str) -> impl Iterator<Item = Shown> {
         decoded: flag.decoded,
     };
     Sanitiser::default().flags(text).into_iter().map(shown)
+}
+
+/// The kinds of flags of a text, each once, in a line.
+pub(super) fn flag_names(text: &str) -> String {
+    let kinds: BTreeSet<&str> = flags(text).map(|f| f.kind.name()).collect();
+    kinds.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Appends JSON without the white space between its tokens; numbers and the order of keys stay as they were written.

@@ -12,11 +12,23 @@
 mod folds;
 mod grid;
 mod metric;
+mod prune;
+mod ranges;
+mod sampler;
 mod search;
+mod space;
+mod study;
+mod tune;
 
 pub use folds::{FoldFeatures, FoldStore};
 pub(crate) use grid::apply;
 pub use grid::{GridSearch, Params, SearchResult, expand};
 pub use metric::Metric;
+pub use prune::MedianPruner;
+pub use ranges::builtin_space;
+pub use sampler::{Sampler, Tpe};
 pub use search::{PointScores, Rebalance, Search};
 pub(crate) use search::{best, rebalanced};
+pub use space::{Dimension, Domain, Space, When};
+pub use study::{JsonlStudy, Objective, Plan, Running, State, Study, Trial};
+pub use tune::{FoldSource, MadeFolds, Method, Range, Tune, Tuned, tune};

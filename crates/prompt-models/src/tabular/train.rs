@@ -7,7 +7,7 @@ use std::time::Instant;
 use prompt_core::artifact::Manifest;
 use prompt_core::{
     Error, Estimator, FitContext, Matrix, Model, Prediction, Result, Role, Scorer, Table, Target, Task,
-    predict,
+    Transform, predict,
 };
 use prompt_data::Split;
 use prompt_data::table::LoadedTable;
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::{TASK, TableSchema, TableScorer, target_of, task_of};
 use crate::learners;
-use crate::measured::Measured;
+use crate::measured::Report;
+use crate::prepare::{Prepare, Prepared};
 use crate::select::{Metric, apply, expand};
 use crate::train::TrainOptions;
 
@@ -44,8 +45,10 @@ pub struct TableRecipe {
     pub model: Option<String>,
     /// Parameters of the learner: they are not searched.
     pub params: Vec<(String, Value)>,
-    /// The encoder; what the learner needs when absent.
+    /// The encoder; what the learner and the steps need when absent.
     pub encoder: Option<TableEncoder>,
+    /// What is done with the table first.
+    pub prepare: Prepare,
 }
 
 /// The learner that is trained when none is named.
@@ -53,7 +56,7 @@ pub const DEFAULT: &str = "hist_gradient_boosting";
 
 impl TableRecipe {
     /// The learner with its parameters.
-    fn estimator(&self, task: Task) -> Result<Box<dyn Estimator>> {
+    pub(crate) fn estimator(&self, task: Task) -> Result<Box<dyn Estimator>> {
         let name = self.model.as_deref().unwrap_or(DEFAULT);
         self.params
             .iter()
@@ -70,7 +73,7 @@ pub struct TrainedTable {
     /// Parameters that were chosen on the validation rows.
     pub chosen: BTreeMap<String, Value>,
     /// What was measured on the validation rows, or on the test rows where there are only those.
-    pub report: Option<Measured>,
+    pub report: Option<Report>,
     /// Which rows those were, in words.
     pub measured_on: &'static str,
     /// Rows it was fitted on.
@@ -139,17 +142,15 @@ pub fn train(
     let (target, y, task) = divided(data, recipe.task)?;
     let rows = Rows::of(data)?;
     let estimator = recipe.estimator(task)?;
-    let encoder = recipe
-        .encoder
-        .clone()
-        .unwrap_or_else(|| TableEncoder::for_learner(&estimator.tags()).skip_text(true));
+    let encoder = recipe.encoder.clone().unwrap_or_else(|| recipe.prepare.encoder(&estimator.tags()));
     let train_table = data.table.select_rows(&rows.train);
-    let encoder = encoder.fit(&train_table)?;
-    let x = encoder.transform(&train_table)?;
     let y_train = y.select(&rows.train);
+    let Prepared { fitted: prepare, x, rows: kept } =
+        recipe.prepare.fit_transform(&train_table, &y_train, &encoder, ctx)?;
+    let y_train = y_train.select(&kept);
     let held_out = (!rows.held_out.is_empty())
         .then(|| {
-            encoder.transform(&data.table.select_rows(&rows.held_out)).map(|z| (z, y.select(&rows.held_out)))
+            prepare.transform(&data.table.select_rows(&rows.held_out)).map(|z| (z, y.select(&rows.held_out)))
         })
         .transpose()?;
 
@@ -164,31 +165,32 @@ pub fn train(
     let Best { at, model, prediction } =
         best(&*estimator, &points, &x, &y_train, held_out.as_ref(), metric, ctx)?;
     let report = match (&prediction, &held_out) {
-        (Some(p), Some((_, truth))) => Some(Measured::new(truth, p)?),
+        (Some(p), Some((_, truth))) => Some(Report::new(truth, p)?),
         _ => None,
     };
     let chosen = apply(&*estimator, &points[at])?;
-    let read: Vec<String> = encoder.columns().map(str::to_owned).collect();
+    let read: Vec<String> = prepare.columns().into_iter().map(str::to_owned).collect();
     let manifest = Manifest {
         name: options.name.clone().unwrap_or_else(|| chosen.name().to_owned()),
         task: TASK.to_owned(),
         params: json!({
             "table": TableSchema::of(&data.table, &read, &target),
+            "prepare": recipe.prepare,
             "model": { "type": chosen.name(), "params": chosen.params() },
         }),
         classes: model.output().classes().map(|c| c.names().to_vec()).unwrap_or_default(),
         seed: ctx.seed().value(),
         data_digest: data.digest.clone(),
-        metrics: report.as_ref().map(Measured::kept).unwrap_or_default(),
+        metrics: report.as_ref().map(Report::kept).unwrap_or_default(),
         ..Manifest::default()
     };
     Ok(TrainedTable {
-        scorer: Arc::new(TableScorer::new(encoder, model)?),
+        scorer: Arc::new(TableScorer::new(prepare, model)?),
         manifest,
         chosen: points[at].clone(),
         report,
         measured_on: rows.measured_on,
-        train_rows: rows.train.len(),
+        train_rows: kept.len(),
         fit_seconds: started.elapsed().as_secs_f64(),
     })
 }

@@ -109,6 +109,7 @@ macro_rules! options {
             min_impurity_decrease: $params.min_impurity_decrease,
             random: $params.splitter == "random",
             shuffled: false,
+            inner: false,
         }
     };
 }

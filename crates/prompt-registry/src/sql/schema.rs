@@ -13,14 +13,15 @@ pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// Step `n` leads from version `n` to `n + 1`. A step that was released is never changed; the next one follows.
 ///
 /// Times are milliseconds since the epoch; tags, metrics, params and classes are JSON.
-const MIGRATIONS: &[&[&str]] = &[&[
-    // One row a name: the lock of everything that changes it, and its counters, which outlive its versions.
-    "CREATE TABLE registry_model (
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        // One row a name: the lock of everything that changes it, and its counters, which outlive its versions.
+        "CREATE TABLE registry_model (
         name TEXT PRIMARY KEY,
         last_version BIGINT NOT NULL,
         last_change BIGINT NOT NULL
     )",
-    "CREATE TABLE registry_version (
+        "CREATE TABLE registry_version (
         name TEXT NOT NULL REFERENCES registry_model (name),
         version BIGINT NOT NULL,
         stage TEXT NOT NULL CHECK (stage IN ('training', 'staged', 'production', 'archived')),
@@ -41,10 +42,10 @@ const MIGRATIONS: &[&[&str]] = &[&[
         run_id TEXT NOT NULL,
         PRIMARY KEY (name, version)
     )",
-    // The database itself keeps two versions of a name from serving at once.
-    "CREATE UNIQUE INDEX registry_one_production ON registry_version (name) WHERE stage = 'production'",
-    "CREATE INDEX registry_version_digest ON registry_version (digest)",
-    "CREATE TABLE registry_change (
+        // The database itself keeps two versions of a name from serving at once.
+        "CREATE UNIQUE INDEX registry_one_production ON registry_version (name) WHERE stage = 'production'",
+        "CREATE INDEX registry_version_digest ON registry_version (digest)",
+        "CREATE TABLE registry_change (
         name TEXT NOT NULL REFERENCES registry_model (name),
         seq BIGINT NOT NULL,
         version BIGINT NOT NULL,
@@ -56,7 +57,18 @@ const MIGRATIONS: &[&[&str]] = &[&[
         reason TEXT NOT NULL,
         PRIMARY KEY (name, seq)
     )",
-]];
+    ],
+    &[
+        // Events of parameter studies; the number keeps two processes from writing one study at once.
+        "CREATE TABLE registry_study (
+        name TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        at_ms BIGINT NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (name, seq)
+    )",
+    ],
+];
 
 /// Brings the tables up to [`SCHEMA_VERSION`], whatever others do at the same moment.
 pub(super) async fn migrate(connection: &mut AnyConnection, place: &Place) -> Result<()> {

@@ -9,4 +9,5 @@ mod common;
 mod postgres;
 mod register;
 mod stages;
+mod studies;
 mod together;

@@ -42,6 +42,7 @@ fn options(max_depth: usize, columns: usize) -> Options {
         min_impurity_decrease: 0.0,
         random: false,
         shuffled: false,
+        inner: false,
     }
 }
 

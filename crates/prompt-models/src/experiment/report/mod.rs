@@ -16,6 +16,7 @@ mod models;
 mod notes;
 mod page;
 mod pictures;
+mod runs;
 mod table;
 mod validation;
 mod winner;
@@ -24,6 +25,8 @@ mod winner;
 mod tests;
 #[cfg(test)]
 mod wellformed;
+
+pub use runs::{runs_html, runs_svg};
 
 use prompt_core::Result;
 

@@ -17,13 +17,18 @@ const CONTENTS: [(&str, &str, bool); 9] = [
     ("reproduce", "Reproduce", false),
 ];
 
-pub(super) fn open(results: &ExperimentResults, h: &mut Html) {
+/// Everything before the body's own parts.
+pub(super) fn head(title: &str, h: &mut Html) {
     h.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     h.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n");
     h.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     h.raw("<meta name=\"color-scheme\" content=\"light dark\">\n");
-    h.labelled("title", "", format!("{} – experiment report", results.name)).raw("\n<style>\n");
-    h.raw(include_str!("style.css")).raw("</style>\n</head>\n<body>\n");
+    h.labelled("title", "", title).raw("\n<style>\n");
+    h.raw(prompt_metrics::report::PAGE_STYLE).raw("</style>\n</head>\n<body>\n");
+}
+
+pub(super) fn open(results: &ExperimentResults, h: &mut Html) {
+    head(&format!("{} – experiment report", results.name), h);
     h.element("header", "", |h| {
         h.element("p", "class=\"kicker\"", |h| {
             h.text("Experiment report · task ").labelled("b", "", &results.task)
@@ -44,7 +49,9 @@ pub(super) fn open(results: &ExperimentResults, h: &mut Html) {
 }
 
 pub(super) fn close(h: &mut Html) {
-    h.raw("</main>\n<script>\n").raw(include_str!("script.js")).raw("</script>\n</body>\n</html>\n");
+    h.raw("</main>\n<script>\n")
+        .raw(prompt_metrics::report::PAGE_SCRIPT)
+        .raw("</script>\n</body>\n</html>\n");
 }
 
 /// A section with its anchor and title; both are in [`CONTENTS`].

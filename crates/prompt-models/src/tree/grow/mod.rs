@@ -8,10 +8,12 @@
 //! columns, whichever is less. The next node is the one opened last, or, with a limit on leaves, the one whose split
 //! gains most.
 
+mod find;
 mod gather;
 mod objective;
 mod split;
 
+pub(crate) use gather::Lines;
 pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, SquaredError};
 
 use prompt_core::{FitContext, Result, Rng, Seed};
@@ -19,7 +21,7 @@ use prompt_core::{FitContext, Result, Rng, Seed};
 use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
 use gather::{Bag, Buffers, Gathered, NOWHERE};
-use split::{Found, Judge};
+use split::Found;
 
 /// When to stop, and which splits are tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,17 +38,24 @@ pub(crate) struct Options {
     /// Whether columns come in drawn order even where all are looked at, so that of equally good splits, which small
     /// nodes are full of, not always the first column's is taken.
     pub(crate) shuffled: bool,
+    /// Whether every node is noted as the leaf it would be in a smaller tree.
+    pub(crate) inner: bool,
 }
 
 /// A tree, and what each split gained: column and decrease of the impurity times weight.
 pub(crate) struct Grown {
     pub(crate) tree: GrownTree,
     pub(crate) gains: Vec<(u32, f64)>,
+    /// For each node of the tree its rows (where it may be split) and what it would say if it were a leaf; only where
+    /// that is asked for.
+    pub(crate) inner: Vec<(usize, Vec<f64>)>,
 }
 
 /// What all trees of a fit share.
 pub(crate) struct Grower<'a, C, O> {
     pub(crate) codes: &'a Binned<C>,
+    /// The same codes row after row, where few of many columns are looked at in a node.
+    pub(crate) lines: Option<Lines<C>>,
     pub(crate) bins: &'a Bins,
     pub(crate) by: &'a O,
     pub(crate) options: &'a Options,
@@ -55,6 +64,7 @@ pub(crate) struct Grower<'a, C, O> {
 /// A leaf that can be split.
 struct Open<N> {
     at: usize,
+    seed: Seed,
     start: usize,
     end: usize,
     depth: usize,
@@ -63,8 +73,8 @@ struct Open<N> {
     found: Found<N>,
 }
 
-/// Rows × columns from which one node is worth several threads.
-const PARALLEL: usize = 1 << 18;
+/// Rows below which the lines of a node are still near when it is parted.
+const IN_LINES: usize = 4096;
 
 /// What one tree needs while it grows.
 struct Growth<'a, C, O: Objective> {
@@ -73,13 +83,18 @@ struct Growth<'a, C, O: Objective> {
     bag: Bag<O::Item>,
     /// All columns; the first ones are those drawn for the node.
     columns: Vec<u32>,
+    /// The draws of the node at hand.
     rng: Rng,
+    /// What they did to the order of the columns, so that it can be undone before the next node.
+    swaps: Vec<(usize, usize)>,
     buffers: Buffers<O::Num>,
     gathered: Gathered,
     /// Where each row lies in the bag; only for sparse codes.
     place: Vec<u32>,
     /// For every column the last node, numbered from 1, in which it was seen to hold something; only for sparse codes.
     present: Vec<u32>,
+    /// A seed for each drawn column.
+    seeds: Vec<Seed>,
     goes_left: Vec<bool>,
     spare: Bag<O::Item>,
     weight: f64,
@@ -106,27 +121,33 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             ctx,
             columns: (0..self.codes.cols() as u32).collect(),
             rng: seed.rng(),
+            swaps: Vec::new(),
             buffers: Buffers::default(),
             gathered: Gathered::default(),
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
-            spare: Bag { rows: Vec::with_capacity(rows.len()), items: Vec::with_capacity(rows.len()) },
+            seeds: Vec::new(),
+            spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
             bag: Bag { rows, items },
         };
         growth.settle(0, growth.bag.rows.len());
-        growth.run(total)
+        growth.run(total, seed)
     }
 }
 
 impl<C: Code, O: Objective> Growth<'_, C, O> {
-    fn run(&mut self, total: Vec<O::Num>) -> Result<Grown> {
+    fn run(&mut self, total: Vec<O::Num>, seed: Seed) -> Result<Grown> {
         let of = self.of;
         let mut tree = GrownTree::leaf(of.by.value(&total));
-        let mut gains = Vec::new();
+        tree.set_cover(0, self.weight);
+        let (mut gains, mut inner) = (Vec::new(), Vec::new());
+        if of.options.inner {
+            inner.push((self.bag.rows.len(), of.by.value(&total)));
+        }
         let mut open = Vec::new();
-        open.extend(self.open(0, (0, self.bag.rows.len()), 0, total));
+        open.extend(self.open((0, seed), (0, self.bag.rows.len()), 0, total));
         while let Some(node) = take(&mut open, of.options.max_leaf_nodes.is_some()) {
             if of.options.max_leaf_nodes.is_some_and(|most| tree.leaves() >= most) {
                 break;
@@ -141,19 +162,27 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let right: Vec<O::Num> = node.total.iter().zip(&left).map(|(t, l)| *t - *l).collect();
             let split = node.found.split(of.bins.column(column));
             let children = tree.split(node.at, split, [of.by.value(&left), of.by.value(&right)]);
+            tree.set_cover(children[0], of.by.weight(&left));
+            tree.set_cover(children[1], of.by.weight(&right));
+            if of.options.inner {
+                inner.push((middle - node.start, of.by.value(&left)));
+                inner.push((node.end - middle, of.by.value(&right)));
+            }
             let depth = node.depth + 1;
-            let right = self.open(children[1], (middle, node.end), depth, right);
-            let left = self.open(children[0], (node.start, middle), depth, left);
+            let seeds = [0, 1].map(|side| node.seed.derive("side", side));
+            let right = self.open((children[1], seeds[1]), (middle, node.end), depth, right);
+            let left = self.open((children[0], seeds[0]), (node.start, middle), depth, left);
             open.extend(right);
             open.extend(left);
         }
-        Ok(Grown { tree, gains })
+        Ok(Grown { tree, gains, inner })
     }
 
-    /// The node as one that can be split, if it can.
+    /// The node as one that can be split, if it can. Its draws depend on the seed and its place in the tree alone, so
+    /// that a tree that may grow less is the top of the one that may grow more.
     fn open(
         &mut self,
-        at: usize,
+        (at, seed): (usize, Seed),
         (start, end): (usize, usize),
         depth: usize,
         total: Vec<O::Num>,
@@ -167,153 +196,38 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         {
             return None;
         }
+        while let Some((a, b)) = self.swaps.pop() {
+            self.columns.swap(a, b);
+        }
+        self.rng = seed.rng();
         let found = self.find(start, end, at as u32 + 1, &total)?;
         let gain = ((found.parted - by.purity(&total)) / by.scale()).max(0.0);
         if gain / self.weight + f64::EPSILON < options.min_impurity_decrease {
             return None;
         }
-        Some(Open { at, start, end, depth, total, gain, found })
-    }
-
-    fn find(&mut self, start: usize, end: usize, node: u32, total: &[O::Num]) -> Option<Found<O::Num>> {
-        let codes = self.of.codes;
-        match codes.storage() {
-            Storage::Dense(_) => self.find_dense(start, end, total),
-            Storage::Sparse(_) => self.find_sparse(start, end, node, total),
-        }
-    }
-
-    /// Draws the column at `at` of the drawn ones; all columns come in their own order unless they are shuffled.
-    fn draw(&mut self, at: usize) -> usize {
-        if self.of.options.shuffled || self.of.options.max_features < self.columns.len() {
-            let left = (self.columns.len() - at) as u64;
-            let other = at + (((self.rng.next_u64() >> 32) * left) >> 32) as usize;
-            self.columns.swap(at, other);
-        }
-        self.columns[at] as usize
-    }
-
-    /// A seed for one column of a node, where splits are drawn.
-    fn column_seed(&mut self) -> Seed {
-        if self.of.options.random { Seed::new(self.rng.next_u64()) } else { Seed::new(0) }
-    }
-
-    fn find_dense(&mut self, start: usize, end: usize, total: &[O::Num]) -> Option<Found<O::Num>> {
-        let (of, codes, bins) = (self.of, self.of.codes, self.of.bins);
-        let judge = judge(of, total);
-        let all = of.options.max_features >= self.columns.len();
-        if all && (end - start) * self.columns.len() >= PARALLEL {
-            let seeds: Vec<Seed> = (0..self.columns.len()).map(|_| self.column_seed()).collect();
-            let bag = &self.bag;
-            let found = self.ctx.map(seeds.len(), |j| {
-                let mut buffers = Buffers::default();
-                let column = codes.dense_column(j)?;
-                let width = bins.column(j).missing_code() + 1;
-                buffers.dense(of.by, column, width, (&bag.rows[start..end], &bag.items[start..end]));
-                if buffers.groups.codes.len() < 2 {
-                    return None;
-                }
-                judge.better(None, j, bins.column(j), &buffers.groups, seeds[j])
-            });
-            return found.into_iter().flatten().reduce(first_best);
-        }
-        let (mut best, mut seen) = (None, false);
-        for drawn in 0..self.columns.len() {
-            if drawn >= of.options.max_features && seen {
-                break;
-            }
-            let j = self.draw(drawn);
-            let seed = self.column_seed();
-            let Some(column) = codes.dense_column(j) else { continue };
-            let width = bins.column(j).missing_code() + 1;
-            let node = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-            self.buffers.dense(of.by, column, width, node);
-            if self.buffers.groups.codes.len() > 1 {
-                seen = true;
-                best = judge.better(best, j, bins.column(j), &self.buffers.groups, seed);
-            }
-        }
-        best
-    }
-
-    fn find_sparse(
-        &mut self,
-        start: usize,
-        end: usize,
-        node: u32,
-        total: &[O::Num],
-    ) -> Option<Found<O::Num>> {
-        let Storage::Sparse(codes) = self.of.codes.storage() else { return None };
-        let judge = judge(self.of, total);
-        let first = self.of.options.max_features.min(self.columns.len());
-        // The draws of columns and of splits come in the order in which the dense way makes them.
-        let seeds: Vec<Seed> = (0..first)
-            .map(|at| {
-                self.draw(at);
-                self.column_seed()
-            })
-            .collect();
-        self.gathered.gather(codes, &self.columns[..first], (start, &self.bag.rows[start..end]), &self.place);
-        let (mut best, mut seen) = (None, false);
-        for (slot, seed) in seeds.into_iter().enumerate() {
-            let column = (slot, self.columns[slot] as usize, seed);
-            best = self.judged(&judge, best, column, (start, end), &mut seen);
-        }
-        if seen || first == self.columns.len() {
-            return best;
-        }
-        for i in &self.bag.rows[start..end] {
-            codes.row(*i as usize).0.iter().for_each(|j| self.present[*j as usize] = node);
-        }
-        for at in first..self.columns.len() {
-            let j = self.draw(at);
-            let seed = self.column_seed();
-            if self.present[j] == node {
-                self.gathered.gather(codes, &[j as u32], (start, &self.bag.rows[start..end]), &self.place);
-                best = self.judged(&judge, best, (0, j, seed), (start, end), &mut seen);
-                if seen {
-                    break;
-                }
-            }
-        }
-        best
-    }
-
-    /// The better of `best` and the best split of a gathered column.
-    fn judged(
-        &mut self,
-        judge: &Judge<'_, O>,
-        best: Option<Found<O::Num>>,
-        (slot, j, seed): (usize, usize, Seed),
-        (start, end): (usize, usize),
-        seen: &mut bool,
-    ) -> Option<Found<O::Num>> {
-        let stored = self.gathered.of(slot);
-        if stored.is_empty() {
-            return best;
-        }
-        let bins = self.of.bins.column(j);
-        let codes = (stored, bins.code(0.0), bins.missing_code() + 1);
-        self.buffers.sparse(self.of.by, codes, &self.bag.items[start..end], judge.total);
-        if self.buffers.groups.codes.len() < 2 {
-            return best;
-        }
-        *seen = true;
-        judge.better(best, j, bins, &self.buffers.groups, seed)
+        Some(Open { at, seed, start, end, depth, total, gain, found })
     }
 
     /// Moves the rows of a node that go left before those that go right, both in their old order; returns where the
-    /// right ones start.
+    /// right ones start. Rows that end in leaves need not move.
     fn part(&mut self, node: &Open<O::Num>) -> usize {
         let (start, end) = (node.start, node.end);
+        if self.of.options.max_depth.is_some_and(|most| node.depth + 1 >= most) {
+            return end;
+        }
         let found = &node.found;
         let missing = self.of.bins.column(found.column).missing_code();
         let rows = &self.bag.rows[start..end];
         self.goes_left.clear();
         match self.of.codes.column(found.column) {
             CodeColumn::Dense(codes) => {
-                let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
-                self.goes_left.extend(rows.iter().map(goes));
+                if let Some(lines) = self.of.lines.as_ref().filter(|_| rows.len() < IN_LINES) {
+                    let goes = |row: &u32| found.goes_left(lines.of(*row)[found.column].bin(), missing);
+                    self.goes_left.extend(rows.iter().map(goes));
+                } else {
+                    let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
+                    self.goes_left.extend(rows.iter().map(goes));
+                }
             }
             CodeColumn::Sparse { rows: stored, codes, zero } => {
                 self.goes_left.resize(rows.len(), found.goes_left(zero.bin(), missing));
@@ -333,24 +247,19 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 }
             }
         }
-        self.spare.rows.clear();
-        self.spare.items.clear();
-        let mut to = start;
+        let (rows, items) = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
+        let (mut to, mut other) = (0, 0);
         for (at, left) in self.goes_left.iter().enumerate() {
-            let (row, item) = (self.bag.rows[start + at], self.bag.items[start + at]);
-            if *left {
-                self.bag.rows[to] = row;
-                self.bag.items[to] = item;
-                to += 1;
-            } else {
-                self.spare.rows.push(row);
-                self.spare.items.push(item);
-            }
+            let (row, item) = (rows[at], items[at]);
+            (rows[to], items[to]) = (row, item);
+            (self.spare.rows[other], self.spare.items[other]) = (row, item);
+            to += usize::from(*left);
+            other += usize::from(!*left);
         }
-        self.bag.rows[to..end].copy_from_slice(&self.spare.rows);
-        self.bag.items[to..end].copy_from_slice(&self.spare.items);
+        rows[to..].copy_from_slice(&self.spare.rows[..other]);
+        items[to..].copy_from_slice(&self.spare.items[..other]);
         self.settle(start, end);
-        to
+        start + to
     }
 
     /// Notes where rows lie now.
@@ -361,16 +270,6 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             }
         }
     }
-}
-
-fn judge<'a, C, O: Objective>(of: &Grower<'a, C, O>, total: &'a [O::Num]) -> Judge<'a, O> {
-    let options = of.options;
-    Judge { by: of.by, total, min_leaf: options.min_samples_leaf.max(1), random: options.random }
-}
-
-/// The better one; of two that are equal the first.
-fn first_best<N>(a: Found<N>, b: Found<N>) -> Found<N> {
-    if b.parted > a.parted + split::MARGIN * a.parted.abs() { b } else { a }
 }
 
 /// The next node: the one that gains most, or the one opened last.
@@ -384,3 +283,6 @@ fn take<N>(open: &mut Vec<Open<N>>, best_first: bool) -> Option<Open<N>> {
     })?;
     Some(open.swap_remove(best))
 }
+
+#[cfg(test)]
+mod tests;

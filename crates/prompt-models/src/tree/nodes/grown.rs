@@ -2,7 +2,7 @@
 
 use prompt_core::{Error, Result};
 
-use super::{CATEGORIES, COLUMN, MISSING_LEFT, NO_LEAF, Node, TreeNodes};
+use super::{CATEGORIES, COLUMN, MISSING_LEFT, NO_LEAF, Node, TreeNodes, UNKNOWN};
 
 /// How a node parts rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +41,14 @@ pub enum GrownNode {
 pub struct GrownTree {
     nodes: Vec<GrownNode>,
     values: Vec<Vec<f64>>,
+    /// For each value the weight of the rows that were there, or [`UNKNOWN`].
+    covers: Vec<f64>,
 }
 
 impl GrownTree {
     /// A tree that is one leaf.
     pub fn leaf(value: Vec<f64>) -> Self {
-        Self { nodes: vec![GrownNode::Leaf(0)], values: vec![value] }
+        Self { nodes: vec![GrownNode::Leaf(0)], values: vec![value], covers: vec![UNKNOWN] }
     }
 
     /// Splits the leaf at node `at`; its value is that of the left child from now on replaced by `values[0]`.
@@ -59,6 +61,8 @@ impl GrownTree {
                 let [left, right] = values;
                 self.values[value] = left;
                 self.values.push(right);
+                self.covers[value] = UNKNOWN;
+                self.covers.push(UNKNOWN);
                 self.nodes[at] = GrownNode::Split(split, children);
                 self.nodes.push(GrownNode::Leaf(value));
                 self.nodes.push(GrownNode::Leaf(self.values.len() - 1));
@@ -87,6 +91,14 @@ impl GrownTree {
         match self.nodes.get(at)? {
             GrownNode::Leaf(value) => self.values.get_mut(*value),
             GrownNode::Split(..) => None,
+        }
+    }
+
+    /// Notes the weight of the rows of the leaf at node `at`, which explanations need. A node that is no leaf is left
+    /// as it is.
+    pub fn set_cover(&mut self, at: usize, cover: f64) {
+        if let Some(GrownNode::Leaf(value)) = self.nodes.get(at) {
+            self.covers[*value] = cover;
         }
     }
 
@@ -131,9 +143,11 @@ impl TreeNodes {
         while at < order.len() {
             match &tree.nodes[order[at]] {
                 GrownNode::Leaf(value) => {
-                    self.leaf.push((self.values.len() / self.width.max(1)) as u32);
+                    let leaf = (self.values.len() / self.width.max(1)) as u32;
+                    self.leaf.push(leaf);
                     self.values.extend_from_slice(&tree.values[*value]);
-                    self.nodes.push(Node::leaf(root + at));
+                    self.covers.push(tree.covers[*value]);
+                    self.nodes.push(Node::leaf(root + at, leaf));
                 }
                 GrownNode::Split(split, children) => {
                     let left = root + order.len();
@@ -145,6 +159,7 @@ impl TreeNodes {
             }
             at += 1;
         }
+        self.depths.push(self.measured_depth(self.depths.len()));
         Ok(())
     }
 
@@ -178,8 +193,24 @@ impl Split {
 }
 
 impl Node {
-    /// A leaf leads to itself whatever it sees: everything is at most infinity, and NaN goes left.
-    pub(super) fn leaf(at: usize) -> Self {
-        Self { threshold: f64::INFINITY, column: MISSING_LEFT, left: at as u32 }
+    /// A leaf leads to itself whatever it sees: nothing is more than its threshold, which is no number, and NaN goes
+    /// left.
+    pub(super) fn leaf(at: usize, leaf: u32) -> Self {
+        let threshold = f64::from_bits(f64::NAN.to_bits() | u64::from(leaf));
+        Self { threshold, column: MISSING_LEFT, left: at as u32 }
+    }
+
+    /// The number of the leaf that this node is.
+    #[inline]
+    pub(super) fn leaf_number(&self) -> usize {
+        self.threshold.to_bits() as u32 as usize
+    }
+}
+
+impl PartialEq for Node {
+    /// Bit for bit, since thresholds of leaves are no numbers.
+    fn eq(&self, other: &Self) -> bool {
+        let all = |n: &Self| (n.threshold.to_bits(), n.column, n.left);
+        all(self) == all(other)
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! node:  threshold f64 · column u32 (two bits of it are flags) · left child u32      16 bytes, children adjacent
 //! split: x ≤ threshold goes left, NaN to the side that the node says; a category goes left when its bit is set
-//! leaf:  a node that leads to itself, so that several trees can be walked in step without asking who has arrived
+//! leaf:  a node that leads to itself, so that several trees can be walked in step without asking who has arrived;
+//!        its threshold is no number, and the low bits of that say which leaf it is
 //! ```
 
 mod grown;
@@ -18,6 +19,8 @@ const MISSING_LEFT: u32 = 1 << 31;
 const CATEGORIES: u32 = 1 << 30;
 /// The bits of a column number.
 const COLUMN: u32 = CATEGORIES - 1;
+/// The cover of a leaf that nobody counted.
+const UNKNOWN: f64 = -1.0;
 /// In `leaf`, for nodes that are none.
 const NO_LEAF: u32 = u32::MAX;
 
@@ -44,15 +47,19 @@ pub struct TreeNodes {
     leaf: Vec<u32>,
     /// The first node of every tree.
     roots: Vec<u32>,
+    /// The most splits between the root of every tree and one of its leaves.
+    depths: Vec<u32>,
     /// `width` numbers a leaf.
     values: Vec<f64>,
+    /// For each leaf the weight of the training rows that reached it, or [`UNKNOWN`].
+    covers: Vec<f64>,
     /// Words of all level sets.
     sets: Vec<u64>,
     /// Where each level set ends in `sets`.
     set_ends: Vec<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 struct Node {
     threshold: f64,
     column: u32,
@@ -68,7 +75,9 @@ impl TreeNodes {
             nodes: Vec::new(),
             leaf: Vec::new(),
             roots: Vec::new(),
+            depths: Vec::new(),
             values: Vec::new(),
+            covers: Vec::new(),
             sets: Vec::new(),
             set_ends: Vec::new(),
         }
@@ -106,8 +115,13 @@ impl TreeNodes {
 
     /// The most splits between the root of tree `t` and one of its leaves.
     pub fn depth(&self, t: usize) -> usize {
+        self.depths[t] as usize
+    }
+
+    /// As [`depth`](Self::depth), from the nodes.
+    fn measured_depth(&self, t: usize) -> u32 {
         let range = self.range(t);
-        let mut depth = vec![0usize; range.len()];
+        let mut depth = vec![0; range.len()];
         for at in range.clone() {
             if self.leaf[at] == NO_LEAF {
                 let left = self.nodes[at].left as usize - range.start;
@@ -124,6 +138,50 @@ impl TreeNodes {
         self.roots[t] as usize..end
     }
 
+    /// Whether it is known how many training rows reached each leaf. Trees of models that were saved by earlier
+    /// versions do not know.
+    pub fn has_covers(&self) -> bool {
+        self.covers.iter().all(|c| *c >= 0.0)
+    }
+
+    /// What tree `t` does at each of its nodes, the root first and children after their parents: a split with the
+    /// numbers of its children, or a leaf with its values and its cover (negative where nobody counted).
+    pub(crate) fn steps(&self, t: usize) -> impl Iterator<Item = Step<'_>> {
+        let range = self.range(t);
+        let start = range.start;
+        range.map(move |at| {
+            let node = &self.nodes[at];
+            if self.leaf[at] != NO_LEAF {
+                let leaf = self.leaf[at] as usize;
+                let values = &self.values[leaf * self.width..(leaf + 1) * self.width];
+                return Step::Leaf { values, cover: self.covers[leaf] };
+            }
+            let left = node.left as usize - start;
+            Step::Split {
+                column: (node.column & COLUMN) as usize,
+                at: NodeAt(at as u32),
+                children: [left, left + 1],
+            }
+        })
+    }
+
+    /// Which of up to 64 numbers go left at a split: bit `i` for number `i`.
+    pub(crate) fn go_left(&self, NodeAt(at): NodeAt, xs: &[f64]) -> u64 {
+        let node = &self.nodes[at as usize];
+        let bits = |left: &dyn Fn(f64) -> bool| {
+            xs.iter().enumerate().fold(0, |bits, (i, x)| bits | u64::from(left(*x)) << i)
+        };
+        if node.column & CATEGORIES != 0 {
+            return bits(&|x| !self.any(node, x));
+        }
+        let (threshold, missing_left) = (node.threshold, node.column & MISSING_LEFT != 0);
+        let mut word = 0;
+        for (i, x) in xs.iter().enumerate() {
+            word |= u64::from((*x <= threshold) | (x.is_nan() & missing_left)) << i;
+        }
+        word
+    }
+
     /// Multiplies the values of all leaves, as a learning rate does.
     pub fn scale(&mut self, by: f64) {
         self.values.iter_mut().for_each(|v| *v *= by);
@@ -135,13 +193,39 @@ impl TreeNodes {
         let end = end as usize;
         let leaves = self.leaf[..end].iter().filter(|l| **l != NO_LEAF).count();
         self.roots.truncate(keep);
+        self.depths.truncate(keep);
         self.nodes.truncate(end);
         self.leaf.truncate(end);
         self.values.truncate(leaves * self.width);
+        self.covers.truncate(leaves);
         let sets = self.nodes.iter().filter(|n| n.column & CATEGORIES != 0).count();
         self.set_ends.truncate(sets);
         self.sets.truncate(self.set_ends.last().map_or(0, |end| *end as usize));
     }
+}
+
+/// A split of some tree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NodeAt(u32);
+
+/// A node as it is seen from outside.
+pub(crate) enum Step<'a> {
+    /// An end.
+    Leaf {
+        /// What it says.
+        values: &'a [f64],
+        /// The weight of its training rows.
+        cover: f64,
+    },
+    /// A parting of the ways.
+    Split {
+        /// The column that is looked at.
+        column: usize,
+        /// The split, to be asked.
+        at: NodeAt,
+        /// Its children among the nodes of its tree.
+        children: [usize; 2],
+    },
 }
 
 #[cfg(test)]

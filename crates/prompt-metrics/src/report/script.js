@@ -26,10 +26,10 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// Filtering: errors by true class, by predicted class, by words of the prompt.
+// Filtering: rows by true class, by predicted class, by words of the prompt, as far as the form asks for them.
 for (const box of document.querySelectorAll(".errors")) {
   const form = box.querySelector("form");
-  const items = [...box.querySelectorAll("li")];
+  const items = [...box.querySelectorAll("li, tbody tr")];
   const texts = items.map((item) => item.textContent.toLowerCase());
   const filter = () => {
     const { truth, called, words } = form.elements;
@@ -37,8 +37,8 @@ for (const box of document.querySelectorAll(".errors")) {
     let shown = 0;
     items.forEach((item, i) => {
       const fits =
-        (!truth.value || item.dataset.truth === truth.value) &&
-        (!called.value || item.dataset.called === called.value) &&
+        (!truth?.value || item.dataset.truth === truth.value) &&
+        (!called?.value || item.dataset.called === called.value) &&
         wanted.every((word) => texts[i].includes(word));
       item.hidden = !fits;
       shown += fits;

@@ -1,0 +1,342 @@
+//! A whole run on a table in one call: what `prompt run` does with a configuration whose task is `tabular`.
+//!
+//! ```text
+//! read → summarise → split ─┬─ compare: prepare, fit and score every learner in every fold ─→ the best
+//!                           └─ train it on the training rows, its grid on the validation rows ─→ save
+//!  test rows ───────────────────────────────────────────────────────────── scored once ←─┘      ─→ report
+//! ```
+//!
+//! ```
+//! use prompt_models::core::FitContext;
+//! use prompt_models::platform::{Platform, PlatformConfig};
+//! let folder = tempfile::tempdir().unwrap();
+//! let mut config = PlatformConfig::default();
+//! config.data.rows = 300;
+//! config.compare.models = vec!["logistic_regression".into(), "majority".into()];
+//! config.output.dir = folder.path().join("run");
+//! let results = Platform::new(config)?.run(&FitContext::new(1))?;
+//! assert!(results.generated && results.model == "logistic_regression");
+//! assert!(folder.path().join("run/model/manifest.json").exists());
+//! # Ok::<(), prompt_models::core::Error>(())
+//! ```
+
+mod config;
+mod generate;
+mod result;
+
+pub use config::{Compare, Data, Output, PlatformConfig, Split, TargetKind, Train};
+pub use result::PlatformResults;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use prompt_core::artifact::save;
+use prompt_core::{
+    Batch, Error, Event, FitContext, Output as Predicted, Prediction, Result, Scorer, Seed, Target, Task,
+};
+use prompt_data::Split as Part;
+use prompt_data::split::{Parts, ThreeWay, TimeSeries};
+use prompt_data::summary::Summary;
+use prompt_data::table::{LoadedTable, TableOptions};
+use prompt_data::write::AtomicFile;
+use prompt_metrics::plot::{ModelBar, comparison_svg};
+use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
+use serde::Serialize;
+
+use crate::compare::{CompareOptions, Comparison, compare};
+use crate::experiment::data_path;
+use crate::learners;
+use crate::measured::Report;
+use crate::tabular::{TableRecipe, divided, train};
+use crate::train::TrainOptions;
+
+/// A run, ready to go.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    config: PlatformConfig,
+}
+
+impl Platform {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// As [`PlatformConfig::validate`].
+    pub fn new(config: PlatformConfig) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &PlatformConfig {
+        &self.config
+    }
+
+    /// Runs it and writes everything into the output folder. The seed is the configuration's; the context brings threads,
+    /// cancellation and an observer.
+    ///
+    /// # Errors
+    /// Data that cannot be read or learned from, no learner that could be fitted, a folder that cannot be written, or
+    /// a stop asked for through `ctx`.
+    pub fn run(&self, ctx: &FitContext) -> Result<PlatformResults> {
+        let started = Instant::now();
+        let config = &self.config;
+        let mut ctx = ctx.clone().with_seed(Seed::new(config.seed));
+        if let Some(threads) = config.threads {
+            ctx = ctx.threads(threads);
+        }
+        let dir = &config.output.dir;
+        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        write_json(&dir.join("config.json"), config)?;
+
+        stage(&ctx, "reading")?;
+        let (mut data, generated) = self.read(ctx.seed())?;
+        let summary = Summary::of(&data, &ctx)?;
+        write_json(&dir.join("summary.json"), &summary)?;
+        let task = config.data.target_kind.map(TargetKind::task);
+        let (target, y, task) = divided(&data, task)?;
+        let mut notes = data.notes.clone();
+        if generated {
+            notes.push("the table is generated: no number here says anything about real data".to_owned());
+        }
+        match data.splits {
+            Some(_) => {
+                notes.push("the file says which rows are for training; `[split]` is not used".to_owned());
+            }
+            None => data.splits = Some(self.split(&data, &y, ctx.seed())?),
+        }
+
+        stage(&ctx, "comparing")?;
+        let comparison = compare(&data, &self.compare_options(task), &ctx)?;
+        write(&dir.join("comparison.csv"), comparison_csv(&comparison).as_bytes())?;
+        let best = comparison.models.iter().find(|m| !m.scores.is_empty()).map(|m| m.model.clone());
+        let Some(best) = config.train.model.clone().or(best) else {
+            let why: Vec<String> =
+                comparison.models.iter().map(|m| format!("{}: {}", m.model, m.status)).collect();
+            return Err(Error::input(
+                format!("no learner could be fitted ({})", why.join("; ")),
+                "correct the data or the steps of [prepare]",
+            ));
+        };
+        if let Ok(svg) = picture(&comparison, &best) {
+            write(&dir.join("comparison.svg"), svg.as_bytes())?;
+        }
+
+        stage(&ctx, "training")?;
+        let recipe = TableRecipe {
+            task: Some(task),
+            model: Some(best.clone()),
+            params: config.train.params.clone().into_iter().collect(),
+            encoder: None,
+            prepare: config.prepare.clone(),
+        };
+        let options = TrainOptions {
+            search: config.train.search,
+            name: Some(config.name.clone()),
+            ..TrainOptions::default()
+        };
+        let trained = train(&recipe, &data, &options, &ctx)?;
+        let folder = dir.join("model");
+        save(&folder, &trained.scorer, trained.manifest.clone())?;
+
+        let test = data.rows_of(Part::Test);
+        let held_out = if test.is_empty() { data.rows_of(Part::Validation) } else { test.clone() };
+        let test_report = match test.is_empty() {
+            true => None,
+            false => Some(Report::new(&y.select(&test), &score(&*trained.scorer, &data, &test)?)?),
+        };
+        if !held_out.is_empty() {
+            let prediction = score(&*trained.scorer, &data, &held_out)?;
+            let which = if test.is_empty() { "validation rows" } else { "test rows" };
+            let title = format!("{}: {best} on {} {which}", config.name, held_out.len());
+            self.report(&title, &y.select(&held_out), &prediction, &ctx)?;
+        }
+        let results = PlatformResults {
+            name: config.name.clone(),
+            data: data.path.clone(),
+            generated,
+            target,
+            task: if task == Task::Classification { "classification" } else { "regression" },
+            rows: data.table.rows(),
+            bad_lines: data.bad.len(),
+            parts: [Part::Train, Part::Validation, Part::Test].map(|part| data.rows_of(part).len()),
+            columns: summary.columns.len(),
+            prepare: config.prepare.clone(),
+            comparison,
+            model: best,
+            chosen: trained.chosen,
+            train_rows: trained.train_rows,
+            validation: trained.report.filter(|_| trained.measured_on == "validation rows"),
+            test: test_report,
+            notes,
+            wall_seconds: started.elapsed().as_secs_f64(),
+            dir: dir.clone(),
+        };
+        write_json(&dir.join("results.json"), &results)?;
+        write(&dir.join("summary.txt"), format!("{results}\n{summary}").as_bytes())?;
+        Ok(results)
+    }
+
+    /// The table, and whether it was generated.
+    fn read(&self, seed: Seed) -> Result<(LoadedTable, bool)> {
+        let data = &self.config.data;
+        let mut kinds = data.kinds.clone();
+        if let Some(kind) = data.target_kind {
+            kinds.insert(data.target.clone(), kind.column());
+        }
+        let options = TableOptions {
+            kinds,
+            ignore: data.ignore.clone(),
+            strict: data.strict,
+            ..TableOptions::default()
+        };
+        let options = options.target(&data.target);
+        match data.path.as_deref().map(data_path) {
+            Some(path) if path.exists() || !data.generate => Ok((options.read(path)?, false)),
+            _ => {
+                // Kinds and columns to leave out are those of the file that is not there.
+                let plain = TableOptions::default().target(&data.target);
+                Ok((generate::table(data, &plain, seed)?, true))
+            }
+        }
+    }
+
+    fn split(&self, data: &LoadedTable, y: &Target, seed: Seed) -> Result<Vec<Part>> {
+        let split = &self.config.split;
+        let rows = data.table.rows();
+        let parts =
+            if let Some(time) = &split.time {
+                TimeSeries::parts(&data.times_of(time)?, split.validation_size, split.test_size)?
+            } else {
+                let strata = y.as_classes().ok().filter(|_| split.stratify).map(|(codes, _)| codes);
+                let groups = split.group.as_deref().map(|name| data.codes_of(name)).transpose()?;
+                ThreeWay::default()
+                    .test_share(split.test_size)
+                    .validation_share(split.validation_size)
+                    .split(rows, strata, groups.as_deref(), seed.derive("split", 0))?
+            };
+        let mut of = vec![Part::Train; rows];
+        let Parts { validation, test, .. } = parts;
+        validation.into_iter().for_each(|row| of[row] = Part::Validation);
+        test.into_iter().for_each(|row| of[row] = Part::Test);
+        Ok(of)
+    }
+
+    fn compare_options(&self, task: Task) -> CompareOptions {
+        let config = &self.config.compare;
+        CompareOptions {
+            task: Some(task),
+            // One list may serve classes and numbers; what no task knows is an error of the comparison.
+            models: config
+                .models
+                .iter()
+                .filter(|name| learners::names(task).contains(&name.as_str()) || !learners::is_known(name))
+                .cloned()
+                .collect(),
+            folds: config.folds,
+            metrics: config.metrics.clone(),
+            timeout_s: config.timeout_s,
+            max_rows: None,
+            prepare: self.config.prepare.clone(),
+        }
+    }
+
+    /// The report of the held-out rows: text, one HTML page, pictures.
+    fn report(&self, title: &str, truth: &Target, prediction: &Prediction, ctx: &FitContext) -> Result<()> {
+        let files = match prediction.output() {
+            Predicted::Classes(classes) => {
+                let rows = Predictions {
+                    y_true: truth.as_classes()?.0,
+                    y_pred: &prediction.codes()?,
+                    classes: classes.names(),
+                    proba: Some(prediction.probabilities()?.0),
+                    ..Predictions::default()
+                };
+                classification_files(title, &rows, ctx)?.1
+            }
+            _ => {
+                let rows = PredictedNumbers {
+                    y_true: truth.as_regression()?,
+                    y_pred: &prediction.values()?,
+                    ..PredictedNumbers::default()
+                };
+                regression_files(title, &rows, ctx)?.1
+            }
+        };
+        files
+            .iter()
+            .try_for_each(|file| write(&self.config.output.dir.join(&file.name), file.content.as_bytes()))
+    }
+}
+
+fn score(scorer: &dyn Scorer, data: &LoadedTable, rows: &[usize]) -> Result<Prediction> {
+    let predictions = scorer.score(Batch::Table(&data.table.select_rows(rows)))?;
+    predictions
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::input("the model has no heads", "report this as a bug"))
+}
+
+fn stage(ctx: &FitContext, name: &str) -> Result<()> {
+    ctx.report(&Event { stage: name, step: 0, total: None, values: &[] }).map(drop)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(|e| Error::io("write", path, e))?;
+    file.commit()
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::input(format!("{}: {e}", path.display()), "report this as a bug"))?;
+    write(path, text.as_bytes())
+}
+
+/// A row a learner: the mean of each metric with its interval, and the times.
+fn comparison_csv(comparison: &Comparison) -> String {
+    let metrics: Vec<&str> = comparison
+        .models
+        .iter()
+        .find(|m| !m.scores.is_empty())
+        .map(|m| m.scores.iter().map(|s| s.metric.as_str()).collect())
+        .unwrap_or_default();
+    let mut csv = "model,status".to_owned();
+    metrics.iter().for_each(|m| csv += &format!(",{m},{m}_low,{m}_high,{m}_held_out"));
+    csv += ",fit_seconds,predict_us_per_row\n";
+    let number = |v: Option<f64>| v.filter(|v| v.is_finite()).map_or_else(String::new, |v| v.to_string());
+    for model in &comparison.models {
+        csv += &format!("{},\"{}\"", model.model, model.status.replace('"', "'"));
+        for i in 0..metrics.len() {
+            let score = model.scores.get(i);
+            for value in [
+                score.map(|s| s.mean),
+                score.map(|s| s.interval[0]),
+                score.map(|s| s.interval[1]),
+                score.and_then(|s| s.held_out),
+            ] {
+                csv += &format!(",{}", number(value));
+            }
+        }
+        csv += &format!(",{},{}\n", number(model.fit_seconds), number(model.predict_us_per_row));
+    }
+    csv
+}
+
+fn picture(comparison: &Comparison, best: &str) -> Result<String> {
+    let scored = comparison.models.iter().filter_map(|m| Some((m, m.scores.first()?)));
+    let metric = scored.clone().next().map_or("", |(_, s)| s.metric.as_str());
+    let bars: Vec<ModelBar> = scored
+        .filter(|(_, score)| score.mean.is_finite())
+        .map(|(model, score)| ModelBar {
+            name: model.model.clone(),
+            value: score.mean,
+            bounds: score.interval[0].is_finite().then_some((score.interval[0], score.interval[1])),
+            chosen: model.model == best,
+        })
+        .collect();
+    comparison_svg("Learners by cross-validation", metric, &bars)
+}
+
+#[cfg(test)]
+mod tests;

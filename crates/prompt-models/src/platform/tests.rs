@@ -1,0 +1,90 @@
+use super::*;
+
+fn config(dir: &Path) -> PlatformConfig {
+    let mut config = PlatformConfig::default();
+    config.data.rows = 400;
+    config.compare.folds = 3;
+    config.output.dir = dir.to_path_buf();
+    config.prepare =
+        toml::from_str("impute = { numbers = 'median' }\noutliers = { action = 'clip' }").unwrap();
+    config
+}
+
+#[test]
+fn a_run_writes_everything_and_the_saved_model_scores_as_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, models) in [
+        (TargetKind::Classification, ["logistic_regression", "majority"]),
+        (TargetKind::Regression, ["ridge", "mean"]),
+    ] {
+        let mut config = config(folder.path());
+        config.data.target_kind = Some(kind);
+        config.compare.models = models.map(str::to_owned).to_vec();
+        let results = Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap();
+        assert_eq!((results.model.as_str(), results.parts), (models[0], [280, 40, 80]));
+        assert!(results.generated && results.to_string().contains("the table is generated"));
+        match results.test.as_ref().unwrap() {
+            Report::Classification(report) => assert!(report.accuracy > 0.8, "{report}"),
+            Report::Regression(report) => assert!(report.r2.unwrap() > 0.7, "{report}"),
+        }
+        for name in
+            ["config.json", "summary.json", "comparison.csv", "comparison.svg", "results.json", "report.html"]
+        {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        let model = crate::LoadedModel::open(&folder.path().join("model")).unwrap();
+        assert_eq!(model.manifest.task, "tabular");
+        let again = Platform::new(config).unwrap().run(&FitContext::new(9).threads(3)).unwrap();
+        assert_eq!(
+            serde_json::to_value(&again.test).unwrap(),
+            serde_json::to_value(&results.test).unwrap(),
+            "the seed is the configuration's, for any number of threads"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error_unless_a_table_may_be_generated() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.data.path = Some(folder.path().join("none.csv"));
+    config.compare.models = vec!["majority".into()];
+    let error = Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap_err().to_string();
+    assert!(error.contains("none.csv"), "{error}");
+    config.data.generate = true;
+    assert!(Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap().generated);
+    config.compare.folds = 1;
+    assert!(Platform::new(config).err().unwrap().to_string().contains("compare.folds"));
+}
+
+#[test]
+fn rows_are_held_out_in_time_and_by_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sales.csv");
+    let mut csv = "day,shop,price,target\n".to_owned();
+    for i in 0..300 {
+        // Out of order on purpose.
+        let day = i * 37 % 300;
+        csv += &format!(
+            "2024-{:02}-{:02},shop {},{},{}\n",
+            day / 28 + 1,
+            day % 28 + 1,
+            i % 12,
+            i % 50,
+            i % 50 * 2
+        );
+    }
+    std::fs::write(&path, csv).unwrap();
+    let mut config = config(&folder.path().join("out"));
+    config.data.path = Some(path);
+    config.compare.models = vec!["ridge".into()];
+    config.split.time = Some("day".into());
+    let results = Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap();
+    assert_eq!(results.parts.iter().sum::<usize>(), 300);
+    assert!((55..=85).contains(&results.parts[2]), "{:?}", results.parts);
+    config.split = Split { group: Some("shop".into()), ..Split::default() };
+    assert_eq!(Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap().parts[2] % 25, 0);
+    config.split.group = Some("region".into());
+    let error = Platform::new(config).unwrap().run(&FitContext::new(1)).unwrap_err().to_string();
+    assert!(error.starts_with("unknown column `region`"), "{error}");
+}

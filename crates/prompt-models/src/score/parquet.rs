@@ -1,0 +1,99 @@
+//! Scores as Parquet columns.
+
+use std::io::Write;
+
+use prompt_core::{CancelToken, Error, Result, Scratch, argmax};
+use prompt_data::Example;
+use prompt_data::read::Examples;
+use prompt_data::write::{ParquetCell as Cell, ParquetColumn as Column, ParquetWriter, json_object};
+
+use super::record::{RecordWriter, flag_names};
+use super::{ScoreOptions, ScoreSummary};
+use crate::pipeline::LoadedModel;
+
+/// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or
+/// `score`), `error`, `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line
+/// keeps its place with its error.
+///
+/// What was scored before a failure is a whole file.
+///
+/// # Errors
+/// As [`score_file`](super::score_file).
+pub fn score_parquet(
+    mut examples: Examples,
+    output: impl Write + Send,
+    model: &LoadedModel,
+    options: &ScoreOptions,
+    cancel: &CancelToken,
+) -> Result<ScoreSummary> {
+    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let writer = RecordWriter::new(model, &options.fields)?;
+    let columns = columns(&writer);
+    let mut out = ParquetWriter::new(output, &columns).map_err(failed)?;
+    let mut scratch = Scratch::new();
+    let mut summary = ScoreSummary::default();
+    let mut stopped = None;
+    while let Some(example) = examples.next() {
+        if cancel.is_cancelled() {
+            stopped = Some(Error::Cancelled);
+            break;
+        }
+        match example.and_then(|e| row(&writer, &e, &mut scratch)) {
+            Ok(row) => {
+                out.row(row).map_err(failed)?;
+                summary.scored += 1;
+            }
+            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
+                let cell = |(name, _): &(String, Column)| match name.as_str() {
+                    "line" => whole(line.unwrap_or(0)),
+                    "error" => Cell::Text(error.to_string()),
+                    _ => Cell::Null,
+                };
+                out.row(columns.iter().map(cell)).map_err(failed)?;
+                summary.bad += 1;
+            }
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    out.finish().and_then(|mut output| output.flush()).map_err(failed)?;
+    stopped.map_or(Ok(summary), Err)
+}
+
+fn columns(writer: &RecordWriter<'_>) -> Vec<(String, Column)> {
+    let kind = |name: &str| match name {
+        "line" => Column::Whole,
+        "text" | "true_label" | "label" | "error" | "flags" => Column::Text,
+        _ => Column::Number,
+    };
+    let mut columns: Vec<(String, Column)> =
+        writer.csv_header().into_iter().map(|n| (n.clone(), kind(&n))).collect();
+    columns.push(("input".to_owned(), Column::Text));
+    columns
+}
+
+fn whole(line: u64) -> Cell {
+    i64::try_from(line).map_or(Cell::Null, Cell::Whole)
+}
+
+fn row(writer: &RecordWriter<'_>, example: &Example, scratch: &mut Scratch) -> Result<Vec<Cell>> {
+    let scores = writer.scores(&example.text, scratch)?;
+    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
+    let mut row = vec![whole(example.line), Cell::Text(example.text.clone()), text(example.label.clone())];
+    if let Some(classes) = writer.classes() {
+        let best = argmax(&scores);
+        row.extend([Cell::Text(classes.name(best as u32).to_owned()), Cell::Number(scores[best])]);
+    }
+    row.extend(scores.into_iter().map(Cell::Number));
+    let flags = flag_names(&example.text);
+    let mut input = Vec::new();
+    json_object(example, &mut input).map_err(|e| Error::io("write", "<output>", e))?;
+    row.extend([
+        Cell::Null,
+        text(Some(flags).filter(|flags| !flags.is_empty())),
+        text(String::from_utf8(input).ok()),
+    ]);
+    Ok(row)
+}
