@@ -6,7 +6,9 @@ use prompt_core::{
 
 use super::Forest;
 use crate::tree::bins::{BinOptions, Binned, Bins, Code};
-use crate::tree::grow::{ClassWeights, Counts, Criterion, Grower, Grown, Objective, Options, SquaredError};
+use crate::tree::grow::{
+    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Objective, Options, SquaredError,
+};
 use crate::tree::nodes::TreeNodes;
 
 /// What is predicted.
@@ -174,16 +176,25 @@ impl Plan<'_> {
         let weights = self.weights.as_deref();
         let active: Vec<u32> =
             (0..codes.rows() as u32).filter(|i| weights.is_none_or(|w| w[*i as usize] > 0.0)).collect();
-        let grower = Grower { codes, bins, by, options: &self.options };
+        let lines = if self.options.max_features < codes.cols() { Lines::new(codes, bins) } else { None };
+        let grower = Grower { codes, lines, bins, by, options: &self.options };
         ctx.try_map(self.trees, |t| {
             ctx.check()?;
             let own = ctx.part("tree", t as u64);
             let own = if self.trees > 1 { own.serial() } else { own };
             let times = self.draws.map(|share| counts(active.len(), share, own.seed()));
-            let times = |at: usize| times.as_ref().map_or(1, |t| t[at]);
-            let drawn = || active.iter().enumerate().filter(|(at, _)| times(*at) > 0);
-            let rows = drawn().map(|(_, row)| *row).collect();
-            let items = drawn().map(|(at, row)| item(*row as usize, times(at))).collect();
+            let times = |at: usize| times.as_ref().map_or(1, |t| u32::from(t[at]));
+            // Written one after the other and kept where drawn, without asking.
+            let mut rows = vec![0; active.len()];
+            let mut items = vec![O::Item::default(); active.len()];
+            let mut kept = 0;
+            for (at, row) in active.iter().enumerate() {
+                rows[kept] = *row;
+                items[kept] = item(*row as usize, times(at));
+                kept += usize::from(times(at) > 0);
+            }
+            rows.truncate(kept);
+            items.truncate(kept);
             let mut unseen = vec![0u64; if self.oob { codes.rows().div_ceil(64) } else { 0 }];
             for (at, &row) in active.iter().enumerate().filter(|_| self.oob) {
                 unseen[row as usize / 64] |= u64::from(times(at) == 0) << (row % 64);
@@ -246,13 +257,15 @@ impl Plan<'_> {
     }
 }
 
-/// How often each of `n` rows is drawn, when a share of them is drawn with replacement.
-fn counts(n: usize, share: f64, seed: Seed) -> Vec<u32> {
-    let mut times = vec![0; n];
+/// How often each of `n` rows is drawn, when a share of them is drawn with replacement. That a row is drawn more often
+/// than 65,535 times does not happen: it is drawn once on average.
+fn counts(n: usize, share: f64, seed: Seed) -> Vec<u16> {
+    let mut times = vec![0u16; n];
     let draws = ((share * n as f64).round() as usize).clamp(1, n);
     let mut rng = seed.rng();
     for _ in 0..draws {
-        times[(((rng.next_u64() >> 32) * n as u64) >> 32) as usize] += 1;
+        let time = &mut times[(((rng.next_u64() >> 32) * n as u64) >> 32) as usize];
+        *time = time.saturating_add(1);
     }
     times
 }

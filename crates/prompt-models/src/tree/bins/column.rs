@@ -59,6 +59,14 @@ impl ColumnBins {
         }
     }
 
+    /// How many bins of a numeric column end at or below a number; 0 for categories.
+    pub(crate) fn reached(&self, v: f64) -> usize {
+        match &self.kind {
+            Kind::Numeric { high, .. } => high.partition_point(|h| *h <= v),
+            Kind::Categorical { .. } => 0,
+        }
+    }
+
     /// The number that parts bins up to `left` from bins from `right` on, where no row lies between them: halfway
     /// between their nearest numbers.
     pub fn threshold(&self, left: usize, right: usize) -> f64 {
@@ -106,6 +114,11 @@ pub(super) struct Distinct {
 impl Distinct {
     pub(super) fn new(weighted: bool) -> Self {
         Self { keys: Vec::new(), weights: weighted.then(Vec::new), zeros: 0.0, missing: false }
+    }
+
+    /// About so many numbers will come.
+    pub(super) fn expect(&mut self, numbers: usize) {
+        self.keys.reserve(numbers);
     }
 
     pub(super) fn add(&mut self, v: f64, weight: f64) {

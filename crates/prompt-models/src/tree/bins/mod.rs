@@ -106,6 +106,7 @@ fn fit_dense(x: &Dense, weights: Option<&[f64]>, options: BinOptions, ctx: &FitC
         let first = group * GROUP;
         let last = (first + GROUP).min(x.cols());
         let mut found: Vec<Distinct> = (first..last).map(|_| Distinct::new(weights.is_some())).collect();
+        found.iter_mut().for_each(|distinct| distinct.expect(x.rows() / step));
         for i in (0..x.rows()).step_by(step) {
             let weight = weights.map_or(1.0, |w| w[i]);
             if weight > 0.0 {

@@ -1,6 +1,6 @@
 //! The rows of a node, grouped by their codes in a column.
 
-use super::super::bins::{Code, CodeColumn, SparseCodes};
+use super::super::bins::{Binned, Bins, Code, CodeColumn, SparseCodes};
 use super::objective::Objective;
 use super::split::{Groups, add};
 
@@ -15,10 +15,51 @@ pub(super) struct Bag<I> {
 pub(super) struct Buffers<N> {
     /// Cells by code.
     hist: Vec<N>,
+    /// Cells by code, all empty between calls.
+    empty: Vec<N>,
+    /// Cells by code of several columns, [`CODES`] each.
+    pub(super) hists: Vec<N>,
     /// Code and place of few rows, for sorting.
     keys: Vec<u64>,
     pub(super) groups: Groups<N>,
 }
+
+/// Codes row after row, at most [`CODES`] in any column.
+pub(crate) struct Lines<C> {
+    codes: Vec<C>,
+    stride: usize,
+}
+
+/// Cells of a column in [`Buffers::hists`].
+pub(super) const CODES: usize = 256;
+
+/// The most columns of [`Lines`]: a row lies in two cache lines, and the copy costs little beside the matrix.
+const NARROW: usize = 128;
+/// Lines lie at multiples of this, where that adds little.
+const ALIGN: usize = 32;
+
+impl<C: Code> Lines<C> {
+    /// The lines of dense narrow codes; `None` for others.
+    pub(crate) fn new(codes: &Binned<C>, bins: &Bins) -> Option<Self> {
+        let few = bins.columns().iter().all(|c| c.missing_code() < CODES);
+        if !few || codes.cols() > NARROW {
+            return None;
+        }
+        let stride =
+            if codes.cols() > ALIGN / 2 { codes.cols().next_multiple_of(ALIGN) } else { codes.cols() };
+        Some(Self { codes: codes.by_rows(stride)?, stride })
+    }
+
+    /// The codes of one row.
+    #[inline]
+    pub(super) fn of(&self, row: u32) -> &[C] {
+        let start = row as usize * self.stride;
+        &self.codes[start..start + self.stride]
+    }
+}
+
+/// Rows up to which the codes that a node holds are noted one by one instead of looking at all cells.
+pub(super) const SMALL: usize = 64;
 
 /// So many rows are grouped by sorting them when there are more than [`SPARE`] codes for each.
 const FEW: usize = 40;
@@ -47,7 +88,73 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
             let at = column[*row as usize].bin() * w;
             by.add(&mut self.hist[at..at + w], *item);
         }
-        self.compact(by);
+        compact(by, &self.hist, &mut self.groups);
+    }
+
+    /// Fills `hists` with the cells of these columns.
+    pub(super) fn lines<C: Code, O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        lines: &Lines<C>,
+        columns: &[u32],
+        node: (&[u32], &[O::Item]),
+    ) {
+        let slot = CODES * by.width();
+        self.hists.clear();
+        self.hists.resize(columns.len() * slot, N::default());
+        let mut hists = self.hists.as_mut_slice();
+        let mut columns = columns;
+        // As many columns at a time as have a loop of their own.
+        while let Some((now, later)) = columns.split_at_checked(columns.len().min(6)) {
+            let (mine, others) = hists.split_at_mut(now.len() * slot);
+            match *now {
+                [] => return,
+                [a] => fill(by, lines, [a], mine, node),
+                [a, b] => fill(by, lines, [a, b], mine, node),
+                [a, b, c] => fill(by, lines, [a, b, c], mine, node),
+                [a, b, c, d] => fill(by, lines, [a, b, c, d], mine, node),
+                [a, b, c, d, e] => fill(by, lines, [a, b, c, d, e], mine, node),
+                [a, b, c, d, e, f, ..] => fill(by, lines, [a, b, c, d, e, f], mine, node),
+            }
+            (hists, columns) = (others, later);
+        }
+    }
+
+    /// Groups few rows by their code in one column of the lines.
+    pub(super) fn few<C: Code, O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        lines: &Lines<C>,
+        column: u32,
+        (rows, items): (&[u32], &[O::Item]),
+    ) {
+        let w = by.width();
+        self.empty.resize(CODES * w, N::default());
+        let mut held = [0u64; CODES / 64];
+        for (row, item) in rows.iter().zip(items) {
+            let code = lines.of(*row)[column as usize].bin();
+            held[code / 64 % held.len()] |= 1 << (code % 64);
+            by.add(&mut self.empty[code * w..(code + 1) * w], *item);
+        }
+        let Groups { codes, cells } = &mut self.groups;
+        codes.clear();
+        cells.clear();
+        for (word, mut bits) in held.into_iter().enumerate() {
+            while bits != 0 {
+                let code = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                codes.push(code as u16);
+                let cell = &mut self.empty[code * w..(code + 1) * w];
+                cells.extend_from_slice(cell);
+                cell.fill(N::default());
+            }
+        }
+    }
+
+    /// Groups what `hists` holds of the column number `slot`.
+    pub(super) fn of_hist<O: Objective<Num = N>>(&mut self, by: &O, slot: usize) {
+        let size = CODES * by.width();
+        compact(by, &self.hists[slot * size..(slot + 1) * size], &mut self.groups);
     }
 
     /// Groups by the keys from number `from` on: code above, place in `items` below.
@@ -68,20 +175,6 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
             }
             let start = cells.len() - w;
             by.add(&mut cells[start..], items[(*key & 0xffff_ffff) as usize]);
-        }
-    }
-
-    /// Keeps the codes that occur.
-    fn compact<O: Objective<Num = N>>(&mut self, by: &O) {
-        let w = by.width();
-        let Groups { codes, cells } = &mut self.groups;
-        codes.clear();
-        cells.clear();
-        for (code, cell) in self.hist.chunks_exact(w).enumerate() {
-            if by.rows(cell) > 0 {
-                codes.push(code as u16);
-                cells.extend_from_slice(cell);
-            }
         }
     }
 
@@ -108,7 +201,7 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
                 let at = usize::from(*code) * w;
                 by.add(&mut self.hist[at..at + w], items[*place as usize]);
             }
-            self.compact(by);
+            compact(by, &self.hist, &mut self.groups);
         }
         if stored.len() < items.len() {
             let Groups { codes, cells } = &mut self.groups;
@@ -118,6 +211,39 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
             let at = codes.partition_point(|c| usize::from(*c) < zero);
             codes.insert(at, zero as u16);
             cells.splice(at * w..at * w, rest);
+        }
+    }
+}
+
+/// Adds rows to the cells of `K` columns.
+#[inline(always)]
+fn fill<C: Code, O: Objective, const K: usize>(
+    by: &O,
+    lines: &Lines<C>,
+    columns: [u32; K],
+    hists: &mut [O::Num],
+    (rows, items): (&[u32], &[O::Item]),
+) {
+    let w = by.width();
+    let mut of = hists.chunks_exact_mut(CODES * w);
+    let mut hists: [&mut [O::Num]; K] = std::array::from_fn(|_| of.next().unwrap_or_default());
+    for (row, item) in rows.iter().zip(items) {
+        let line = lines.of(*row);
+        for (hist, column) in hists.iter_mut().zip(columns) {
+            let at = line[column as usize].bin() * w;
+            by.add(&mut hist[at..at + w], *item);
+        }
+    }
+}
+
+/// Keeps the codes that occur.
+fn compact<O: Objective>(by: &O, hist: &[O::Num], Groups { codes, cells }: &mut Groups<O::Num>) {
+    codes.clear();
+    cells.clear();
+    for (code, cell) in hist.chunks_exact(by.width()).enumerate() {
+        if by.rows(cell) > 0 {
+            codes.push(code as u16);
+            cells.extend_from_slice(cell);
         }
     }
 }

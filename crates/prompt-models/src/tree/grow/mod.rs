@@ -8,10 +8,12 @@
 //! columns, whichever is less. The next node is the one opened last, or, with a limit on leaves, the one whose split
 //! gains most.
 
+mod find;
 mod gather;
 mod objective;
 mod split;
 
+pub(crate) use gather::Lines;
 pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, SquaredError};
 
 use prompt_core::{FitContext, Result, Rng, Seed};
@@ -19,7 +21,7 @@ use prompt_core::{FitContext, Result, Rng, Seed};
 use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
 use gather::{Bag, Buffers, Gathered, NOWHERE};
-use split::{Found, Judge};
+use split::Found;
 
 /// When to stop, and which splits are tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +49,8 @@ pub(crate) struct Grown {
 /// What all trees of a fit share.
 pub(crate) struct Grower<'a, C, O> {
     pub(crate) codes: &'a Binned<C>,
+    /// The same codes row after row, where few of many columns are looked at in a node.
+    pub(crate) lines: Option<Lines<C>>,
     pub(crate) bins: &'a Bins,
     pub(crate) by: &'a O,
     pub(crate) options: &'a Options,
@@ -63,8 +67,8 @@ struct Open<N> {
     found: Found<N>,
 }
 
-/// Rows × columns from which one node is worth several threads.
-const PARALLEL: usize = 1 << 18;
+/// Rows below which the lines of a node are still near when it is parted.
+const IN_LINES: usize = 4096;
 
 /// What one tree needs while it grows.
 struct Growth<'a, C, O: Objective> {
@@ -80,6 +84,8 @@ struct Growth<'a, C, O: Objective> {
     place: Vec<u32>,
     /// For every column the last node, numbered from 1, in which it was seen to hold something; only for sparse codes.
     present: Vec<u32>,
+    /// A seed for each drawn column.
+    seeds: Vec<Seed>,
     goes_left: Vec<bool>,
     spare: Bag<O::Item>,
     weight: f64,
@@ -111,7 +117,8 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
-            spare: Bag { rows: Vec::with_capacity(rows.len()), items: Vec::with_capacity(rows.len()) },
+            seeds: Vec::new(),
+            spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
             bag: Bag { rows, items },
         };
@@ -175,145 +182,26 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         Some(Open { at, start, end, depth, total, gain, found })
     }
 
-    fn find(&mut self, start: usize, end: usize, node: u32, total: &[O::Num]) -> Option<Found<O::Num>> {
-        let codes = self.of.codes;
-        match codes.storage() {
-            Storage::Dense(_) => self.find_dense(start, end, total),
-            Storage::Sparse(_) => self.find_sparse(start, end, node, total),
-        }
-    }
-
-    /// Draws the column at `at` of the drawn ones; all columns come in their own order unless they are shuffled.
-    fn draw(&mut self, at: usize) -> usize {
-        if self.of.options.shuffled || self.of.options.max_features < self.columns.len() {
-            let left = (self.columns.len() - at) as u64;
-            let other = at + (((self.rng.next_u64() >> 32) * left) >> 32) as usize;
-            self.columns.swap(at, other);
-        }
-        self.columns[at] as usize
-    }
-
-    /// A seed for one column of a node, where splits are drawn.
-    fn column_seed(&mut self) -> Seed {
-        if self.of.options.random { Seed::new(self.rng.next_u64()) } else { Seed::new(0) }
-    }
-
-    fn find_dense(&mut self, start: usize, end: usize, total: &[O::Num]) -> Option<Found<O::Num>> {
-        let (of, codes, bins) = (self.of, self.of.codes, self.of.bins);
-        let judge = judge(of, total);
-        let all = of.options.max_features >= self.columns.len();
-        if all && (end - start) * self.columns.len() >= PARALLEL {
-            let seeds: Vec<Seed> = (0..self.columns.len()).map(|_| self.column_seed()).collect();
-            let bag = &self.bag;
-            let found = self.ctx.map(seeds.len(), |j| {
-                let mut buffers = Buffers::default();
-                let column = codes.dense_column(j)?;
-                let width = bins.column(j).missing_code() + 1;
-                buffers.dense(of.by, column, width, (&bag.rows[start..end], &bag.items[start..end]));
-                if buffers.groups.codes.len() < 2 {
-                    return None;
-                }
-                judge.better(None, j, bins.column(j), &buffers.groups, seeds[j])
-            });
-            return found.into_iter().flatten().reduce(first_best);
-        }
-        let (mut best, mut seen) = (None, false);
-        for drawn in 0..self.columns.len() {
-            if drawn >= of.options.max_features && seen {
-                break;
-            }
-            let j = self.draw(drawn);
-            let seed = self.column_seed();
-            let Some(column) = codes.dense_column(j) else { continue };
-            let width = bins.column(j).missing_code() + 1;
-            let node = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-            self.buffers.dense(of.by, column, width, node);
-            if self.buffers.groups.codes.len() > 1 {
-                seen = true;
-                best = judge.better(best, j, bins.column(j), &self.buffers.groups, seed);
-            }
-        }
-        best
-    }
-
-    fn find_sparse(
-        &mut self,
-        start: usize,
-        end: usize,
-        node: u32,
-        total: &[O::Num],
-    ) -> Option<Found<O::Num>> {
-        let Storage::Sparse(codes) = self.of.codes.storage() else { return None };
-        let judge = judge(self.of, total);
-        let first = self.of.options.max_features.min(self.columns.len());
-        // The draws of columns and of splits come in the order in which the dense way makes them.
-        let seeds: Vec<Seed> = (0..first)
-            .map(|at| {
-                self.draw(at);
-                self.column_seed()
-            })
-            .collect();
-        self.gathered.gather(codes, &self.columns[..first], (start, &self.bag.rows[start..end]), &self.place);
-        let (mut best, mut seen) = (None, false);
-        for (slot, seed) in seeds.into_iter().enumerate() {
-            let column = (slot, self.columns[slot] as usize, seed);
-            best = self.judged(&judge, best, column, (start, end), &mut seen);
-        }
-        if seen || first == self.columns.len() {
-            return best;
-        }
-        for i in &self.bag.rows[start..end] {
-            codes.row(*i as usize).0.iter().for_each(|j| self.present[*j as usize] = node);
-        }
-        for at in first..self.columns.len() {
-            let j = self.draw(at);
-            let seed = self.column_seed();
-            if self.present[j] == node {
-                self.gathered.gather(codes, &[j as u32], (start, &self.bag.rows[start..end]), &self.place);
-                best = self.judged(&judge, best, (0, j, seed), (start, end), &mut seen);
-                if seen {
-                    break;
-                }
-            }
-        }
-        best
-    }
-
-    /// The better of `best` and the best split of a gathered column.
-    fn judged(
-        &mut self,
-        judge: &Judge<'_, O>,
-        best: Option<Found<O::Num>>,
-        (slot, j, seed): (usize, usize, Seed),
-        (start, end): (usize, usize),
-        seen: &mut bool,
-    ) -> Option<Found<O::Num>> {
-        let stored = self.gathered.of(slot);
-        if stored.is_empty() {
-            return best;
-        }
-        let bins = self.of.bins.column(j);
-        let codes = (stored, bins.code(0.0), bins.missing_code() + 1);
-        self.buffers.sparse(self.of.by, codes, &self.bag.items[start..end], judge.total);
-        if self.buffers.groups.codes.len() < 2 {
-            return best;
-        }
-        *seen = true;
-        judge.better(best, j, bins, &self.buffers.groups, seed)
-    }
-
     /// Moves the rows of a node that go left before those that go right, both in their old order; returns where the
-    /// right ones start.
+    /// right ones start. Rows that end in leaves need not move.
     fn part(&mut self, node: &Open<O::Num>) -> usize {
         let (start, end) = (node.start, node.end);
+        if self.of.options.max_depth.is_some_and(|most| node.depth + 1 >= most) {
+            return end;
+        }
         let found = &node.found;
         let missing = self.of.bins.column(found.column).missing_code();
         let rows = &self.bag.rows[start..end];
         self.goes_left.clear();
         match self.of.codes.column(found.column) {
             CodeColumn::Dense(codes) => {
-                let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
-                self.goes_left.extend(rows.iter().map(goes));
+                if let Some(lines) = self.of.lines.as_ref().filter(|_| rows.len() < IN_LINES) {
+                    let goes = |row: &u32| found.goes_left(lines.of(*row)[found.column].bin(), missing);
+                    self.goes_left.extend(rows.iter().map(goes));
+                } else {
+                    let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
+                    self.goes_left.extend(rows.iter().map(goes));
+                }
             }
             CodeColumn::Sparse { rows: stored, codes, zero } => {
                 self.goes_left.resize(rows.len(), found.goes_left(zero.bin(), missing));
@@ -333,24 +221,19 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 }
             }
         }
-        self.spare.rows.clear();
-        self.spare.items.clear();
-        let mut to = start;
+        let (rows, items) = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
+        let (mut to, mut other) = (0, 0);
         for (at, left) in self.goes_left.iter().enumerate() {
-            let (row, item) = (self.bag.rows[start + at], self.bag.items[start + at]);
-            if *left {
-                self.bag.rows[to] = row;
-                self.bag.items[to] = item;
-                to += 1;
-            } else {
-                self.spare.rows.push(row);
-                self.spare.items.push(item);
-            }
+            let (row, item) = (rows[at], items[at]);
+            (rows[to], items[to]) = (row, item);
+            (self.spare.rows[other], self.spare.items[other]) = (row, item);
+            to += usize::from(*left);
+            other += usize::from(!*left);
         }
-        self.bag.rows[to..end].copy_from_slice(&self.spare.rows);
-        self.bag.items[to..end].copy_from_slice(&self.spare.items);
+        rows[to..].copy_from_slice(&self.spare.rows[..other]);
+        items[to..].copy_from_slice(&self.spare.items[..other]);
         self.settle(start, end);
-        to
+        start + to
     }
 
     /// Notes where rows lie now.
@@ -361,16 +244,6 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             }
         }
     }
-}
-
-fn judge<'a, C, O: Objective>(of: &Grower<'a, C, O>, total: &'a [O::Num]) -> Judge<'a, O> {
-    let options = of.options;
-    Judge { by: of.by, total, min_leaf: options.min_samples_leaf.max(1), random: options.random }
-}
-
-/// The better one; of two that are equal the first.
-fn first_best<N>(a: Found<N>, b: Found<N>) -> Found<N> {
-    if b.parted > a.parted + split::MARGIN * a.parted.abs() { b } else { a }
 }
 
 /// The next node: the one that gains most, or the one opened last.
@@ -384,3 +257,6 @@ fn take<N>(open: &mut Vec<Open<N>>, best_first: bool) -> Option<Open<N>> {
     })?;
     Some(open.swap_remove(best))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use prompt_core::{Rng, Seed};
 
 use super::super::bins::ColumnBins;
 use super::super::nodes::Split;
-use super::objective::Objective;
+use super::objective::{MARGIN, Objective};
 
 /// Codes that occur in a node, rising, with a cell for each.
 #[derive(Default)]
@@ -61,10 +61,6 @@ impl<N> Found<N> {
     }
 }
 
-/// How much better, relative to the best so far, a later split must be: two that differ by rounding alone count as
-/// equal, and the earlier one stays.
-pub(super) const MARGIN: f64 = 1e-12;
-
 /// The node that is split, as far as judging needs it.
 pub(super) struct Judge<'a, O: Objective> {
     pub(super) by: &'a O,
@@ -102,15 +98,22 @@ impl<O: Objective> Judge<'_, O> {
             _ => None,
         };
         let order = if bins.is_categorical() { Some(self.by_rank(groups, count)) } else { None };
-        let cell = |g: usize| {
-            let g = order.as_ref().map_or(g, |o| o[g]);
-            &groups.cells[g * w..(g + 1) * w]
-        };
-        let floor = best.as_ref().map_or(f64::NEG_INFINITY, |b| b.parted + MARGIN * b.parted.abs());
-        let found = if self.random {
-            self.drawn(bins, groups, (count, missing, order.is_some()), cell, &mut seed.rng(), floor)
-        } else {
-            self.tried(count, missing, cell, floor)
+        let ranked: Option<Vec<O::Num>> = order
+            .as_ref()
+            .map(|order| order.iter().flat_map(|g| &groups.cells[g * w..(g + 1) * w]).copied().collect());
+        let cells = ranked.as_deref().unwrap_or(&groups.cells[..count * w]);
+        let cell = |g: usize| &cells[g * w..(g + 1) * w];
+        let floor = floor(best.as_ref());
+        let found = match missing {
+            _ if self.random => {
+                let groups = (groups, count, order.is_some());
+                self.drawn(bins, groups, missing, cells, &mut seed.rng(), floor)
+            }
+            Some(missing) => self.tried(cells, missing, floor),
+            None => self
+                .by
+                .best_cut(cells, self.total, self.min_leaf, floor)
+                .map(|(parted, after)| (parted, Place { after, missing_left: false, drawn: None })),
         };
         let Some((parted, place)) = found else { return best };
         let mut left = vec![O::Num::default(); w];
@@ -139,6 +142,45 @@ impl<O: Objective> Judge<'_, O> {
         Some(Found { column, parted, left, side, threshold, missing_left })
     }
 
+    /// As [`better`](Self::better) for a numeric column without missing numbers among the rows, from the cells of all
+    /// its codes. At least two of them must hold rows.
+    pub(super) fn better_of_cells(
+        &self,
+        best: Option<Found<O::Num>>,
+        (column, bins): (usize, &ColumnBins),
+        cells: &[O::Num],
+        seed: Seed,
+    ) -> Option<Found<O::Num>> {
+        let (w, floor) = (self.by.width(), floor(best.as_ref()));
+        let holds = |code: &usize| self.by.rows(&cells[code * w..(code + 1) * w]) > 0;
+        let sum = |last: usize| {
+            let mut left = vec![O::Num::default(); w];
+            cells[..(last + 1) * w].chunks_exact(w).for_each(|cell| add(&mut left, cell));
+            left
+        };
+        let codes = cells.len() / w;
+        let found = if self.random {
+            let unit = seed.rng().unit();
+            let (Some(first), Some(end)) = ((0..codes).find(holds), (0..codes).rfind(holds)) else {
+                return best;
+            };
+            let drawn = bins.range(first).0 * (1.0 - unit) + bins.range(end).1 * unit;
+            let reached = bins.reached(drawn).clamp(first + 1, end);
+            let last = (first..reached).rfind(holds).unwrap_or(first);
+            let left = sum(last);
+            let parted = self.by.parted(&left, self.total);
+            (self.is_legal(&left) && parted > floor).then_some((parted, last, left, Some(drawn)))
+        } else {
+            let cut = self.by.best_cut(cells, self.total, self.min_leaf, floor);
+            cut.map(|(parted, last)| (parted, last, sum(last), None))
+        };
+        let Some((parted, last, left, drawn)) = found else { return best };
+        let missing_left = 2 * self.by.rows(&left) > self.by.rows(self.total);
+        let next = (last + 1..codes).find(holds);
+        let threshold = threshold(bins, last, next, drawn);
+        Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
+    }
+
     /// Groups in the order of what they say about the target.
     fn by_rank(&self, groups: &Groups<O::Num>, count: usize) -> Vec<usize> {
         let w = self.by.width();
@@ -154,23 +196,15 @@ impl<O: Objective> Judge<'_, O> {
         rows >= self.min_leaf && self.by.rows(self.total) - rows >= self.min_leaf
     }
 
-    /// The best of all splits, if it is worth more than `floor`.
-    fn tried<'c>(
-        &self,
-        count: usize,
-        missing: Option<&'c [O::Num]>,
-        cell: impl Fn(usize) -> &'c [O::Num],
-        mut floor: f64,
-    ) -> Option<(f64, Place)>
-    where
-        O::Num: 'c,
-    {
+    /// The best of all splits, with missing on either side, if it is worth more than `floor`.
+    fn tried(&self, cells: &[O::Num], missing: &[O::Num], mut floor: f64) -> Option<(f64, Place)> {
+        let w = self.by.width();
+        let count = cells.len() / w;
         let mut left = vec![O::Num::default(); self.by.width()];
         let mut with_missing = left.clone();
         let mut best = None;
-        let last = if missing.is_some() { count } else { count.saturating_sub(1) };
-        for after in 0..last {
-            add(&mut left, cell(after));
+        for (after, cell) in cells.chunks_exact(w).enumerate() {
+            add(&mut left, cell);
             if self.is_legal(&left) {
                 let parted = self.by.parted(&left, self.total);
                 if parted > floor {
@@ -178,7 +212,7 @@ impl<O: Objective> Judge<'_, O> {
                     best = Some((parted, Place { after, missing_left: false, drawn: None }));
                 }
             }
-            if let (Some(missing), true) = (missing, after + 1 < count) {
+            if after + 1 < count {
                 with_missing.copy_from_slice(&left);
                 add(&mut with_missing, missing);
                 if self.is_legal(&with_missing) {
@@ -194,18 +228,15 @@ impl<O: Objective> Judge<'_, O> {
     }
 
     /// One split drawn evenly between the smallest and the largest number, if it is worth more than `floor`.
-    fn drawn<'c>(
+    fn drawn(
         &self,
         bins: &ColumnBins,
-        groups: &Groups<O::Num>,
-        (count, missing, ranked): (usize, Option<&'c [O::Num]>, bool),
-        cell: impl Fn(usize) -> &'c [O::Num],
+        (groups, count, ranked): (&Groups<O::Num>, usize, bool),
+        missing: Option<&[O::Num]>,
+        cells: &[O::Num],
         rng: &mut Rng,
         floor: f64,
-    ) -> Option<(f64, Place)>
-    where
-        O::Num: 'c,
-    {
+    ) -> Option<(f64, Place)> {
         let (unit, missing_left) = (rng.unit(), missing.is_some() && rng.chance(0.5));
         let mut place = Place { after: 0, missing_left, drawn: None };
         if count == 0 {
@@ -224,7 +255,8 @@ impl<O: Objective> Judge<'_, O> {
             place.drawn = Some(drawn);
         }
         let mut left = vec![O::Num::default(); self.by.width()];
-        (0..=place.after).for_each(|g| add(&mut left, cell(g)));
+        let w = self.by.width();
+        cells.chunks_exact(w).take(place.after + 1).for_each(|cell| add(&mut left, cell));
         if let (true, Some(missing)) = (place.missing_left, missing) {
             add(&mut left, missing);
         }
@@ -234,6 +266,11 @@ impl<O: Objective> Judge<'_, O> {
         let parted = self.by.parted(&left, self.total);
         (parted > floor).then_some((parted, place))
     }
+}
+
+/// What a split must be worth more than.
+fn floor<N>(best: Option<&Found<N>>) -> f64 {
+    best.map_or(f64::NEG_INFINITY, |b| b.parted + MARGIN * b.parted.abs())
 }
 
 /// The number that parts code `last` from code `next`; without a next one it lies above every number.

@@ -131,9 +131,10 @@ impl TreeNodes {
         while at < order.len() {
             match &tree.nodes[order[at]] {
                 GrownNode::Leaf(value) => {
-                    self.leaf.push((self.values.len() / self.width.max(1)) as u32);
+                    let leaf = (self.values.len() / self.width.max(1)) as u32;
+                    self.leaf.push(leaf);
                     self.values.extend_from_slice(&tree.values[*value]);
-                    self.nodes.push(Node::leaf(root + at));
+                    self.nodes.push(Node::leaf(root + at, leaf));
                 }
                 GrownNode::Split(split, children) => {
                     let left = root + order.len();
@@ -145,6 +146,7 @@ impl TreeNodes {
             }
             at += 1;
         }
+        self.depths.push(self.measured_depth(self.depths.len()));
         Ok(())
     }
 
@@ -178,8 +180,24 @@ impl Split {
 }
 
 impl Node {
-    /// A leaf leads to itself whatever it sees: everything is at most infinity, and NaN goes left.
-    pub(super) fn leaf(at: usize) -> Self {
-        Self { threshold: f64::INFINITY, column: MISSING_LEFT, left: at as u32 }
+    /// A leaf leads to itself whatever it sees: nothing is more than its threshold, which is no number, and NaN goes
+    /// left.
+    pub(super) fn leaf(at: usize, leaf: u32) -> Self {
+        let threshold = f64::from_bits(f64::NAN.to_bits() | u64::from(leaf));
+        Self { threshold, column: MISSING_LEFT, left: at as u32 }
+    }
+
+    /// The number of the leaf that this node is.
+    #[inline]
+    pub(super) fn leaf_number(&self) -> usize {
+        self.threshold.to_bits() as u32 as usize
+    }
+}
+
+impl PartialEq for Node {
+    /// Bit for bit, since thresholds of leaves are no numbers.
+    fn eq(&self, other: &Self) -> bool {
+        let all = |n: &Self| (n.threshold.to_bits(), n.column, n.left);
+        all(self) == all(other)
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! node:  threshold f64 · column u32 (two bits of it are flags) · left child u32      16 bytes, children adjacent
 //! split: x ≤ threshold goes left, NaN to the side that the node says; a category goes left when its bit is set
-//! leaf:  a node that leads to itself, so that several trees can be walked in step without asking who has arrived
+//! leaf:  a node that leads to itself, so that several trees can be walked in step without asking who has arrived;
+//!        its threshold is no number, and the low bits of that say which leaf it is
 //! ```
 
 mod grown;
@@ -44,6 +45,8 @@ pub struct TreeNodes {
     leaf: Vec<u32>,
     /// The first node of every tree.
     roots: Vec<u32>,
+    /// The most splits between the root of every tree and one of its leaves.
+    depths: Vec<u32>,
     /// `width` numbers a leaf.
     values: Vec<f64>,
     /// Words of all level sets.
@@ -52,7 +55,7 @@ pub struct TreeNodes {
     set_ends: Vec<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 struct Node {
     threshold: f64,
     column: u32,
@@ -68,6 +71,7 @@ impl TreeNodes {
             nodes: Vec::new(),
             leaf: Vec::new(),
             roots: Vec::new(),
+            depths: Vec::new(),
             values: Vec::new(),
             sets: Vec::new(),
             set_ends: Vec::new(),
@@ -106,8 +110,13 @@ impl TreeNodes {
 
     /// The most splits between the root of tree `t` and one of its leaves.
     pub fn depth(&self, t: usize) -> usize {
+        self.depths[t] as usize
+    }
+
+    /// As [`depth`](Self::depth), from the nodes.
+    fn measured_depth(&self, t: usize) -> u32 {
         let range = self.range(t);
-        let mut depth = vec![0usize; range.len()];
+        let mut depth = vec![0; range.len()];
         for at in range.clone() {
             if self.leaf[at] == NO_LEAF {
                 let left = self.nodes[at].left as usize - range.start;
@@ -135,6 +144,7 @@ impl TreeNodes {
         let end = end as usize;
         let leaves = self.leaf[..end].iter().filter(|l| **l != NO_LEAF).count();
         self.roots.truncate(keep);
+        self.depths.truncate(keep);
         self.nodes.truncate(end);
         self.leaf.truncate(end);
         self.values.truncate(leaves * self.width);

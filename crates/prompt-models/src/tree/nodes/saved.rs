@@ -18,7 +18,10 @@ impl TreeNodes {
         let leaves = self.values.len().checked_div(self.width).unwrap_or(0);
         Ok(Saved::new(KIND, 1)
             .meta(&(self.columns, self.width))?
-            .f64s("thresholds", self.nodes.iter().map(|n| n.threshold).collect())
+            .f64s(
+                "thresholds",
+                self.nodes.iter().zip(&self.leaf).map(|(n, l)| n.saved_threshold(*l)).collect(),
+            )
             .u32s("columns", self.nodes.iter().map(|n| n.column).collect())
             .u32s("left", self.nodes.iter().map(|n| n.left).collect())
             .u32s("leaf", self.leaf.clone())
@@ -50,18 +53,24 @@ impl TreeNodes {
         let words = set_ends.last().map_or(0, |end| *end as usize);
         let sets = saved.get_u32s("sets", words.checked_mul(2))?;
         let (pairs, _) = sets.as_chunks::<2>();
-        let nodes = thresholds.iter().zip(column).zip(left);
-        let trees = Self {
+        let node = |at: usize| match leaf[at] {
+            NO_LEAF => Node { threshold: thresholds[at], column: column[at], left: left[at] },
+            leaf => Node { column: column[at], left: left[at], ..Node::read_leaf(thresholds[at], leaf) },
+        };
+        let nodes = (0..thresholds.len()).map(node).collect();
+        let mut trees = Self {
             columns,
             width,
-            nodes: nodes.map(|((t, c), l)| Node { threshold: *t, column: *c, left: *l }).collect(),
+            nodes,
             leaf,
             roots: saved.get_u32s("roots", None)?.to_vec(),
+            depths: Vec::new(),
             values,
             sets: pairs.iter().map(|[low, high]| u64::from(*low) | u64::from(*high) << 32).collect(),
             set_ends,
         };
         trees.check()?;
+        trees.depths = (0..trees.len()).map(|t| trees.measured_depth(t)).collect();
         Ok(trees)
     }
 
@@ -93,7 +102,7 @@ impl TreeNodes {
                     children += 2;
                     self.check_split(at)?;
                 } else {
-                    if self.leaf[at] != leaf || *node != Node::leaf(at) || self.columns == 0 {
+                    if self.leaf[at] != leaf || *node != Node::leaf(at, leaf) || self.columns == 0 {
                         return Err(damaged(&format!("node {at} is no legal leaf")));
                     }
                     leaf += 1;
@@ -113,10 +122,25 @@ impl TreeNodes {
         }
         let number = node.threshold;
         let sets = self.set_ends.len() as f64;
+        if number.is_nan() {
+            return Err(damaged(&format!("node {at} parts at no number")));
+        }
         if node.column & CATEGORIES != 0 && !(number >= 0.0 && number < sets && number.fract() == 0.0) {
             return Err(damaged(&format!("node {at} names level set {number} of {sets}")));
         }
         Ok(())
+    }
+}
+
+impl Node {
+    /// On disk every number is at most the threshold of a leaf.
+    fn saved_threshold(&self, leaf: u32) -> f64 {
+        if leaf == NO_LEAF { self.threshold } else { f64::INFINITY }
+    }
+
+    fn read_leaf(threshold: f64, leaf: u32) -> Self {
+        let node = Self::leaf(0, leaf);
+        if threshold == f64::INFINITY { node } else { Self { threshold, ..node } }
     }
 }
 

@@ -7,22 +7,63 @@ use super::{CATEGORIES, COLUMN, MISSING_LEFT, Node, TreeNodes};
 /// Trees, or rows, that are walked in step, so that the wait for one node hides behind the others.
 const LANES: usize = 8;
 
+/// Columns up to which a row is copied before it is walked: its place is then known to hold every column.
+const NEAR: usize = 64;
+
+/// Depth up to which every lane takes as many steps as the deepest tree has. In deeper ones most rows are at their leaf
+/// long before.
+const SHALLOW: u32 = 16;
+
 impl TreeNodes {
     /// The leaf that a row reaches in every tree, in order. `dense` is memory for sparse rows: all zero, and left so.
     pub fn for_each_leaf(&self, row: RowView<'_>, dense: &mut Vec<f64>, mut f: impl FnMut(usize, &[f64])) {
-        self.with_dense(row, dense, |row| {
-            let (groups, rest) = self.roots.as_chunks::<LANES>();
-            for (g, group) in groups.iter().enumerate() {
-                let at = self.walk(*group, [row; LANES]);
-                for (lane, at) in at.into_iter().enumerate() {
-                    f(g * LANES + lane, self.value_at(at));
-                }
+        self.with_dense(row, dense, |row| match self.near(row) {
+            Some(near) => {
+                let right = |node: &Node, _| near[node.column as usize % NEAR] > node.threshold;
+                self.for_each_leaf_by(right, &mut f);
             }
-            for (t, root) in rest.iter().enumerate() {
-                let [at] = self.walk([*root], [row]);
-                f(groups.len() * LANES + t, self.value_at(at));
+            None if self.set_ends.is_empty() => {
+                let right = |node: &Node, _| node.numeric(row[(node.column & COLUMN) as usize]);
+                self.for_each_leaf_by(right, &mut f);
+            }
+            None => {
+                let right = |node: &Node, _| self.any(node, row[(node.column & COLUMN) as usize]);
+                self.for_each_leaf_by(right, &mut f);
             }
         });
+    }
+
+    /// A copy of a row of few columns in which nothing is missing, for trees without categories.
+    #[inline]
+    fn near(&self, row: &[f64]) -> Option<[f64; NEAR]> {
+        if !self.set_ends.is_empty() || row.len() > NEAR {
+            return None;
+        }
+        let mut near = [0.0; NEAR];
+        near[..row.len()].copy_from_slice(row);
+        let missing = near.iter().fold(false, |any, v| any | v.is_nan());
+        (!missing).then_some(near)
+    }
+
+    #[inline]
+    fn for_each_leaf_by(
+        &self,
+        right: impl Fn(&Node, usize) -> bool + Copy,
+        f: &mut impl FnMut(usize, &[f64]),
+    ) {
+        let (groups, rest) = self.roots.as_chunks::<LANES>();
+        let (depths, rest_depths) = self.depths.as_chunks::<LANES>();
+        for (g, (group, depths)) in groups.iter().zip(depths).enumerate() {
+            let deepest = depths.iter().fold(0, |a, b| a.max(*b));
+            let at = self.walk(*group, deepest, right);
+            for (lane, at) in at.into_iter().enumerate() {
+                f(g * LANES + lane, self.value_at(at));
+            }
+        }
+        for (t, (root, depth)) in rest.iter().zip(rest_depths).enumerate() {
+            let [at] = self.walk([*root], *depth, right);
+            f(groups.len() * LANES + t, self.value_at(at));
+        }
     }
 
     /// Adds what every tree says about a row to `out`, tree after tree.
@@ -40,7 +81,7 @@ impl TreeNodes {
     ) -> R {
         let root = self.roots[t];
         self.with_dense(row, dense, |row| {
-            let [at] = self.walk([root], [row]);
+            let [at] = self.walk_rows(root, self.depths[t], [row]);
             f(self.value_at(at))
         })
     }
@@ -53,10 +94,11 @@ impl TreeNodes {
         }
         let of = |i: usize| &rows[i * self.columns..(i + 1) * self.columns];
         let n = (rows.len() / self.columns).min(out.len() / self.width);
-        for &root in &self.roots {
+        for (&root, &depth) in self.roots.iter().zip(&self.depths) {
             let mut first = 0;
             while first + LANES <= n {
-                let at = self.walk([root; LANES], std::array::from_fn(|lane| of(first + lane)));
+                let at =
+                    self.walk_rows(root, depth, std::array::from_fn::<_, LANES, _>(|lane| of(first + lane)));
                 for (lane, at) in at.into_iter().enumerate() {
                     let place = (first + lane) * self.width;
                     add(self.value_at(at), &mut out[place..place + self.width]);
@@ -64,14 +106,14 @@ impl TreeNodes {
                 first += LANES;
             }
             for i in first..n {
-                let [at] = self.walk([root], [of(i)]);
+                let [at] = self.walk_rows(root, depth, [of(i)]);
                 add(self.value_at(at), &mut out[i * self.width..(i + 1) * self.width]);
             }
         }
     }
 
     fn value_at(&self, node: u32) -> &[f64] {
-        let leaf = self.leaf[node as usize] as usize;
+        let leaf = self.nodes[node as usize].leaf_number();
         &self.values[leaf * self.width..(leaf + 1) * self.width]
     }
 
@@ -99,37 +141,47 @@ impl TreeNodes {
         }
     }
 
-    /// From these nodes to the leaves, each with its own row.
-    fn walk<const N: usize>(&self, at: [u32; N], rows: [&[f64]; N]) -> [u32; N] {
+    /// From the root of a tree to the leaves of these rows.
+    fn walk_rows<const N: usize>(&self, root: u32, depth: u32, rows: [&[f64]; N]) -> [u32; N] {
+        let x = |node: &Node, lane: usize| rows[lane][(node.column & COLUMN) as usize];
         if self.set_ends.is_empty() {
-            self.walk_by(at, rows, Node::numeric)
+            self.walk([root; N], depth, |node, lane| node.numeric(x(node, lane)))
         } else {
-            self.walk_by(at, rows, |node, x| self.any(node, x))
+            self.walk([root; N], depth, |node, lane| self.any(node, x(node, lane)))
         }
     }
 
+    /// From these nodes, above none of which lie more than `depth` splits, to the leaves.
     #[inline]
-    fn walk_by<const N: usize>(
+    fn walk<const N: usize>(
         &self,
         mut at: [u32; N],
-        rows: [&[f64]; N],
-        next: impl Fn(&Node, f64) -> u32,
+        depth: u32,
+        right: impl Fn(&Node, usize) -> bool,
     ) -> [u32; N] {
-        loop {
+        let nodes = self.nodes.as_slice();
+        let mut step = || {
             let mut moved = 0;
             for lane in 0..N {
-                let node = &self.nodes[at[lane] as usize];
-                let to = next(node, rows[lane][(node.column & COLUMN) as usize]);
+                let node = &nodes[at[lane] as usize];
+                let to = node.left + u32::from(right(node, lane));
                 moved |= to ^ at[lane];
                 at[lane] = to;
             }
-            if moved == 0 {
-                return at;
-            }
+            moved != 0
+        };
+        if depth <= SHALLOW {
+            (0..depth).for_each(|_| {
+                step();
+            });
+        } else {
+            while step() {}
         }
+        at
     }
 
-    fn any(&self, node: &Node, x: f64) -> u32 {
+    #[inline]
+    fn any(&self, node: &Node, x: f64) -> bool {
         if node.column & CATEGORIES == 0 {
             return node.numeric(x);
         }
@@ -143,15 +195,15 @@ impl TreeNodes {
         } else {
             node.column & MISSING_LEFT != 0
         };
-        node.left + u32::from(!goes_left)
+        !goes_left
     }
 }
 
 impl Node {
+    /// Whether a number goes right.
     #[inline]
-    fn numeric(&self, x: f64) -> u32 {
-        let left = (x <= self.threshold) | (x.is_nan() & (self.column & MISSING_LEFT != 0));
-        self.left + u32::from(!left)
+    fn numeric(&self, x: f64) -> bool {
+        (x > self.threshold) | (x.is_nan() & (self.column & MISSING_LEFT == 0))
     }
 }
 

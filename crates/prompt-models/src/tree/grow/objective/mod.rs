@@ -8,7 +8,13 @@
 //! squared error   (Σ w·y)² / w
 //! ```
 
+mod cut;
+
 use std::ops::{AddAssign, Sub};
+
+/// How much better, relative to the best so far, a later split must be: two that differ by rounding alone count as
+/// equal, and the earlier one stays.
+pub(super) const MARGIN: f64 = 1e-12;
 
 /// Sums over rows, kept in a cell of [`width`](Self::width) numbers.
 pub(crate) trait Objective: Sync {
@@ -29,6 +35,35 @@ pub(crate) trait Objective: Sync {
     fn purity(&self, cell: &[Self::Num]) -> f64;
     /// The purity of `left` and of the rest of `total`, together.
     fn parted(&self, left: &[Self::Num], total: &[Self::Num]) -> f64;
+    /// Where cells that lie in a row are parted best: the purity of both parts and the last cell of the left one, if that
+    /// is worth more than `floor`. Both parts hold at least `min_leaf` rows; cells may be empty.
+    fn best_cut(
+        &self,
+        cells: &[Self::Num],
+        total: &[Self::Num],
+        min_leaf: usize,
+        mut floor: f64,
+    ) -> Option<(f64, usize)> {
+        let (w, rows) = (self.width(), self.rows(total));
+        let mut left = vec![Self::Num::default(); w];
+        let mut best = None;
+        for (at, cell) in cells.chunks_exact(w).enumerate() {
+            if self.rows(cell) == 0 {
+                continue;
+            }
+            left.iter_mut().zip(cell).for_each(|(l, c)| *l += *c);
+            let seen = self.rows(&left);
+            if seen < min_leaf || rows - seen < min_leaf {
+                continue;
+            }
+            let parted = self.parted(&left, total);
+            if parted > floor {
+                floor = parted + MARGIN * parted.abs();
+                best = Some((parted, at));
+            }
+        }
+        best
+    }
     /// What categories are ordered by before they are parted.
     fn rank(&self, cell: &[Self::Num], total: &[Self::Num]) -> f64;
     /// Whether nothing is left to be told apart.
@@ -128,6 +163,10 @@ impl Objective for Counts {
             }
             Criterion::Entropy => self.of(wl, l) + self.of(wr, r),
         }
+    }
+
+    fn best_cut(&self, cells: &[u64], total: &[u64], min_leaf: usize, floor: f64) -> Option<(f64, usize)> {
+        cut::best(self, cells, total[0], min_leaf as u64, floor)
     }
 
     fn rank(&self, cell: &[u64], _: &[u64]) -> f64 {
@@ -302,78 +341,4 @@ impl Objective for SquaredError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cell<O: Objective>(by: &O, items: &[O::Item]) -> Vec<O::Num> {
-        let mut cell = vec![O::Num::default(); by.width()];
-        items.iter().for_each(|item| by.add(&mut cell, *item));
-        cell
-    }
-
-    /// Purity adds up, and the gain is weight × decrease of the impurity, by its definition.
-    fn holds<O: Objective>(
-        by: &O,
-        items: &[O::Item],
-        left: usize,
-        impurity: impl Fn(&[O::Item]) -> (f64, f64),
-    ) {
-        let (total, part) = (cell(by, items), cell(by, &items[..left]));
-        let rest = cell(by, &items[left..]);
-        let parted = by.parted(&part, &total);
-        assert!((parted - by.purity(&part) - by.purity(&rest)).abs() < 1e-9);
-        let weighted = |items: &[O::Item]| {
-            let (weight, impurity) = impurity(items);
-            weight * impurity
-        };
-        let decrease = weighted(items) - weighted(&items[..left]) - weighted(&items[left..]);
-        let gain = (parted - by.purity(&total)) / by.scale();
-        assert!((gain - decrease).abs() < 1e-9, "{gain} {decrease}");
-        assert_eq!((by.rows(&part), by.rows(&total)), (left, items.len()));
-        assert_eq!(by.weight(&total), impurity(items).0);
-    }
-
-    fn of_classes(criterion: Criterion, items: impl Iterator<Item = (f64, u32)>) -> (f64, f64) {
-        let mut mass = [0.0; 3];
-        items.for_each(|(w, c)| mass[c as usize] += w);
-        let weight: f64 = mass.iter().sum();
-        let of = |m: &f64| match criterion {
-            Criterion::Gini => m / weight * (1.0 - m / weight),
-            Criterion::Entropy if *m > 0.0 => -m / weight * (m / weight).log2(),
-            Criterion::Entropy => 0.0,
-        };
-        (weight, mass.iter().map(of).sum())
-    }
-
-    #[test]
-    fn gains_are_what_scikit_learn_calls_weighted_impurity_decrease() {
-        for criterion in [Criterion::Gini, Criterion::Entropy] {
-            let rows = [(1u64, false), (3, true), (2, true), (1, false), (4, true), (2, false)];
-            let items: Vec<u64> = rows.iter().map(|(w, second)| Counts::item(*second, *w)).collect();
-            let open = |item: &u64| (((item >> BITS) & MASK) as f64, u32::from(item & MASK > 0));
-            let by = Counts { criterion, classes: 2 };
-            holds(&by, &items, 2, |items| of_classes(criterion, items.iter().map(open)));
-            let items = [(0.5, 0), (2.0, 1), (1.5, 2), (1.0, 2), (0.25, 0)];
-            let by = ClassWeights { criterion, classes: 3 };
-            holds(&by, &items, 2, |items| of_classes(criterion, items.iter().copied()));
-        }
-        let items = [(1.0, 2.0), (2.0, -1.0), (0.5, 4.0), (1.0, 0.0)];
-        holds(&SquaredError { mean: 0.0 }, &items, 3, |items| {
-            let weight: f64 = items.iter().map(|i| i.0).sum();
-            let mean = items.iter().map(|i| i.0 * i.1).sum::<f64>() / weight;
-            (weight, items.iter().map(|i| i.0 * (i.1 - mean).powi(2)).sum::<f64>() / weight)
-        });
-    }
-
-    #[test]
-    fn leaves_say_shares_and_means() {
-        let by = Counts { criterion: Criterion::Gini, classes: 2 };
-        let two = cell(&by, &[Counts::item(true, 3), Counts::item(false, 1)]);
-        assert_eq!((by.value(&two), by.is_pure(&two, &[])), (vec![0.25, 0.75], false));
-        let by = ClassWeights { criterion: Criterion::Gini, classes: 3 };
-        assert_eq!(by.value(&cell(&by, &[(3.0, 2), (1.0, 0)])), [0.25, 0.0, 0.75]);
-        let by = SquaredError { mean: 10.0 };
-        assert_eq!(by.value(&cell(&by, &[(1.0, 2.0), (3.0, -2.0)])), [9.0]);
-        assert!(by.is_pure(&[], &[(1.0, 2.0), (0.5, 2.0)]) && !by.is_pure(&[], &[(1.0, 2.0), (1.0, 3.0)]));
-    }
-}
+mod tests;
