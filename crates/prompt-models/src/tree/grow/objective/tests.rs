@@ -7,12 +7,7 @@ fn cell<O: Objective>(by: &O, items: &[O::Item]) -> Vec<O::Num> {
 }
 
 /// Purity adds up, and the gain is weight × decrease of the impurity, by its definition.
-fn holds<O: Objective>(
-    by: &O,
-    items: &[O::Item],
-    left: usize,
-    impurity: impl Fn(&[O::Item]) -> (f64, f64),
-) {
+fn holds<O: Objective>(by: &O, items: &[O::Item], left: usize, impurity: impl Fn(&[O::Item]) -> (f64, f64)) {
     let (total, part) = (cell(by, items), cell(by, &items[..left]));
     let rest = cell(by, &items[left..]);
     let parted = by.parted(&part, &total);
