@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod data_table;
 mod evaluate;
+mod fields;
 mod live;
 mod metrics;
 mod model;
