@@ -75,6 +75,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         ignore: args.ignore.clone(),
         kinds: target_kind(target, args.target_kind),
         strict: args.strict,
+        max_line_bytes: args.lines.bytes(),
         ..TableOptions::default().target(target)
     };
     let data = options.read(path)?;
@@ -144,7 +145,11 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
 pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
     let schema = TableSchema::of_model(&model.manifest)?;
     let target = args.target.as_deref().unwrap_or(&schema.target);
-    let options = TableOptions { strict: args.strict, ..schema.options().target(target) };
+    let options = TableOptions {
+        strict: args.strict,
+        max_line_bytes: args.lines.bytes(),
+        ..schema.options().target(target)
+    };
     let data = options.read(&args.data)?;
     complain(&data);
     let (rows, which) = choose(args.split, &data)?;

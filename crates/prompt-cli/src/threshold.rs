@@ -18,13 +18,10 @@ pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
         .code(&args.class)
         .ok_or_else(|| Error::unknown("class", &args.class, classes.names()))? as usize;
     let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
-    }
-    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
+    crate::fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
+    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
+    let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
+    let loaded = options.read(&args.data)?;
     eprint!("{}", bad_lines(&loaded.bad, loaded.cut));
     // Rows that the model learned from would promise too much.
     let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));

@@ -17,6 +17,7 @@ use prompt_registry::{RegisterInfo, Registry};
 use serde_json::Value;
 
 use crate::args::{Train, label_map};
+use crate::fields;
 use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
 
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         ));
     }
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
-    let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
+    let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))
+        .map_err(with_tabular)?;
     if let Some(config) = &config {
         recipe = recipe.features(config.features.clone());
         recipe = recipe.sanitiser(config.sanitise.enabled.then(|| config.sanitise.params.clone()));
@@ -53,6 +55,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 config.data.path = Some(path.clone());
             }
             config.data.strict |= args.strict;
+            config.data.max_line_bytes = args.lines.max_line_bytes.or(config.data.max_line_bytes);
             strict = config.data.strict;
             options.cleaner = config.cleaner();
             options.max_train_rows = config.data.max_train_samples;
@@ -64,11 +67,13 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             name_fields(&mut fields, args)?;
             // Without a configuration clap asks for a file.
             let path = args.data.clone().unwrap_or_default();
-            ReadOptions { fields, strict, ..ReadOptions::default() }.read(&path)?
+            let max_line_bytes = args.lines.bytes();
+            ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() }.read(&path)?
         }
     };
-    let (data, unlabelled) = loaded.dataset.labelled(strict)?;
-    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&unlabelled, "label"));
+    eprint!("{}", bad_lines(&loaded.bad, loaded.cut));
+    let (data, unlabelled) = fields::labelled(&loaded.dataset, strict, args.target.as_ref(), false)?;
+    eprint!("{}", left_out(&unlabelled, "label"));
 
     let progress = Arc::new(Progress::new(args.json));
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
@@ -126,14 +131,20 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     Ok(ExitCode::SUCCESS)
 }
 
+/// `tabular` is a task of its own kind, and one of those that can be named.
+fn with_tabular(error: Error) -> Error {
+    match error {
+        Error::Unknown { kind: "task", name, mut known } => {
+            known.push(tabular::TASK.to_owned());
+            Error::unknown("task", name, known)
+        }
+        other => other,
+    }
+}
+
 /// What the command line says of the fields, it says last.
 fn name_fields(fields: &mut Fields, args: &Train) -> Result<()> {
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    if let Some(target) = &args.target {
-        fields.label = target.as_str().into();
-    }
+    fields::name(fields, args.text.as_ref(), args.target.as_ref(), false)?;
     fields.label_map.extend(label_map(&args.label_map)?);
     Ok(())
 }

@@ -8,7 +8,7 @@
 //! | `training_curves` | the losses of the best learner that reports them round by round |
 //! | `dl_training_curves` | the same run in six panels: loss and change, metric, rate, gradient, gap, deviation of the loss |
 //! | `dl_architecture_comparison` | all such runs: best metric, epochs to 90% of it, instability, overfitting gap |
-//! | `convergence_analysis` | the metric of learners that report it round by round |
+//! | `convergence_analysis` | the metric of learners that report one round by round; of others the fall of their loss |
 //! | `feature_importance` | the weights of the best linear model |
 //! | `fairness_analysis` | accuracy of the winner by source, where the rows name theirs |
 //! | `confusion`, `roc`, `precision_recall`, `calibration` | the winner on the test rows |
@@ -47,8 +47,7 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         ("training_analysis", resources(results)),
     ];
     let runs: Vec<History> = results.models.iter().filter_map(|m| m.history.clone()).collect();
-    let scored: Vec<History> =
-        runs.iter().filter(|run| run.epochs.iter().any(|e| e.metric.is_some())).cloned().collect();
+    let scored: Vec<History> = runs.iter().filter_map(scored).collect();
     if !scored.is_empty() {
         pictures.push(("convergence_analysis", convergence_svg("Convergence", &scored)));
     }
@@ -69,6 +68,25 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         }
     }
     Ok(())
+}
+
+/// A run with a metric: its own, else how far its loss has fallen (0 at first, 1 at its least). A loss that never falls
+/// converges to nothing.
+fn scored(run: &History) -> Option<History> {
+    if run.epochs.iter().any(|e| e.metric.is_some()) {
+        return Some(run.clone());
+    }
+    let mut run = run.clone();
+    let watched = run.epochs.iter().all(|e| e.validation_loss.is_some());
+    let losses: Vec<f64> =
+        run.epochs.iter().map(|e| e.validation_loss.filter(|_| watched).unwrap_or(e.train_loss)).collect();
+    let first = *losses.first()?;
+    let fall = first - losses.iter().copied().fold(first, f64::min);
+    for (epoch, loss) in run.epochs.iter_mut().zip(losses) {
+        epoch.metric = (fall > 0.0).then(|| (first - loss) / fall);
+    }
+    run.metric = "fall of the loss".to_owned();
+    (fall > 0.0).then_some(run)
 }
 
 /// The pictures of learners that report their losses round by round, the best model's run first.
@@ -250,4 +268,31 @@ fn winner(results: &ExperimentResults, best: &ModelResult) -> Vec<(&'static str,
         ("precision_recall", precision_recall_svg("Precision–recall", truth, p, names, None)),
         ("calibration", reliability_svg("Calibration", truth, p, None)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use prompt_metrics::{Epoch, Family};
+
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_metric_converges_by_its_loss() {
+        let run = |losses: &[f64], metric: Option<f64>| {
+            let epochs = losses.iter().zip(1..).map(|(&train_loss, epoch)| Epoch {
+                epoch,
+                train_loss,
+                metric,
+                ..Epoch::default()
+            });
+            History::new("boosting", Family::Trees, "metric", epochs.collect()).unwrap()
+        };
+        let falls = scored(&run(&[1.0, 0.6, 0.2, 0.4], None)).unwrap();
+        let metrics: Vec<f64> = falls.epochs.iter().map(|e| (e.metric.unwrap() * 100.0).round()).collect();
+        assert_eq!(metrics, [0.0, 50.0, 100.0, 75.0]);
+        assert_eq!(falls.epochs_to(0.9), Some(3));
+        assert!(convergence_svg("Convergence", &[falls]).unwrap().contains("boosting 3"));
+        assert!(scored(&run(&[0.5, 0.5], None)).is_none());
+        assert_eq!(scored(&run(&[0.5, 0.5], Some(0.7))), Some(run(&[0.5, 0.5], Some(0.7))));
+    }
 }

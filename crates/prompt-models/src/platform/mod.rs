@@ -187,6 +187,7 @@ impl Platform {
             kinds,
             ignore: data.ignore.clone(),
             strict: data.strict,
+            max_line_bytes: data.max_line_bytes.unwrap_or(TableOptions::default().max_line_bytes),
             ..TableOptions::default()
         };
         let options = options.target(&data.target);
