@@ -168,7 +168,7 @@ mod tests {
         let numbers: Vec<[f64; 3]> = (0..40)
             .map(|i| {
                 let missing = if i % 5 == 0 { f64::NAN } else { f64::from(i * i % 23) };
-                [1e5 + f64::from(i * 7 % 11), missing, f64::from(i % 3)]
+                [1e3 + f64::from(i * 7 % 11), missing, f64::from(i % 3)]
             })
             .collect();
         let rows: Vec<(&[f64], f64)> =

@@ -2,8 +2,8 @@
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Moments, Output, Params, Result,
-    RowView, Scratch, Tags, Target, params, softmax,
+    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Moments, Output, Result, RowView,
+    Scratch, Tags, Target, params, softmax,
 };
 use serde::{Deserialize, Serialize};
 
