@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use prompt_core::{Column, Error, Result, civil};
+use prompt_core::{Column, Error, Moments, Result, civil};
 use serde::{Deserialize, Serialize};
 
 use super::TableEncoder;
-use crate::prepare::Unit;
 use crate::prepare::quantile::{present, quantile};
+use crate::prepare::{Span, Unit};
 
 /// One column of the fitted table and what it becomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,12 +63,20 @@ impl Scaling {
                 let fill = fill.unwrap_or(f64::NAN);
                 let filled: Vec<f64> = values.iter().map(|v| if v.is_nan() { fill } else { *v }).collect();
                 match params.scale.as_str() {
-                    "standard" => Unit::standard(&filled, None),
+                    "standard" => {
+                        let mut moments = Moments::default();
+                        filled.iter().filter(|v| !v.is_nan()).for_each(|v| moments.add(Moments::of(*v, 1.0)));
+                        Unit::standard(&moments)
+                    }
                     _ => Unit::robust(&filled, (0.25, 0.75)),
                 }
             }
-            "min_max" => Unit::min_max(values.iter().copied()),
-            _ => Unit { shift: 0.0, unit: 1.0 },
+            "min_max" => {
+                let mut span = Span::default();
+                values.iter().for_each(|v| span.add(*v));
+                Unit::min_max(&span)
+            }
+            _ => Unit::NONE,
         };
         Self { fill, shift, unit, cut }
     }
