@@ -149,7 +149,7 @@ fn groups_that_change_the_split_are_named_and_so_is_the_data_s_own_split() {
     assert!(said.contains("split.keep_near_duplicates_together"), "{said}");
     assert!(!said.contains("20% held out"), "{said}");
 
-    let split = |i: usize| if i % 2 == 0 { "train" } else { "test" };
+    let split = |i: usize| if i.is_multiple_of(2) { "train" } else { "test" };
     let rows = (0..60).map(|i| format!("{{{}, \"split\": \"{}\"}}\n", row(i), split(i)));
     shell.write("rows.jsonl", rows.collect::<String>());
     let ran = shell.run(&["run", config, "--fresh"]);
