@@ -47,8 +47,9 @@ fn a_field_that_is_not_there_is_named_with_its_flag() {
 fn the_longest_line_can_be_raised_as_the_message_says() {
     let shell = Shell::new();
     let data = shell.small_data();
-    let args = ["data", "validate", data, "--strict", "--max-line-bytes"];
-    let short = shell.run(&[&args[..], &["20"]].concat());
+    shell.write("long.jsonl", format!("{{\"text\": \"short\"}}\n{{\"text\": \"{}\"}}\n", "long ".repeat(50)));
+    let args = ["data", "validate", "long.jsonl", "--strict", "--max-line-bytes"];
+    let short = shell.run(&[&args[..], &["40"]].concat());
     assert_eq!(short.code, Some(1));
     assert!(short.out.contains("raise `max_line_bytes` (`--max-line-bytes`"), "{}", short.out);
     shell.run(&[&args[..], &["2000"]].concat()).succeeds();
