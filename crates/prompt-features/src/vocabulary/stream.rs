@@ -279,7 +279,7 @@ mod tests {
         for tfidf in [
             tfidf.clone().ngram_range((1, 3)),
             tfidf.clone().ngram_range((1, 2)).max_features(Some(41)),
-            tfidf.clone().ngram_range((2, 3)).stop_words(StopWords::English).min_df(Frequency::Count(3)),
+            tfidf.clone().ngram_range((2, 3)).stop_words(StopWords::English).min_df(Frequency::Count(2)),
             tfidf.clone().analyzer(Analyzer::CharWb).ngram_range((3, 5)).max_features(Some(300)),
             tfidf.clone().analyzer(Analyzer::Char).ngram_range((1, 4)).max_df(Frequency::Share(0.5)),
             tfidf.clone().binary(true).max_features(Some(20)).use_idf(false),
