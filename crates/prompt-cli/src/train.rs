@@ -17,7 +17,7 @@ use prompt_registry::{RegisterInfo, Registry};
 use serde_json::Value;
 
 use crate::args::{Train, label_map};
-use crate::out::{bad_lines, left_out, outln};
+use crate::out::{bad_lines, incomplete, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     };
     let (data, unlabelled) = loaded.dataset.labelled(strict)?;
     eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&unlabelled, "label"));
+    let warning = incomplete(loaded.bad.last().filter(|_| loaded.cut), "the model was trained");
 
     let progress = Arc::new(Progress::new(args.json));
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
@@ -105,6 +106,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 "registered": registered,
             })
         )?;
+        eprint!("{warning}");
         return Ok(ExitCode::SUCCESS);
     }
     outln!(
@@ -123,6 +125,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(reference) = registered {
         outln!("registered as {reference}")?;
     }
+    eprint!("{warning}");
     Ok(ExitCode::SUCCESS)
 }
 
