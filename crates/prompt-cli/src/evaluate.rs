@@ -22,7 +22,7 @@ use crate::args::{Evaluate, SplitChoice, label_map};
 use crate::fields;
 use crate::live;
 use crate::metrics::text_of;
-use crate::out::{bad_lines, left_out, outln, report_folder};
+use crate::out::{bad_lines, incomplete, left_out, outln, report_folder};
 
 /// Bins of a text's length.
 const LENGTH_BINS: usize = 5;
@@ -81,7 +81,10 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
     let mut found = measure(args, &model, &rows, &ctx)?;
     found.numbers["bad_lines"] = Value::from(loaded.bad.len());
     found.numbers["unlabelled_rows"] = Value::from(without.len());
-    finish(args, &model, found, &rows)
+    let code = finish(args, &model, found, &rows)?;
+    let cut = loaded.bad.last().filter(|_| loaded.cut);
+    eprint!("{}", incomplete(cut, "the numbers were measured"));
+    Ok(code)
 }
 
 /// What is true of each row.

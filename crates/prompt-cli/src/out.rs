@@ -93,3 +93,10 @@ pub(crate) fn left_out(rows: &[Error], field: &str) -> String {
         places.join(", ")
     )
 }
+
+/// The warning that ends a command whose data file ended before its time; `cut` says from which line on rows are missing.
+pub(crate) fn incomplete(cut: Option<&Error>, done: &str) -> String {
+    cut.map_or_else(String::new, |cut| {
+        format!("WARNING: the data file is incomplete, and {done} on its first part alone: {cut}\n")
+    })
+}

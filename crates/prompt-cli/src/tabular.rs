@@ -15,7 +15,7 @@ use prompt_models::data::Split;
 use prompt_models::data::table::{Kind, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
 use prompt_models::metrics::fairness::SliceColumn;
-use prompt_models::score::ScoreSummary;
+use prompt_models::score::{OUTPUT, ScoreSummary};
 use prompt_models::tabular::{TableRecipe, TableReport, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{Evaluate, Format, Predict, SplitChoice, TargetKind, Train};
 use crate::evaluate::{Rows, Truth, finish, measure};
 use crate::live;
-use crate::out::outln;
+use crate::out::{incomplete, outln};
 use crate::progress::Progress;
 
 /// Says what a person should know of a file before its rows are used.
@@ -120,6 +120,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
                 "registered": registered,
             })
         )?;
+        warn_of_cut(&data, "the model was trained");
         return Ok(ExitCode::SUCCESS);
     }
     outln!(
@@ -138,7 +139,13 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
     if let Some(reference) = registered {
         outln!("registered as {reference}")?;
     }
+    warn_of_cut(&data, "the model was trained");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says in the end what a truncated archive means for the numbers above.
+fn warn_of_cut(data: &LoadedTable, done: &str) {
+    eprint!("{}", incomplete(data.bad.last().map(|bad| &bad.error).filter(|_| data.cut), done));
 }
 
 /// `prompt evaluate` with a model of tables.
@@ -183,7 +190,9 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -
         Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
     let mut found = measure(args, model, &rows, ctx)?;
     found.numbers["bad_lines"] = data.bad.len().into();
-    finish(args, model, found, &rows)
+    let code = finish(args, model, found, &rows)?;
+    warn_of_cut(&data, "the numbers were measured");
+    Ok(code)
 }
 
 /// A row's cells but its target, on one line.
@@ -241,14 +250,8 @@ fn choose(choice: Option<SplitChoice>, data: &LoadedTable) -> Result<(Vec<usize>
     Ok((rows, split.name()))
 }
 
-/// `prompt predict` with a model of tables: each row as it stands in the file, with its prediction; a line that is no row
-/// keeps its place with its error.
-pub(crate) fn predict(
-    args: &Predict,
-    model: &LoadedModel,
-    format: Format,
-    out: &mut (dyn Write + Send),
-) -> Result<ScoreSummary> {
+/// The rows that `prompt predict` scores with a model of tables.
+pub(crate) fn rows_to_score(args: &Predict, model: &LoadedModel) -> Result<LoadedTable> {
     let path = args.input.as_ref().ok_or_else(|| {
         Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
     })?;
@@ -260,9 +263,20 @@ pub(crate) fn predict(
         split: String::new(),
         ..schema.options()
     };
-    let data = options.read(path)?;
+    options.read(path)
+}
+
+/// `prompt predict` with a model of tables: each row as it stands in the file, with its prediction; a line that is no row
+/// keeps its place with its error, and one stands for all that a truncated archive lacks, which is an error in the end.
+pub(crate) fn predict(
+    mut data: LoadedTable,
+    model: &LoadedModel,
+    format: Format,
+    out: &mut (dyn Write + Send),
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let prediction = score(model, &data.table)?;
-    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let failed = |e: std::io::Error| Error::io("write", OUTPUT, e);
     match format {
         Format::Jsonl => {
             for entry in entries(&data) {
@@ -310,14 +324,18 @@ pub(crate) fn predict(
             parquet(&data, &prediction, out)?;
         }
     }
-    Ok(ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 })
+    *summary = ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 };
+    match data.bad.pop().filter(|_| data.cut) {
+        Some(cut) => Err(cut.error),
+        None => Ok(()),
+    }
 }
 
 /// The columns of the CSV form: cells as text, scores as numbers.
 #[cfg(feature = "parquet")]
 fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + Send)) -> Result<()> {
     use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
-    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let failed = |e: std::io::Error| Error::io("write", OUTPUT, e);
     let named = |name: String, kind| (name, kind);
     let own = data.cells(0).map(|(name, _)| named(name.to_owned(), Kind::Text));
     let scored = scored_names(prediction.output());

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::args::{Train, label_map};
 use crate::fields;
-use crate::out::{bad_lines, left_out, outln};
+use crate::out::{bad_lines, incomplete, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
@@ -71,9 +71,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() }.read(&path)?
         }
     };
-    eprint!("{}", bad_lines(&loaded.bad, loaded.cut));
     let (data, unlabelled) = fields::labelled(&loaded.dataset, strict, args.target.as_ref(), false)?;
-    eprint!("{}", left_out(&unlabelled, "label"));
+    eprint!("{}{}", bad_lines(&loaded.bad, loaded.cut), left_out(&unlabelled, "label"));
+    let warning = incomplete(loaded.bad.last().filter(|_| loaded.cut), "the model was trained");
 
     let progress = Arc::new(Progress::new(args.json));
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
@@ -110,6 +110,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 "registered": registered,
             })
         )?;
+        eprint!("{warning}");
         return Ok(ExitCode::SUCCESS);
     }
     outln!(
@@ -128,6 +129,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(reference) = registered {
         outln!("registered as {reference}")?;
     }
+    eprint!("{warning}");
     Ok(ExitCode::SUCCESS)
 }
 

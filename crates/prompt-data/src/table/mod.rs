@@ -132,6 +132,9 @@ pub struct LoadedTable {
     pub notes: Vec<String>,
     /// The lines that are no rows, in order.
     pub bad: Vec<BadRow>,
+    /// Whether the file ends before its time (a truncated or damaged archive): then the last of `bad` says from which line on
+    /// rows are missing.
+    pub cut: bool,
     /// A digest of the cells.
     pub digest: String,
     /// The file.
@@ -308,7 +311,7 @@ impl TableOptions {
                 None => Error::parse(path, None, None, "the file has no rows", "give it at least one row"),
             });
         }
-        let mut bad = raw.bad;
+        let (mut bad, cut) = (raw.bad, raw.cut);
         let rows = self.fitting(path, &raw.columns, &raw.lines, &mut bad)?;
         let lines: Vec<u64> = rows.iter().map(|&row| raw.lines[row]).collect();
         let mut notes = Vec::new();
@@ -335,6 +338,7 @@ impl TableOptions {
             lines,
             notes,
             bad,
+            cut,
             path: path.to_path_buf(),
             raw: raw.columns,
             raw_rows: rows,

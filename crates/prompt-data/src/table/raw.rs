@@ -57,6 +57,8 @@ pub(super) struct RawTable {
     pub(super) columns: Vec<RawColumn>,
     pub(super) lines: Vec<u64>,
     pub(super) bad: Vec<BadRow>,
+    /// Whether the stream failed: the last of `bad` says where.
+    pub(super) cut: bool,
     /// Where columns are by name, for rows that name theirs.
     names: HashMap<String, usize>,
 }
@@ -200,6 +202,7 @@ impl RawTable {
             return Err(error);
         }
         self.bad.push(BadRow::of(error));
+        self.cut = true;
         Ok(())
     }
 

@@ -35,11 +35,26 @@ const MOST_SOURCES: usize = 12;
 /// Draws of the bootstrap behind the intervals by source.
 const DRAWS: usize = 500;
 
-/// Draws what can be drawn.
-///
-/// # Errors
-/// [`Error::Io`] when the folder cannot be written.
-pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitContext) -> Result<()> {
+/// Every picture there may be.
+pub(super) const NAMES: [&str; 14] = [
+    "model_comparison",
+    "radar_chart",
+    "parallel_coordinates",
+    "training_analysis",
+    "training_curves",
+    "dl_training_curves",
+    "dl_architecture_comparison",
+    "convergence_analysis",
+    "feature_importance",
+    "fairness_analysis",
+    "confusion",
+    "roc",
+    "precision_recall",
+    "calibration",
+];
+
+/// Draws what can be drawn; gives back what could not be written.
+pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitContext) -> Vec<Error> {
     let mut pictures: Vec<(&str, Result<String>)> = vec![
         ("model_comparison", comparison(results)),
         ("radar_chart", radar(results)),
@@ -57,17 +72,22 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         pictures.push(("fairness_analysis", fairness(results, best, ctx)));
         pictures.extend(winner(results, best));
     }
+    let mut lost = Vec::new();
     for (name, picture) in pictures {
         match picture {
             Ok(svg) => {
-                folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?;
+                lost.extend(folder.write(&format!("plots/{name}.svg"), svg.as_bytes()).err());
                 #[cfg(feature = "png")]
-                folder.write(&format!("plots/{name}.png"), &prompt_metrics::plot::png(&svg, 2.0)?)?;
+                lost.extend(
+                    prompt_metrics::plot::png(&svg, 2.0)
+                        .and_then(|png| folder.write(&format!("plots/{name}.png"), &png))
+                        .err(),
+                );
             }
             Err(why) => folder.log(format!("no picture {name}: {why}")),
         }
     }
-    Ok(())
+    lost
 }
 
 /// A run with a metric: its own, else how far its loss has fallen (0 at first, 1 at its least). A loss that never falls
