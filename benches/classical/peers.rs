@@ -48,10 +48,15 @@ impl Figures {
 impl Peers {
     /// Runs a job of the peers' script as often as asked; one [`Figures`] for each line that it prints.
     pub(crate) fn run(&self, job: &str) -> Result<Vec<Figures>> {
+        self.run_script(CLASSICAL, job)
+    }
+
+    /// As [`run`](Self::run) for another script that takes the folder and a job.
+    pub(crate) fn run_script(&self, script: &str, job: &str) -> Result<Vec<Figures>> {
         let mut figures: Vec<Figures> = Vec::new();
         for turn in 1..=self.repeats {
             eprintln!("{job}: the peer's run {turn} of {}", self.repeats);
-            for line in self.lines(CLASSICAL, &[&self.folder, job.as_ref()])? {
+            for line in self.lines(script, &[&self.folder, job.as_ref()])? {
                 let name = line["name"].as_str().unwrap_or_default().to_owned();
                 match figures.iter_mut().find(|f| f.name == name) {
                     Some(known) => known.runs.push(line),

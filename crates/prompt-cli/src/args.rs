@@ -108,6 +108,8 @@ pub(crate) struct Train {
     /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
     /// Where to save the model.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -122,6 +124,20 @@ pub(crate) struct Train {
     /// Print what was measured as one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How long a line of a file may be.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct LineLimit {
+    /// Longest legal line; longer ones are skipped and reported [default: 16777216].
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_line_bytes: Option<usize>,
+}
+
+impl LineLimit {
+    pub(crate) fn bytes(self) -> usize {
+        self.max_line_bytes.unwrap_or(16 << 20)
+    }
 }
 
 /// Which registry is meant.
@@ -170,6 +186,8 @@ pub(crate) struct Evaluate {
     /// Stop at the first bad line, and at the first row without a label.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
     #[command(flatten)]
     pub(crate) registry: RegistryPlace,
 }
@@ -249,6 +267,8 @@ pub(crate) struct Threshold {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -300,6 +320,8 @@ pub(crate) struct Compare {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -500,6 +522,8 @@ pub(crate) enum DataCommand {
         /// Fail (exit status 1) when anything is wrong.
         #[arg(long)]
         strict: bool,
+        #[command(flatten)]
+        lines: LineLimit,
     },
     /// Summarise a table: kinds, missing cells, statistics, distinct and most frequent values.
     Summary(crate::data_table::SummaryArgs),

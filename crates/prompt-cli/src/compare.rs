@@ -15,6 +15,7 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         ignore: args.ignore.clone(),
         kinds: crate::tabular::target_kind(&args.target, args.target_kind),
         strict: args.strict,
+        max_line_bytes: args.lines.bytes(),
         ..TableOptions::default().target(&args.target)
     };
     let data = options.read(&args.data)?;

@@ -14,19 +14,17 @@ use crate::out::{bad_lines, outln, print};
 
 pub(crate) fn run(args: &Data, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     match &args.command {
-        DataCommand::Validate { file, target, json, strict, table: true, .. } => {
-            crate::tabular::validate(file, target.as_deref(), *json, *strict)
+        DataCommand::Validate { file, target, json, strict, table: true, lines, .. } => {
+            crate::tabular::validate(file, target.as_deref(), lines.bytes(), *json, *strict)
         }
-        DataCommand::Validate { file, text, target, label_map: pairs, labels, json, strict, .. } => {
+        DataCommand::Validate {
+            file, text, target, label_map: pairs, labels, json, strict, lines, ..
+        } => {
             let mut fields = Fields::default();
-            if let Some(text) = text {
-                fields.text = text.as_str().into();
-            }
-            if let Some(target) = target {
-                fields.label_in(target);
-            }
+            crate::fields::name(&mut fields, text.as_ref(), target.as_ref(), false)?;
             fields.label_map.extend(label_map(pairs)?);
-            let loaded = ReadOptions { fields, ..ReadOptions::default() }.read(file)?;
+            let loaded =
+                ReadOptions { fields, max_line_bytes: lines.bytes(), ..ReadOptions::default() }.read(file)?;
             let mut schema = Schema::default();
             if !labels.is_empty() {
                 schema.labels = Some(labels.clone());

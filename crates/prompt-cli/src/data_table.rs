@@ -12,6 +12,7 @@ use prompt_models::data::table::{LoadedTable, TableOptions, write};
 use prompt_models::features::{FittedImputer, Imputer, OutlierFilter};
 use serde_json::json;
 
+use crate::args::LineLimit;
 use crate::out::{outln, print};
 
 #[derive(Args)]
@@ -27,6 +28,8 @@ pub(crate) struct SummaryArgs {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
 }
 
 #[derive(Args)]
@@ -61,6 +64,8 @@ pub(crate) struct CleanArgs {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
 }
 
 #[derive(Args)]
@@ -100,11 +105,17 @@ pub(crate) struct SplitArgs {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
 }
 
 pub(crate) fn summary(args: &SummaryArgs, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
-    let options =
-        TableOptions { ignore: args.ignore.clone(), strict: args.strict, ..TableOptions::default() };
+    let options = TableOptions {
+        ignore: args.ignore.clone(),
+        strict: args.strict,
+        max_line_bytes: args.lines.bytes(),
+        ..TableOptions::default()
+    };
     let mut ctx = FitContext::default().with_cancel(stop.clone());
     if let Some(threads) = threads {
         ctx = ctx.threads(threads);
@@ -119,16 +130,21 @@ pub(crate) fn summary(args: &SummaryArgs, threads: Option<usize>, stop: &CancelT
 }
 
 /// A table with the column of splits as a column like any other.
-fn read(file: &Path, target: Option<&String>, strict: bool) -> Result<LoadedTable> {
-    let options =
-        TableOptions { target: target.cloned(), split: String::new(), strict, ..TableOptions::default() };
+fn read(file: &Path, target: Option<&String>, strict: bool, lines: LineLimit) -> Result<LoadedTable> {
+    let options = TableOptions {
+        target: target.cloned(),
+        split: String::new(),
+        strict,
+        max_line_bytes: lines.bytes(),
+        ..TableOptions::default()
+    };
     let data = options.read(file)?;
     crate::tabular::complain(&data);
     Ok(data)
 }
 
 pub(crate) fn clean(args: &CleanArgs, stop: &CancelToken) -> Result<ExitCode> {
-    let data = read(&args.file, args.target.as_ref(), args.strict)?;
+    let data = read(&args.file, args.target.as_ref(), args.strict, args.lines)?;
     let original = data.table.rows();
     let numbers = args.missing_strategy.clone();
     // Categories have no mean.
@@ -164,7 +180,7 @@ pub(crate) fn clean(args: &CleanArgs, stop: &CancelToken) -> Result<ExitCode> {
 }
 
 pub(crate) fn split(args: &SplitArgs) -> Result<ExitCode> {
-    let data = read(&args.file, None, args.strict)?;
+    let data = read(&args.file, None, args.strict, args.lines)?;
     let rows = data.table.rows();
     let codes = |name: &Option<String>| name.as_deref().map(|name| data.codes_of(name)).transpose();
     let (strata, groups) = (codes(&args.stratify)?, codes(&args.group)?);

@@ -19,9 +19,10 @@ use prompt_models::tabular;
 use serde_json::Value;
 
 use crate::args::{Evaluate, SplitChoice, label_map};
+use crate::fields;
 use crate::live;
 use crate::metrics::text_of;
-use crate::out::{bad_lines, left_out, outln, report_folder};
+use crate::out::{bad_lines, incomplete, left_out, outln, report_folder};
 
 /// Bins of a text's length.
 const LENGTH_BINS: usize = 5;
@@ -39,29 +40,18 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
         return crate::tabular::evaluate(args, &model, &ctx);
     }
     let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    match (&args.target, model.classes().is_ok()) {
-        (Some(target), true) => fields.label_in(target),
-        (Some(target), false) => fields.target_in(target),
-        (None, _) => {}
-    }
+    let classes = model.classes().ok();
+    let number = classes.is_none();
+    fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), number)?;
     fields.label_map.extend(label_map(&args.label_map)?);
-    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
+    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
+    let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
+    let loaded = options.read(&args.data)?;
+    eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
     let (rows, which) = choose(args.split, loaded.dataset.len(), |split| loaded.dataset.rows_of(split))?;
     let chosen = loaded.dataset.select(&rows);
-    let classes = model.classes().ok();
-    let (data, without) = match classes {
-        Some(_) => chosen.labelled(args.strict)?,
-        None => chosen.with_targets(args.strict)?,
-    };
-    let wanted = if classes.is_some() { "label" } else { "target" };
-    eprint!(
-        "{}{}",
-        bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut),
-        left_out(&without, wanted)
-    );
+    let (data, without) = fields::labelled(&chosen, strict, args.target.as_ref(), number)?;
+    eprint!("{}", left_out(&without, if number { "target" } else { "label" }));
     if let Some(classes) = classes {
         refuse_foreign(&data, classes)?;
     }
@@ -91,7 +81,10 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
     let mut found = measure(args, &model, &rows, &ctx)?;
     found.numbers["bad_lines"] = Value::from(loaded.bad.len());
     found.numbers["unlabelled_rows"] = Value::from(without.len());
-    finish(args, &model, found, &rows)
+    let code = finish(args, &model, found, &rows)?;
+    let cut = loaded.bad.last().filter(|_| loaded.cut);
+    eprint!("{}", incomplete(cut, "the numbers were measured"));
+    Ok(code)
 }
 
 /// What is true of each row.

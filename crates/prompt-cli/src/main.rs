@@ -9,6 +9,7 @@ mod data;
 mod data_table;
 mod evaluate;
 mod explain;
+mod fields;
 mod live;
 mod metrics;
 mod model;

@@ -72,9 +72,7 @@ pub(crate) fn bad_lines<'a>(
             text.push_str(&format!("{last}\n"));
         }
     }
-    if cut {
-        text.push_str("warning: the file ends before its time; only the rows before that were used\n");
-    } else if count * MANY > count + good {
+    if count * MANY > count + good {
         text.push_str(&format!(
             "warning: {count} of {} lines could not be used; is the file what it should be?\n",
             count + good
@@ -108,4 +106,11 @@ pub(crate) fn left_out(rows: &[Error], field: &str) -> String {
         rows.len(),
         places.join(", ")
     )
+}
+
+/// The warning that ends a command whose data file ended before its time; `cut` says from which line on rows are missing.
+pub(crate) fn incomplete(cut: Option<&Error>, done: &str) -> String {
+    cut.map_or_else(String::new, |cut| {
+        format!("WARNING: the data file is incomplete, and {done} on its first part alone: {cut}\n")
+    })
 }

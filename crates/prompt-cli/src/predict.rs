@@ -1,20 +1,19 @@
 //! `prompt predict`.
 
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::{BufWriter, Cursor, Read, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-#[cfg(not(feature = "parquet"))]
 use prompt_models::LoadedModel;
 use prompt_models::core::{CancelToken, Error, Result};
 use prompt_models::data::Fields;
-#[cfg(not(feature = "parquet"))]
-use prompt_models::data::read::Examples;
-use prompt_models::data::read::open_bytes;
+use prompt_models::data::read::{Examples, open_bytes};
 use prompt_models::data::sanitise::{Flag, Sanitiser};
+use prompt_models::data::table::LoadedTable;
 use prompt_models::data::write::AtomicFile;
-use prompt_models::score::{ScoreOptions, ScoreSummary, score_csv, score_file, score_jsonl};
+use prompt_models::score::{OUTPUT, ScoreOptions, ScoreSummary, score_csv, score_examples, score_jsonl};
 use prompt_models::tabular;
 
 use crate::args::{Format, Predict};
@@ -26,58 +25,33 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         fields.text = text.as_str().into();
     }
     let format = args.format.unwrap_or_else(|| format_of(&args.output));
-    let line = args.text.as_ref().map(|text| serde_json::json!({ "text": text }).to_string());
-    let options = match line {
+    let options = match args.text {
         Some(_) => ScoreOptions::default(),
         None => ScoreOptions { fields, strict: args.strict, max_line_bytes: args.max_line_bytes },
     };
-    let nothing =
-        || Error::input("nothing to score", "give a text, or a file with --input (- for standard input)");
-    let examples = || match (&line, &args.input) {
-        (Some(line), _) => options.read().from_bytes("<text>.jsonl", line.as_bytes()),
-        (None, Some(path)) => options.read().open(path),
-        (None, None) => Err(nothing()),
-    };
-    let score = |mut out: &mut (dyn Write + Send)| {
-        if model.manifest.task == tabular::TASK {
-            return crate::tabular::predict(args, &model, format, out);
-        }
-        match (format, &line, &args.input) {
-            (Format::Csv, ..) => score_csv(examples()?, &mut out, &model, &options, stop),
-            (Format::Parquet, ..) => parquet(examples()?, out, &model, &options, stop),
-            (Format::Jsonl, Some(line), _) => {
-                score_jsonl(Path::new("<text>"), line.as_bytes(), &mut out, &model, &options, stop)
-            }
-            (Format::Jsonl, None, Some(path)) if is_lines(path) => {
-                score_jsonl(path, open_bytes(path)?, &mut out, &model, &options, stop)
-            }
-            (Format::Jsonl, None, Some(path)) => score_file(path, &mut out, &model, &options, stop),
-            (Format::Jsonl, None, None) => Err(nothing()),
-        }
-    };
+    // Before the output: an input that is not there costs no file.
+    let input = open(args, &model, format, &options)?;
     if let Some(text) = &args.text {
         for flag in Sanitiser::default().flags(text) {
             eprintln!("{}", in_words(text, &flag));
         }
     }
-    let summary = if args.output.as_os_str() == "-" {
-        score(&mut BufWriter::new(std::io::stdout()))?
-    } else {
-        let mut file = AtomicFile::create(&args.output)?;
-        match score(&mut file) {
-            Ok(summary) => {
-                file.commit()?;
-                summary
-            }
-            // What could not be written is not worth keeping; what was scored before the input failed is.
-            Err(error @ Error::Io { action: "write", .. }) => return Err(error),
-            Err(error) => {
-                file.commit()?;
-                eprintln!("what was scored before is kept in {}", args.output.display());
-                return Err(error);
-            }
-        }
+    let mut summary = ScoreSummary::default();
+    let score = |mut out: &mut (dyn Write + Send), summary: &mut ScoreSummary| match input {
+        Input::Table(data) => crate::tabular::predict(data, &model, format, out, summary),
+        Input::Lines(name, bytes) => score_jsonl(&name, bytes, &mut out, &model, &options, stop, summary),
+        Input::Examples(examples) => match format {
+            Format::Jsonl => score_examples(examples, &mut out, &model, &options, stop, summary),
+            Format::Csv => score_csv(examples, &mut out, &model, &options, stop, summary),
+            Format::Parquet => parquet(examples, out, &model, &options, stop, summary),
+        },
     };
+    if args.output.as_os_str() == "-" {
+        let mut out = BufWriter::new(std::io::stdout());
+        score(&mut out, &mut summary).map_err(|e| named(e, Path::new("<standard output>")))?;
+    } else {
+        to_file(&args.output, score, &mut summary)?;
+    }
     if summary.bad > 0 {
         eprintln!(
             "{} of {} lines could not be scored; each says why in its place",
@@ -86,6 +60,87 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
         );
     }
     Ok(if summary.scored == 0 && summary.bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is scored, open.
+enum Input {
+    /// JSON lines, scored in blocks on all cores, and their name.
+    Lines(PathBuf, Box<dyn Read + Send>),
+    Examples(Examples),
+    Table(LoadedTable),
+}
+
+/// Opens what is to be scored; a table is read whole.
+fn open(args: &Predict, model: &LoadedModel, format: Format, options: &ScoreOptions) -> Result<Input> {
+    if model.manifest.task == tabular::TASK {
+        return crate::tabular::rows_to_score(args, model).map(Input::Table);
+    }
+    match (&args.text, &args.input) {
+        (Some(text), _) => {
+            let line = serde_json::json!({ "text": text }).to_string();
+            Ok(match format {
+                Format::Jsonl => Input::Lines("<text>".into(), Box::new(Cursor::new(line))),
+                _ => Input::Examples(options.read().from_bytes("<text>.jsonl", line.as_bytes())?),
+            })
+        }
+        (None, Some(path)) if format == Format::Jsonl && is_lines(path) => {
+            Ok(Input::Lines(path.clone(), open_bytes(path)?))
+        }
+        (None, Some(path)) => options.read().open(path).map(Input::Examples),
+        (None, None) => Err(Error::input(
+            "nothing to score",
+            "give a text, or a file with --input (- for standard input)",
+        )),
+    }
+}
+
+/// Scores into a file, which appears when all is done. What was scored before a failure is kept: under the file's name
+/// where nothing has it, else beside what is there.
+fn to_file(
+    path: &Path,
+    score: impl FnOnce(&mut (dyn Write + Send), &mut ScoreSummary) -> Result<()>,
+    summary: &mut ScoreSummary,
+) -> Result<()> {
+    let was_there = fs::exists(path).unwrap_or(true);
+    let mut file = AtomicFile::create(path)?;
+    let outcome = score(&mut file, summary).map_err(|e| named(e, path));
+    let keep = |file: AtomicFile| match was_there {
+        true => file.commit_partial(),
+        false => file.commit().map(|()| path.to_path_buf()),
+    };
+    match outcome {
+        // Lines that only say why they could not be scored replace no scores.
+        Ok(()) if summary.scored == 0 && summary.bad > 0 && was_there => {
+            let kept = keep(file)?;
+            eprintln!("nothing was scored: {} stays as it was; why is in {}", path.display(), kept.display());
+            Ok(())
+        }
+        Ok(()) => file.commit(),
+        // What could not be written is not worth keeping.
+        Err(error @ Error::Io { action: "write", .. }) => Err(error),
+        Err(error) => {
+            if summary.scored > 0 {
+                let kept = keep(file)?;
+                eprintln!(
+                    "the {} rows that were scored before are kept in {}",
+                    summary.scored,
+                    kept.display()
+                );
+                if was_there {
+                    eprintln!("{} stays as it was", path.display());
+                }
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The error with the output's name.
+fn named(error: Error, output: &Path) -> Error {
+    match error {
+        Error::Io { action, path, source } if path.as_os_str() == OUTPUT => Error::io(action, output, source),
+        other => other,
+    }
 }
 
 /// What a person should look at in the text that was typed.
@@ -113,7 +168,8 @@ fn parquet(
     _: &LoadedModel,
     _: &ScoreOptions,
     _: &CancelToken,
-) -> Result<ScoreSummary> {
+    _: &mut ScoreSummary,
+) -> Result<()> {
     Err(no_parquet())
 }
 

@@ -66,6 +66,10 @@ fn style(template: &str) -> ProgressStyle {
 
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) -> Control {
+        // A step that comes with numbers is one of an algorithm's own, whose name says nothing where it stands alone.
+        if self.lines && !event.values.is_empty() {
+            return Control::Continue;
+        }
         let Ok(mut stage) = self.stage.lock() else { return Control::Continue };
         if *stage != event.stage {
             event.stage.clone_into(&mut stage);

@@ -31,19 +31,24 @@ pub(crate) fn run(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Res
         }
         None => None,
     };
-    let experiment = Experiment::new(config)?;
-    if args.fresh {
-        experiment.forget()?;
-    }
+    let experiment = Experiment::new(config)?.fresh(args.fresh);
+    // Held until the winner is registered, so that it is this run's.
+    let lock = experiment.lock()?;
     let progress = Arc::new(Progress::new(args.quiet || args.json));
     let ctx = FitContext::default().with_cancel(stop.clone()).with_observer(progress.clone());
-    let results = experiment.run(&ctx);
+    let mut shown = 0;
+    let results = experiment.run_locked(&lock, &ctx, |results| {
+        progress.finish();
+        shown = results.notes.len();
+        print(&match args.json {
+            true => format!("{}\n", serde_json::to_string(results).unwrap_or_default()),
+            false => results.summary(),
+        })
+    });
     progress.finish();
     let results = results?;
-    if args.json {
-        print(&format!("{}\n", serde_json::to_string(&results).unwrap_or_default()))?;
-    } else {
-        print(&results.summary())?;
+    for note in results.notes.iter().skip(shown) {
+        eprintln!("warning: {note}");
     }
     if let (Some((place, registry)), Some(best)) = (&registry, results.best())
         && !results.cancelled
@@ -75,7 +80,10 @@ fn table(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Result<ExitC
     };
     let progress = Arc::new(Progress::new(args.quiet || args.json));
     let ctx = FitContext::default().with_cancel(stop.clone()).with_observer(progress.clone());
-    let results = Platform::new(config)?.run(&ctx);
+    let platform = Platform::new(config)?;
+    // Held until the model is registered, so that it is this run's.
+    let lock = platform.lock()?;
+    let results = platform.run_locked(&lock, &ctx);
     progress.finish();
     let results = results?;
     if args.json {
@@ -89,15 +97,22 @@ fn table(args: &Run, threads: Option<usize>, stop: &CancelToken) -> Result<ExitC
             by: "prompt run".into(),
             ..RegisterInfo::default()
         };
-        let version = registry.register(name.as_str(), &results.dir.join("model"), info)?;
+        let dir = results.dir.join("model");
+        let line = match registry.newest_if_same(name.as_str(), &dir)? {
+            Some(version) => format!("Already registered as {}\n", version.reference()),
+            None => {
+                let version = registry.register(name.as_str(), &dir, info)?;
+                format!("Registered as {}\n", version.reference())
+            }
+        };
         if !args.json {
-            print(&format!("Registered as {}\n", version.reference()))?;
+            print(&line)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Registers the winner and says under which name and version.
+/// Registers the winner, where its newest version is another model, and says under which name and version.
 fn register(
     place: &std::path::Path,
     registry: &Registry,
@@ -110,6 +125,9 @@ fn register(
         by: "prompt run".into(),
         ..RegisterInfo::default()
     };
+    if let Some(version) = registry.newest_if_same(&results.name, dir)? {
+        return Ok(format!("Already registered as {} in {}\n", version.reference(), place.display()));
+    }
     let version = registry.register(&results.name, dir, info)?;
     Ok(format!(
         "Registered as {} in {}; put it into production with: prompt registry --registry {} promote {}\n",

@@ -83,13 +83,10 @@ impl Traffic {
 
 fn texts(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
     let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    if let Some(target) = &args.target {
-        fields.label_in(target);
-    }
-    let loaded = ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
+    crate::fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
+    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
+    let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
+    let loaded = options.read(&args.data)?;
     eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
     let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
     if data.is_empty() {

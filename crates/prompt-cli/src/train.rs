@@ -17,7 +17,8 @@ use prompt_registry::{RegisterInfo, Registry};
 use serde_json::{Value, json};
 
 use crate::args::{TargetKind, Train, label_map};
-use crate::out::{bad_lines, left_out, outln};
+use crate::fields;
+use crate::out::{bad_lines, incomplete, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         ));
     }
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
-    let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))?;
+    let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))
+        .map_err(with_tabular)?;
     if let Some(config) = &config {
         recipe = recipe.features(config.features.clone());
         recipe = recipe.sanitiser(config.sanitise.enabled.then(|| config.sanitise.params.clone()));
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 config.data.path = Some(path.clone());
             }
             config.data.strict |= args.strict;
+            config.data.max_line_bytes = args.lines.max_line_bytes.or(config.data.max_line_bytes);
             strict = config.data.strict;
             options.cleaner = config.cleaner();
             options.max_train_rows = config.data.max_train_samples;
@@ -67,10 +70,11 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             name_fields(&mut fields, args, recipe.predicts())?;
             // Without a configuration clap asks for a file.
             let path = args.data.clone().unwrap_or_default();
-            ReadOptions { fields, strict, ..ReadOptions::default() }.read(&path)?
+            let max_line_bytes = args.lines.bytes();
+            ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() }.read(&path)?
         }
     };
-    let (data, without) = with_answers(&loaded, recipe.predicts(), strict)?;
+    let (data, without) = with_answers(&loaded, args, recipe.predicts(), strict)?;
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
     let threads = threads.or(config.as_ref().and_then(|c| c.threads));
     let (progress, ctx) = Progress::of_fit(args.json, seed, threads, stop);
@@ -91,6 +95,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("removed_rows", trained.cleaned.removed.len()), ("unlabelled_rows", without)],
+            cut: loaded.bad.last().filter(|_| loaded.cut),
         },
     )
 }
@@ -105,22 +110,26 @@ fn wants_numbers(args: &Train) -> bool {
 }
 
 /// The rows that say what is to be predicted, and how many do not.
-fn with_answers(loaded: &Loaded, predicts: Task, strict: bool) -> Result<(Dataset, usize)> {
-    let (found, wanted) = match predicts {
-        Task::Classification => (loaded.dataset.labelled(strict), "label"),
-        Task::Regression => (loaded.dataset.with_targets(strict), "target"),
-    };
-    let (data, without) = found.map_err(|error| match predicts {
-        Task::Classification if loaded.dataset.with_targets(false).is_ok() => Error::input(
+fn with_answers(loaded: &Loaded, args: &Train, predicts: Task, strict: bool) -> Result<(Dataset, usize)> {
+    let number = predicts == Task::Regression;
+    let found = fields::labelled(&loaded.dataset, strict, args.target.as_ref(), number);
+    let unlabelled = |e: &prompt_models::data::Example| e.label.is_none();
+    let (data, without) = found.map_err(|error| {
+        let numbers_alone = !number
+            && loaded.dataset.iter().all(unlabelled)
+            && loaded.dataset.iter().any(|e| e.target.is_some());
+        if !numbers_alone {
+            return error;
+        }
+        Error::input(
             format!("{}: no row has a label, but rows have numbers as targets", loaded.dataset.origin()),
             "predict those with --target-kind numbers, or name the field of the label with --target",
-        ),
-        _ => error,
+        )
     })?;
     eprint!(
         "{}{}",
         bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut),
-        left_out(&without, wanted)
+        left_out(&without, if number { "target" } else { "label" })
     );
     Ok((data, without.len()))
 }
@@ -136,6 +145,8 @@ pub(crate) struct Told<'a> {
     pub(crate) fit_seconds: f64,
     /// Rows that were not learned from, by why.
     pub(crate) rows_left_out: &'a [(&'a str, usize)],
+    /// Where the file ended before its time.
+    pub(crate) cut: Option<&'a Error>,
 }
 
 /// Saves and registers what was trained, and says what it is.
@@ -165,6 +176,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
             object[*name] = json!(rows);
         }
         outln!("{object}")?;
+        eprint!("{}", incomplete(told.cut, "the model was trained"));
         return Ok(ExitCode::SUCCESS);
     }
     outln!(
@@ -183,19 +195,24 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     if let Some(reference) = registered {
         outln!("registered as {reference}")?;
     }
+    eprint!("{}", incomplete(told.cut, "the model was trained"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// `tabular` is a task of its own kind, and one of those that can be named.
+fn with_tabular(error: Error) -> Error {
+    match error {
+        Error::Unknown { kind: "task", name, mut known } => {
+            known.push(tabular::TASK.to_owned());
+            Error::unknown("task", name, known)
+        }
+        other => other,
+    }
 }
 
 /// What the command line says of the fields, it says last.
 fn name_fields(fields: &mut Fields, args: &Train, predicts: Task) -> Result<()> {
-    if let Some(text) = &args.text {
-        fields.text = text.as_str().into();
-    }
-    match (&args.target, predicts) {
-        (Some(target), Task::Classification) => fields.label_in(target),
-        (Some(target), Task::Regression) => fields.target_in(target),
-        (None, _) => {}
-    }
+    fields::name(fields, args.text.as_ref(), args.target.as_ref(), predicts == Task::Regression)?;
     fields.label_map.extend(label_map(&args.label_map)?);
     Ok(())
 }

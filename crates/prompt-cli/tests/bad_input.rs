@@ -42,10 +42,20 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
     let whole = gz.finish().unwrap();
     shell.write("cut.jsonl.gz", &whole[..whole.len() / 2]);
     let ran = shell.run(&["predict", "--model", model, "--input", "cut.jsonl.gz"]);
-    ran.fails_with(&["cut.jsonl.gz", "line"]);
-    assert!(ran.lines().len() > 1000, "{} lines", ran.lines().len());
     let missing = "what stood from this line on is missing";
-    ran.fails_with(&[missing]);
+    ran.fails_with(&["cut.jsonl.gz, line", missing]);
+    // One line says so in place of all that are missing.
+    let told = |lines: &[serde_json::Value]| {
+        let (last, scored) = lines.split_last().unwrap();
+        assert!(
+            scored.len() > 1000 && scored.iter().all(|l| l["label"].is_string()),
+            "{} lines",
+            scored.len()
+        );
+        assert!(last["line"].as_u64().unwrap() > 1000, "{last}");
+        assert!(last["error"].as_str().unwrap().contains(missing), "{last}");
+    };
+    told(&ran.lines());
 
     // The same from a list and a table, into JSON lines and CSV; no half row is put out.
     for (name, head, row, tail) in [
@@ -63,11 +73,59 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
         shell.write(name, &whole[..whole.len() / 2]);
         let ran = shell.run(&["predict", "--model", model, "--input", name]);
         ran.fails_with(&[name, missing]);
-        assert!(ran.lines().len() > 1000 && ran.lines().iter().all(|l| l["label"].is_string()), "{name}");
-        let ran = shell.run(&["predict", "--model", model, "--input", name, "--output", "scored.csv"]);
-        ran.fails_with(&[missing, "kept in scored.csv"]);
-        assert!(shell.read("scored.csv").lines().count() > 1000, "{name}");
+        told(&ran.lines());
+        let csv = format!("{name}.csv");
+        let ran = shell.run(&["predict", "--model", model, "--input", name, "--output", &csv]);
+        ran.fails_with(&[missing, &format!("kept in {csv}")]);
+        let scored = shell.read(&csv);
+        assert!(scored.lines().count() > 1000 && scored.lines().last().unwrap().contains(missing), "{name}");
+
+        // The same again does not replace what is there.
+        shell.write(&csv, "an earlier result");
+        let ran = shell.run(&["predict", "--model", model, "--input", name, "--output", &csv]);
+        ran.fails_with(&[missing, &format!("{csv}.partial"), "stays as it was"]);
+        assert_eq!(shell.read(&csv), "an earlier result");
+        assert_eq!(shell.read(format!("{csv}.partial")), scored);
     }
+}
+
+#[test]
+fn an_output_that_was_there_outlives_an_input_that_cannot_be_read() {
+    let shell = Shell::new();
+    let model = shell.small_model();
+    std::fs::create_dir(shell.path("folder.jsonl")).unwrap();
+    shell.write("empty.jsonl", "");
+    shell.write("table.csv", "question,answer\nWhy?,Because\n");
+    shell.write("plain.jsonl.gz", "{\"text\": \"not compressed\"}\n");
+    shell.write("junk.jsonl", "not json\nnor this\n");
+    for output in ["kept.jsonl", "kept.csv"] {
+        for input in [
+            "nowhere.jsonl",
+            "nowhere.csv",
+            "folder.jsonl",
+            "empty.jsonl",
+            "table.csv",
+            "plain.jsonl.gz",
+            "junk.jsonl",
+        ] {
+            shell.write(output, "an earlier result");
+            let ran = shell.run(&["predict", "--model", model, "--input", input, "--output", output]);
+            assert_eq!(ran.code, Some(1), "{input}: {}", ran.err);
+            assert!(!ran.err.contains("kept in"), "nothing was scored: {}", ran.err);
+            assert_eq!(shell.read(output), "an earlier result", "{input}");
+        }
+        // Where nothing was there, nothing is made of an input that is not there either.
+        shell
+            .run(&["predict", "--model", model, "--input", "nowhere.jsonl", "--output", "new"])
+            .fails_with(&["nowhere"]);
+        assert!(!shell.path("new").exists());
+    }
+    // With `--strict` the rows before the bad line are scored, and stay out of the way of what is there.
+    shell.write("half.jsonl", "{\"text\": \"one\"}\nnot json\n");
+    let strict = ["predict", "--model", model, "--input", "half.jsonl", "--strict", "--output", "kept.csv"];
+    shell.run(&strict).fails_with(&["half.jsonl, line 2", "the 1 rows", "kept.csv.partial"]);
+    assert_eq!(shell.read("kept.csv"), "an earlier result");
+    assert_eq!(shell.read("kept.csv.partial").lines().count(), 3, "header, the row, the line that says why");
 }
 
 #[test]
@@ -82,8 +140,14 @@ fn train_and_run_go_as_far_as_a_cut_file_goes_and_say_so() {
     let whole = gz.finish().unwrap();
     shell.write("cut.jsonl.gz", &whole[..whole.len() / 10]);
     let missing = "what stood from this line on is missing";
+    let incomplete = "WARNING: the data file is incomplete, and";
     let ran = train(&shell, "cut.jsonl.gz").succeeds();
-    assert!(ran.err.contains(missing), "{}", ran.err);
+    let last = |ran: &common::Ran| ran.err.lines().last().unwrap_or_default().to_owned();
+    assert!(last(&ran).starts_with(incomplete) && last(&ran).contains(missing), "{}", ran.err);
+    let all = ["--split", "all"];
+    let ran =
+        shell.run(&["evaluate", "--model", "model", "--data", "cut.jsonl.gz", all[0], all[1]]).succeeds();
+    assert!(last(&ran).starts_with(incomplete) && last(&ran).contains(missing), "{}", ran.err);
     let config =
         shell.small_config("[traditional.models]\nmultinomial_nb = true\n[evaluation]\nbootstrap = 0\n[data]\npath = \"cut.jsonl.gz\"");
     shell.write(config, shell.read(config).replace("[data.synthetic]\nrows = 300\n", ""));
@@ -245,8 +309,11 @@ fn an_output_folder_that_cannot_be_written_and_a_full_disk() {
     shell.run(&["train", "--data", data, "--out", "file/model"]).fails_with(&["file"]);
     if std::path::Path::new("/dev/full").exists() {
         let model = shell.small_model();
-        let ran = shell.run(&["predict", "--model", model, "--input", data, "--output", "/dev/full"]);
-        ran.fails_with(&["No space left"]);
+        for format in ["jsonl", "csv"] {
+            let to = ["--output", "/dev/full", "--format", format];
+            let ran = shell.run(&["predict", "--model", model, "--input", data, to[0], to[1], to[2], to[3]]);
+            ran.fails_with(&["cannot write /dev/full: No space left"]);
+        }
     }
 }
 

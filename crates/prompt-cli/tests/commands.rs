@@ -47,8 +47,12 @@ fn a_run_writes_what_it_promises_and_registers_its_winner() {
             && shell.read("out/results.csv").contains("custom_score")
     );
 
-    // The registry: list, use by name, promote, roll back.
+    // The registry: the same winner is registered once; list, use by name, promote, roll back.
     let registry = ["--registry", "registry"];
+    let again = shell.run(&["run", config]).succeeds();
+    assert!(again.out.contains("Already registered as security:1"), "{}", again.out);
+    let other = "out/models/majority/model";
+    shell.run(&["registry", registry[0], registry[1], "register", "security", other]).succeeds();
     let list = shell.run(&["registry", registry[0], registry[1], "list", "--json"]).succeeds().json();
     assert_eq!(list.as_array().unwrap().len(), 2);
     assert_eq!(list[0]["synthetic"], true);

@@ -23,7 +23,7 @@ mod text;
 mod time;
 mod union;
 
-pub use accumulate::{Accumulate, accumulate};
+pub use accumulate::{Accumulate, Moments, accumulate};
 pub use artifact::{Artifact, Persist};
 pub use chain::{Chain, FittedChain, Then};
 pub use context::{CancelToken, Control, Event, FitContext, Observer};

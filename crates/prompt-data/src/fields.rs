@@ -109,18 +109,37 @@ impl Fields {
         Self { label_map, ..Self::default() }
     }
 
-    /// The label stands in this field, whatever else it would be by default.
-    pub fn label_in(&mut self, name: &str) {
-        self.label = name.into();
-        self.target.0.retain(|other| other != name);
-        self.source.0.retain(|other| other != name);
+    /// Names the field that holds the text; no other role has that name any more.
+    pub fn name_text(&mut self, name: &str) {
+        self.free(name);
+        self.text = name.into();
     }
 
-    /// The target stands in this field, whatever else it would be by default.
-    pub fn target_in(&mut self, name: &str) {
+    /// Names the field that holds the label; no other role has that name any more.
+    ///
+    /// ```
+    /// use prompt_data::Fields;
+    /// let mut fields = Fields::default();
+    /// fields.name_label("quality_score");
+    /// assert_eq!(fields.label.names(), ["quality_score"]);
+    /// assert_eq!(fields.target.names(), ["target"]);
+    /// fields.validate().unwrap();
+    /// ```
+    pub fn name_label(&mut self, name: &str) {
+        self.free(name);
+        self.label = name.into();
+    }
+
+    /// Names the field that holds the number to predict; no other role has that name any more.
+    pub fn name_target(&mut self, name: &str) {
+        self.free(name);
         self.target = name.into();
-        self.label.0.retain(|other| other != name);
-        self.source.0.retain(|other| other != name);
+    }
+
+    fn free(&mut self, name: &str) {
+        for names in [&mut self.text, &mut self.label, &mut self.target, &mut self.source, &mut self.split] {
+            names.0.retain(|given| given != name);
+        }
     }
 
     /// Checks that there is a name for the text and that no name has two roles.

@@ -15,14 +15,14 @@ pub use count::{CountVectorizer, FittedCountVectorizer};
 pub use hashing::{FittedHashingVectorizer, HashingVectorizer};
 pub use prepare::{
     FittedImputer, FittedIsolationForest, FittedOutlierFilter, FittedScaler, FittedSelection,
-    FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler, SelectKBest,
-    StandardScaler, TargetEncoder,
+    FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler,
+    ScalerAccumulator, SelectKBest, StandardScaler, TargetEncoder,
 };
 pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
 pub use tabular::{FittedTableEncoder, TableEncoder};
 pub use text::{Analyzer, StopWords, StripAccents, TokenPattern, is_space, is_word};
 pub use tfidf::{FittedTfidf, Tfidf};
-pub use vocabulary::Frequency;
+pub use vocabulary::{Frequency, VocabularyAccumulator};
 pub use weight::Norm;
 
 /// Adds the decoders of everything in this crate to a catalog.

@@ -22,22 +22,51 @@ pub(crate) fn not_empty(rows: usize) -> Result<()> {
 pub(crate) fn finite(what: &str, values: &[f64]) -> Result<()> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(i) => Err(Error::input(
-            format!("{what} holds {} at row {i}", values[i]),
-            "metrics need finite numbers: repair or drop that row",
-        )),
+        Some(i) => finite_at(what, values[i], i as u64),
     }
+}
+
+/// The number of row `row` finite.
+pub(crate) fn finite_at(what: &str, value: f64, row: u64) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("{what} holds {value} at row {row}"),
+        "metrics need finite numbers: repair or drop that row",
+    ))
 }
 
 /// Every label below `n_classes`.
 pub(crate) fn labels(what: &str, y: &[u32], n_classes: usize) -> Result<()> {
     match y.iter().position(|&label| label as usize >= n_classes) {
         None => Ok(()),
-        Some(i) => Err(Error::input(
-            format!("{what} holds class {} at row {i}, but there are {n_classes} classes", y[i]),
-            "labels are indices into the class list, from 0: add the class or map the label",
-        )),
+        Some(i) => label_at(what, y[i], n_classes, i as u64),
     }
+}
+
+/// The label of row `row` below `n_classes`.
+pub(crate) fn label_at(what: &str, label: u32, n_classes: usize, row: u64) -> Result<()> {
+    if (label as usize) < n_classes {
+        return Ok(());
+    }
+    Err(Error::input(
+        format!("{what} holds class {label} at row {row}, but there are {n_classes} classes"),
+        "labels are indices into the class list, from 0: add the class or map the label",
+    ))
+}
+
+/// The weight of row `row` finite and not negative.
+pub(crate) fn weight_at(weight: f64, row: u64) -> Result<()> {
+    if weight.is_finite() && weight >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::input(format!("weight {weight} at row {row}"), "sample weights are finite and not negative"))
+}
+
+/// Rows, and none that counts.
+pub(crate) fn no_weight() -> Error {
+    Error::input("all sample weights are zero", "give some row a positive weight")
 }
 
 /// A level of confidence strictly between 0 and 1.
@@ -107,13 +136,10 @@ impl<'a> Weights<'a> {
         if let Some(w) = weights {
             same_length("weights", rows, w.len())?;
             if let Some(i) = w.iter().position(|w| !w.is_finite() || *w < 0.0) {
-                return Err(Error::input(
-                    format!("weight {} at row {i}", w[i]),
-                    "sample weights are finite and not negative",
-                ));
+                weight_at(w[i], i as u64)?;
             }
             if w.iter().all(|&w| w == 0.0) {
-                return Err(Error::input("all sample weights are zero", "give some row a positive weight"));
+                return Err(no_weight());
             }
         }
         Ok(Self(weights))

@@ -4,6 +4,7 @@ use prompt_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Weights};
+use crate::counter::ConfusionCounter;
 
 /// Weighted counts of (true class, predicted class), and every metric that follows from them.
 ///
@@ -94,11 +95,11 @@ impl Confusion {
         check::labels("y_true", y_true, n_classes)?;
         check::labels("y_pred", y_pred, n_classes)?;
         let weights = Weights::new(weights, y_true.len())?;
-        let mut confusion = Self::zeros(n_classes);
+        let mut counter = ConfusionCounter::new(n_classes)?;
         for (i, (&t, &p)) in y_true.iter().zip(y_pred).enumerate() {
-            confusion.counts[t as usize * n_classes + p as usize] += weights.get(i);
+            counter.add(t, p, weights.get(i));
         }
-        Ok(confusion)
+        Ok(counter.into_matrix())
     }
 
     /// A matrix that was counted elsewhere, row after row (true class, then predicted class).

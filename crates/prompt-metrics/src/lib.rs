@@ -2,6 +2,7 @@
 
 mod agreement;
 mod check;
+mod counter;
 mod history;
 mod multilabel;
 mod sort;
@@ -26,6 +27,7 @@ pub use prompt_core::{Dense, Error, FitContext, Result};
 
 pub use agreement::{KappaWeights, Measurement, krippendorff_alpha};
 pub use classify::{Average, Averages, ClassScores, Confusion};
+pub use counter::ConfusionCounter;
 pub use history::{Best, Epoch, Family, History};
 pub use interval::{
     Bootstrap, BootstrapInterval, BootstrapMethod, Design, Interval, McNemar, PairedDifference,

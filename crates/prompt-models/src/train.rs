@@ -42,8 +42,11 @@ pub struct Recipe {
     fixed: Vec<String>,
 }
 
+/// The task whose classes are known beforehand.
+const SECURITY: &str = "security";
+
 /// The tasks with a preset.
-const TASKS: [&str; 4] = ["security", "intent", "chat", "text"];
+const TASKS: [&str; 4] = [SECURITY, "intent", "chat", "text"];
 
 impl Recipe {
     /// The preset of a task: word and character n-grams with a linear SVM, sanitised for `security`.
@@ -56,7 +59,7 @@ impl Recipe {
         }
         Ok(Self {
             task: task.to_owned(),
-            sanitiser: (task == "security").then(Sanitiser::default),
+            sanitiser: (task == SECURITY).then(Sanitiser::default),
             features: Features::default(),
             estimator: learners::estimator(Task::Classification, "linear_svm")?,
             fixed: Vec::new(),
@@ -127,7 +130,7 @@ impl Recipe {
 
     /// How the task's input fields are called.
     pub fn fields(&self) -> Fields {
-        if self.task == "security" { Fields::security() } else { Fields::default() }
+        if self.task == SECURITY { Fields::security() } else { Fields::default() }
     }
 
     /// What each row is to be predicted as.
@@ -155,8 +158,7 @@ impl Recipe {
     }
 
     pub(crate) fn classes(&self, labels: &[&str]) -> Result<Classes> {
-        let known = self.task == "security" && labels.iter().all(|l| SECURITY_CLASSES.contains(l));
-        if known { Classes::new(SECURITY_CLASSES) } else { Ok(Classes::sorted(labels)) }
+        if self.task == SECURITY { Classes::new(SECURITY_CLASSES) } else { Ok(Classes::sorted(labels)) }
     }
 
     /// Every combination of the learner's built-in grid, leaving alone what the caller set.
@@ -227,6 +229,9 @@ pub struct Trained {
 /// Rows without labels (without targets, where numbers are predicted), splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
 pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitContext) -> Result<Trained> {
     let started = Instant::now();
+    if recipe.task == SECURITY {
+        encode(&Classes::new(SECURITY_CLASSES)?, data)?;
+    }
     let (data, cleaned) = options.cleaner.clean(data, ctx)?;
     let data = &data;
     let parts =
@@ -346,6 +351,29 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         cleaned,
         fit_seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// The class of every row; a label outside the classes is told by its line.
+///
+/// # Errors
+/// [`Error::Parse`] or [`Error::Input`] for the first such row, with how many labels of that kind there are.
+pub(crate) fn encode(classes: &Classes, data: &Dataset) -> Result<Vec<u32>> {
+    let labels = data.labels()?;
+    let foreign = |label: &str| !classes.names().iter().any(|name| name == label);
+    let Some(row) = labels.iter().position(|label| foreign(label)) else { return classes.encode(labels) };
+    let more = match labels.iter().filter(|label| foreign(label)).count() {
+        1 => String::new(),
+        n => format!(" ({n} rows have such labels)"),
+    };
+    let label = labels[row];
+    Err(data.wrong_row(
+        row,
+        format!("unknown label `{label}`{more}; known: {}", classes.names().join(", ")),
+        format!(
+            "correct it, or say what it means with --label-map {label}=CLASS \
+             (in a configuration `data.fields.label_map`)"
+        ),
+    ))
 }
 
 /// One point of the search, fitted on the training rows.

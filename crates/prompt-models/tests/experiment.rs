@@ -205,7 +205,7 @@ fn the_data_s_own_splits_are_honoured() {
     }
     let path = dir.path().join("data.jsonl");
     std::fs::write(&path, lines).unwrap();
-    let mut given = config(dir.path(), &[("multinomial_nb", Model::default())]);
+    let mut given = config(&dir.path().join("out"), &[("multinomial_nb", Model::default())]);
     given.data.path = Some(path);
     // These prompts differ by a number alone: kept together, a class would be one group.
     given.split.keep_near_duplicates_together = false;
@@ -230,7 +230,7 @@ fn any_labels_can_be_learned_as_text() {
         .collect();
     let path = dir.path().join("topics.jsonl");
     std::fs::write(&path, lines).unwrap();
-    let mut text = config(dir.path(), &[("logistic_regression", plain())]);
+    let mut text = config(&dir.path().join("out"), &[("logistic_regression", plain())]);
     text.data.path = Some(path);
     text.task = prompt_models::experiment::Task::Text;
     text.selection.criteria = vec!["f1_macro".into()];

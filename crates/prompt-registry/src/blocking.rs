@@ -14,7 +14,7 @@ use crate::id::{ModelName, ModelRef};
 use crate::location::Location;
 use crate::log::{ChangeNote, LogEntry};
 use crate::stage::Stage;
-use crate::store::Swept;
+use crate::store::{Checked, Swept};
 use crate::version::{Filter, RegisterInfo, Version};
 
 /// Named, versioned, staged models. Every method waits until it is done.
@@ -85,6 +85,17 @@ impl Registry {
     /// [`Error::Io`] when it cannot be stored.
     pub fn register(&self, name: &str, dir: &Path, info: RegisterInfo) -> Result<Version> {
         self.wait(self.inner.register(name, dir, info))
+    }
+
+    /// The newest version of a name, where it is this very model: one need not register it again.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn newest_if_same(&self, name: &str, dir: &Path) -> Result<Option<Version>> {
+        let name = Some(ModelName::new(name)?);
+        let digest = Checked::open(dir)?.digest;
+        let newest = self.list(&Filter { name, ..Filter::default() })?.into_iter().max_by_key(|v| v.version);
+        Ok(newest.filter(|version| version.digest == digest.as_str()))
     }
 
     /// What is known about a version.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use prompt_models::LoadedModel;
-use prompt_models::core::{Error, FitContext, Matrix, Names, Result, RowView, Seed};
+use prompt_models::core::{Error, FitContext, Matrix, Names, Result, RowView, Seed, Transform};
 use prompt_models::data::Split;
 use prompt_models::data::write::CsvWriter;
 use prompt_models::explain::{ShapValues, Way, explain};

@@ -19,11 +19,11 @@ use prompt_models::train::TrainOptions;
 use crate::args::{Evaluate, TargetKind, Threshold, Train};
 use crate::evaluate::{Rows, Truth, finish, measure};
 use crate::live;
-use crate::out::bad_lines;
+use crate::out::{bad_lines, incomplete};
 use crate::progress::Progress;
 use crate::threshold::Traffic;
 
-pub(crate) use predict::predict;
+pub(crate) use predict::{predict, rows_to_score};
 pub(crate) use validate::validate;
 
 /// The target of a table where none is named.
@@ -70,6 +70,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         ignore: args.ignore.clone(),
         kinds: target_kind(target, args.target_kind),
         strict: args.strict,
+        max_line_bytes: args.lines.bytes(),
         ..TableOptions::default().target(target)
     };
     let data = options.read(path)?;
@@ -96,13 +97,20 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("bad_lines", data.bad.len())],
+            cut: cut(&data),
         },
     )
 }
 
+/// Where a truncated archive ends.
+fn cut(data: &LoadedTable) -> Option<&Error> {
+    data.bad.last().map(|bad| &bad.error).filter(|_| data.cut)
+}
+
 /// `prompt evaluate` with a model of tables.
 pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
-    let labelled = Labelled::read(model, &args.data, args.target.as_deref(), args.strict)?;
+    let labelled =
+        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
     let (data, target) = (&labelled.data, labelled.name.as_str());
     let (rows, which) = crate::evaluate::choose(args.split, data.table.rows(), |split| data.rows_of(split))?;
     let table = data.table.select_rows(&rows);
@@ -131,7 +139,9 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -
         Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
     let mut found = measure(args, model, &rows, ctx)?;
     found.numbers["bad_lines"] = data.bad.len().into();
-    finish(args, model, found, &rows)
+    let code = finish(args, model, found, &rows)?;
+    eprint!("{}", incomplete(cut(data), "the numbers were measured"));
+    Ok(code)
 }
 
 /// A row's cells but its target, on one line.
@@ -178,11 +188,16 @@ struct Labelled {
 }
 
 impl Labelled {
-    fn read(model: &LoadedModel, path: &std::path::Path, target: Option<&str>, strict: bool) -> Result<Self> {
+    fn read(
+        model: &LoadedModel,
+        path: &std::path::Path,
+        target: Option<&str>,
+        (strict, max_line_bytes): (bool, usize),
+    ) -> Result<Self> {
         let schema = TableSchema::of_model(&model.manifest)?;
         let target = target.unwrap_or(&schema.target);
         let output = model.scorer.heads().first().map_or(Output::Values(Vec::new()), |h| h.output.clone());
-        let options = TableOptions { strict, ..schema.options_with_target(target, &output) };
+        let options = TableOptions { strict, max_line_bytes, ..schema.options_with_target(target, &output) };
         let data = options.read(path)?;
         complain(&data);
         let task = match output {
@@ -217,7 +232,8 @@ impl Labelled {
 
 /// `prompt threshold` with a model of tables.
 pub(crate) fn traffic(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
-    let labelled = Labelled::read(model, &args.data, args.target.as_deref(), args.strict)?;
+    let labelled =
+        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
     let data = &labelled.data;
     let learned = data.rows_of(Split::Train);
     let rows: Vec<usize> = (0..data.table.rows()).filter(|row| learned.binary_search(row).is_err()).collect();

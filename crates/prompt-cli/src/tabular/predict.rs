@@ -7,20 +7,15 @@ use prompt_models::LoadedModel;
 use prompt_models::core::{Error, Output, Prediction, Result, argmax};
 use prompt_models::data::table::{BadRow, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
-use prompt_models::score::ScoreSummary;
+use prompt_models::score::{OUTPUT, ScoreSummary};
 use prompt_models::tabular::TableSchema;
 use serde_json::{Value, json};
 
 use super::score;
 use crate::args::{Format, Predict};
 
-/// Each row as it stands in the file, with its prediction; a line that is no row keeps its place with its error.
-pub(crate) fn predict(
-    args: &Predict,
-    model: &LoadedModel,
-    format: Format,
-    out: &mut (dyn Write + Send),
-) -> Result<ScoreSummary> {
+/// The rows that `prompt predict` scores with a model of tables.
+pub(crate) fn rows_to_score(args: &Predict, model: &LoadedModel) -> Result<LoadedTable> {
     let path = args.input.as_ref().ok_or_else(|| {
         Error::input("a model of tables scores files", "name one with --input (.csv, .tsv, .jsonl, .json)")
     })?;
@@ -32,16 +27,30 @@ pub(crate) fn predict(
         split: String::new(),
         ..schema.options()
     };
-    let data = options.read(path)?;
+    options.read(path)
+}
+
+/// Each row as it stands in the file, with its prediction; a line that is no row keeps its place with its error, and one
+/// stands for all that a truncated archive lacks, which is an error in the end.
+pub(crate) fn predict(
+    mut data: LoadedTable,
+    model: &LoadedModel,
+    format: Format,
+    out: &mut (dyn Write + Send),
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let prediction = score(model, &data.table)?;
-    let summary = ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 };
-    let written = match format {
-        Format::Jsonl => write_lines(&data, &prediction, out),
-        Format::Csv => write_csv(&data, &prediction, out),
-        Format::Parquet => return parquet(&data, &prediction, out).map(|()| summary),
-    };
-    written.map_err(|e| Error::io("write", "<output>", e))?;
-    Ok(summary)
+    let failed = |e| Error::io("write", OUTPUT, e);
+    match format {
+        Format::Jsonl => write_lines(&data, &prediction, out).map_err(failed)?,
+        Format::Csv => write_csv(&data, &prediction, out).map_err(failed)?,
+        Format::Parquet => parquet(&data, &prediction, out)?,
+    }
+    *summary = ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 };
+    match data.bad.pop().filter(|_| data.cut) {
+        Some(cut) => Err(cut.error),
+        None => Ok(()),
+    }
 }
 
 /// Rows and bad lines in the order of the file.
@@ -192,7 +201,7 @@ fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
 #[cfg(feature = "parquet")]
 fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + Send)) -> Result<()> {
     use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
-    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    let failed = |e: std::io::Error| Error::io("write", OUTPUT, e);
     let named = |name: String, kind| (name, kind);
     let (names, scored) = self::columns(data, prediction);
     let own = names.0.iter().map(|(_, new)| named(new.clone(), Kind::Text));

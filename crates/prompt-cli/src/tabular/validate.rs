@@ -22,8 +22,15 @@ struct Held {
     examples: Vec<String>,
 }
 
-pub(crate) fn validate(path: &Path, target: Option<&str>, json: bool, strict: bool) -> Result<ExitCode> {
-    let data = TableOptions { target: target.map(str::to_owned), ..TableOptions::default() }.read(path)?;
+pub(crate) fn validate(
+    path: &Path,
+    target: Option<&str>,
+    max_line_bytes: usize,
+    json: bool,
+    strict: bool,
+) -> Result<ExitCode> {
+    let target = target.map(str::to_owned);
+    let data = TableOptions { target, max_line_bytes, ..TableOptions::default() }.read(path)?;
     let columns: Vec<Held> =
         data.table.columns().map(|(name, role, column)| held(name, role, column)).collect();
     let findings = findings(&data, &columns);

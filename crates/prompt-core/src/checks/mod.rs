@@ -16,6 +16,7 @@
 //! assert!(prompt_core::checks::learner::ALL.iter().any(|(name, _)| *name == "fit_is_repeatable"));
 //! ```
 
+pub mod accumulate;
 pub mod learner;
 pub mod text;
 

@@ -77,6 +77,13 @@ fn texts() -> Vec<String> {
         "🙂",
         "don't",
         "A_b",
+        "İstanbul'da",
+        "ΟΔΟΣ",
+        "cre\u{300}me",
+        "Straße,",
+        "写一个例子。",
+        "\u{3000}\"a_very_long_identifier_of_more_than_sixteen_bytes\"",
+        "now — the",
     ];
     (0..600)
         .map(|i: usize| {

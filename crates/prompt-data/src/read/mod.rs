@@ -354,7 +354,7 @@ impl Bad {
                     Some(bytes) => format!("the line has {bytes} bytes, the limit is {limit}"),
                     None => format!("the element has more bytes than the limit of {limit}"),
                 },
-                "it was skipped; cut it, or raise `max_line_bytes`",
+                "it was skipped; cut it, or raise `max_line_bytes` (`--max-line-bytes`; in a configuration `data.max_line_bytes`)",
             ),
             Self::Io { line, source } => read_error(path, line, source),
         }

@@ -45,7 +45,12 @@ impl HoldOut {
     ) -> Result<Fold> {
         self.validate()?;
         let units = units(rows, strata, groups, seed.derive("hold_out", 0))?;
-        let kind = if groups.is_some() { "groups" } else { "rows" };
+        let kind = match (groups.is_some(), units.len()) {
+            (true, 1) => "group",
+            (true, _) => "groups",
+            (false, 1) => "row",
+            (false, _) => "rows",
+        };
         if units.len() < 2 {
             return Err(Error::input(
                 format!("{} {kind} cannot be split into two parts", units.len()),

@@ -43,10 +43,15 @@ impl KFold {
         self.validate()?;
         let k = self.folds;
         let units = units(rows, strata, groups, seed.derive("k_fold", 0))?;
-        let kind = if groups.is_some() { "groups" } else { "rows" };
+        let kind = match (groups.is_some(), units.len()) {
+            (true, 1) => "group is",
+            (true, _) => "groups are",
+            (false, 1) => "row is",
+            (false, _) => "rows are",
+        };
         if units.len() < k {
             return Err(Error::input(
-                format!("{} {kind} are fewer than {k} folds", units.len()),
+                format!("{} {kind} fewer than {k} folds", units.len()),
                 "take fewer folds, or give more data",
             ));
         }

@@ -132,7 +132,8 @@ pub struct LoadedTable {
     pub notes: Vec<String>,
     /// The lines that are no rows, in order.
     pub bad: Vec<BadRow>,
-    /// Whether the stream failed before its end: the last bad line says how.
+    /// Whether the file ends before its time (a truncated or damaged archive): then the last of `bad` says from which line on
+    /// rows are missing.
     pub cut: bool,
     /// A digest of the cells.
     pub digest: String,
@@ -322,7 +323,7 @@ impl TableOptions {
                 None => Error::parse(path, None, None, "the file has no rows", "give it at least one row"),
             });
         }
-        let mut bad = raw.bad;
+        let (mut bad, cut) = (raw.bad, raw.cut);
         let kinds = self.kinds_given(&raw.columns, raw.lines.len());
         let rows = self.fitting(path, &kinds, &raw.columns, &raw.lines, &mut bad)?;
         let lines: Vec<u64> = rows.iter().map(|&row| raw.lines[row]).collect();
@@ -350,7 +351,7 @@ impl TableOptions {
             lines,
             notes,
             bad,
-            cut: raw.cut,
+            cut,
             path: path.to_path_buf(),
             raw: raw.columns,
             raw_rows: rows,

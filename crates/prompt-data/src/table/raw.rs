@@ -117,7 +117,7 @@ pub(super) struct RawTable {
     pub(super) columns: Vec<RawColumn>,
     pub(super) lines: Vec<u64>,
     pub(super) bad: Vec<BadRow>,
-    /// Whether the stream failed before its end.
+    /// Whether the stream failed: the last of `bad` says where.
     pub(super) cut: bool,
     /// Where columns are by name, for rows that name theirs.
     names: HashMap<String, usize>,

@@ -53,12 +53,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding about these rows of the data; `None` when there are none.
+    /// A finding about these rows of the data, said of one row and of several; `None` when there are none.
     fn about(
         data: &Dataset,
         severity: Severity,
         check: &str,
-        what: &str,
+        what: [&str; 2],
         rows: &[usize],
         advice: &str,
     ) -> Option<Self> {
@@ -66,7 +66,7 @@ impl Finding {
         (!rows.is_empty()).then(|| Self {
             severity,
             check: check.to_owned(),
-            what: what.to_owned(),
+            what: what[usize::from(rows.len() != 1)].to_owned(),
             count: rows.len(),
             rows: first().copied().collect(),
             lines: first().map(|&row| data.get(row).map_or(0, |e| e.line)).collect(),
@@ -74,7 +74,7 @@ impl Finding {
         })
     }
 
-    /// A finding about the data as a whole.
+    /// A finding about the data as a whole, whose words hold its numbers.
     fn overall(severity: Severity, check: &str, what: String, count: usize, advice: &str) -> Self {
         Self {
             severity,
@@ -153,7 +153,7 @@ impl Quality {
             data,
             Warning,
             "empty_text",
-            "texts are empty",
+            ["text is empty", "texts are empty"],
             &empty,
             "remove them before training",
         ));
@@ -162,7 +162,7 @@ impl Quality {
             data,
             if unlabelled.len() == data.len() { Note } else { Warning },
             "missing_label",
-            "rows have neither a label nor a target",
+            ["row has neither a label nor a target", "rows have neither a label nor a target"],
             &unlabelled,
             "label them, or remove them before training",
         ));
@@ -173,7 +173,7 @@ impl Quality {
             data,
             Warning,
             "duplicates",
-            "rows repeat an earlier text",
+            ["row repeats an earlier text", "rows repeat an earlier text"],
             &repeated,
             "remove them (`clean`)",
         ));
@@ -185,7 +185,7 @@ impl Quality {
             data,
             Note,
             "near_duplicates",
-            "rows nearly repeat an earlier text",
+            ["row nearly repeats an earlier text", "rows nearly repeat an earlier text"],
             &nearly_alone,
             "split by group, so that they stay on one side",
         ));
@@ -194,7 +194,10 @@ impl Quality {
             data,
             Warning,
             "conflicting_labels",
-            "rows share their text with a row of another label",
+            [
+                "row shares its text with a row of another label",
+                "rows share their text with a row of another label",
+            ],
             &conflicts,
             "decide which label holds, or remove them all",
         ));
@@ -207,16 +210,26 @@ impl Quality {
             data,
             Note,
             "length_outliers",
-            "texts are unusually short or long",
+            ["text is unusually short or long", "texts are unusually short or long"],
             &lengths.outlier_rows,
             "look at them; cut or remove what is no prompt",
         ));
-        let leakage = vec![leak(data, &same, false), leak(data, &near, true)];
+        let exactly = leak(data, &same, false);
+        let mut nearly = leak(data, &near, true);
+        // An exact repetition is a near one too; it is listed once.
+        nearly.rows.retain(|row| exactly.rows.binary_search(row).is_err());
+        let leakage = vec![exactly, nearly];
         for leak in &leakage {
             let what = if leak.near {
-                "validation or test rows nearly repeat a row to learn from"
+                [
+                    "validation or test row nearly repeats a row to learn from",
+                    "validation or test rows nearly repeat a row to learn from",
+                ]
             } else {
-                "validation or test rows repeat a row to learn from"
+                [
+                    "validation or test row repeats a row to learn from",
+                    "validation or test rows repeat a row to learn from",
+                ]
             };
             let severity = if leak.near { Warning } else { Wrong };
             let advice = "remove the rows to learn from (`clean` keeps the test rows)";
@@ -232,7 +245,7 @@ impl Quality {
             data,
             Note,
             "invisible_characters",
-            "texts hold characters that cannot be seen",
+            ["text holds characters that cannot be seen", "texts hold characters that cannot be seen"],
             &rows,
             "keep the sanitiser in the pipeline",
         ));
@@ -247,7 +260,10 @@ impl Quality {
             data,
             Note,
             "flagged",
-            &format!("texts hold what a person should look at: {}", kinds.join(", ")),
+            [
+                &format!("text holds what a person should look at: {}", kinds.join(", ")),
+                &format!("texts hold what a person should look at: {}", kinds.join(", ")),
+            ],
             &flagged,
             "look whether their labels fit",
         ));
@@ -353,7 +369,8 @@ fn bad_line_finding(bad: &[Error]) -> Option<Finding> {
     let first = bad.first()?;
     let not_utf8 = bad.iter().filter(|e| e.to_string().contains("invalid UTF-8")).count();
     let utf8 = if not_utf8 > 0 { format!(" ({not_utf8} not UTF-8)") } else { String::new() };
-    let what = format!("lines could not be read{utf8}; the first: {first}");
+    let lines = if bad.len() == 1 { "line" } else { "lines" };
+    let what = format!("{} {lines} could not be read{utf8}; the first: {first}", bad.len());
     let advice = "repair them; the other lines were read";
     Some(Finding::overall(Severity::Error, "bad_lines", what, bad.len(), advice))
 }

@@ -36,7 +36,7 @@ pub struct QualityReport {
     pub balance: Balance,
     /// The lengths of the texts.
     pub lengths: Lengths,
-    /// Held-out rows that repeat a row to learn from: exactly, then nearly.
+    /// Held-out rows that repeat a row to learn from: exactly, then nearly but not exactly.
     pub leakage: Vec<Leakage>,
     /// Invisible characters (runs of them) by kind.
     pub invisible_characters: BTreeMap<Kind, usize>,
@@ -83,8 +83,10 @@ impl Balance {
             .collect();
         let shown: Vec<String> = rare.iter().take(5).map(|(label, n)| format!("{label} ({n})")).collect();
         let what = format!(
-            "{} classes are rare beside the largest ({largest} rows): {}",
+            "{} {} rare beside the largest ({largest} {}): {}",
             rare.len(),
+            if rare.len() == 1 { "class is" } else { "classes are" },
+            if largest == 1 { "row" } else { "rows" },
             shown.join(", ")
         );
         let count = rare.iter().map(|(_, n)| n).sum();
@@ -203,8 +205,11 @@ impl fmt::Display for QualityReport {
                 Severity::Warning => "warning",
                 Severity::Error => "ERROR",
             };
-            write!(f, "{severity:<9}{} {}", finding.count, finding.what)?;
             let places = finding.places(&self.origin);
+            match places.is_empty() {
+                true => write!(f, "{severity:<9}{}", finding.what)?,
+                false => write!(f, "{severity:<9}{} {}", finding.count, finding.what)?,
+            }
             if !places.is_empty() {
                 let more = if finding.count > places.len() { ", …" } else { "" };
                 write!(f, " ({}{more})", places.join(", "))?;

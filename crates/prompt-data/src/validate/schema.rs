@@ -64,13 +64,18 @@ impl Schema {
             return reversed("chars", format!("[{low}, {high}]"));
         }
         let mut findings = Vec::new();
-        let mut find = |check: &str, what: &str, rows: &[usize], advice: &str| {
+        let mut find = |check: &str, what: [&str; 2], rows: &[usize], advice: &str| {
             findings.extend(Finding::about(data, Severity::Error, check, what, rows, advice));
         };
         for field in &self.required {
             let rows = data.rows_where(|e| !has(e, field));
-            let what = format!("rows have no {field}");
-            find("required", &what, &rows, "fill it in, remove the rows, or do not require it");
+            let what = [format!("row has no {field}"), format!("rows have no {field}")];
+            find(
+                "required",
+                what.each_ref().map(String::as_str),
+                &rows,
+                "fill it in, remove the rows, or do not require it",
+            );
         }
         if let Some(labels) = &self.labels {
             let allowed = |e: &Example| e.label.as_ref().is_none_or(|label| labels.contains(label));
@@ -81,22 +86,32 @@ impl Schema {
             }
             let shown: Vec<String> =
                 others.iter().take(5).map(|(label, n)| format!("{label} ({n})")).collect();
-            let what = format!("labels are none of {}: {}", labels.join(", "), shown.join(", "));
-            find("labels", &what, &rows, "correct them, map them (`fields.label_map`), or allow them");
+            let rest = format!("none of {}: {}", labels.join(", "), shown.join(", "));
+            let what = [format!("label is {rest}"), format!("labels are {rest}")];
+            find(
+                "labels",
+                what.each_ref().map(String::as_str),
+                &rows,
+                "correct them, map them (`fields.label_map`), or allow them",
+            );
         }
         if let Some((low, high)) = self.target {
             let rows = data.rows_where(|e| e.target.is_some_and(|t| !(low..=high).contains(&t)));
             find(
                 "target",
-                &format!("targets lie outside [{low}, {high}]"),
+                [
+                    &format!("target lies outside [{low}, {high}]"),
+                    &format!("targets lie outside [{low}, {high}]"),
+                ],
                 &rows,
                 "correct or clip them (`clean`)",
             );
         }
         if let Some((low, high)) = self.chars {
             let rows = data.rows_where(|e| !(low..=high).contains(&e.text.chars().count()));
-            let what = format!("texts do not have {low} to {high} characters");
-            find("chars", &what, &rows, "cut or remove them");
+            let rest = format!("not have {low} to {high} characters");
+            let what = [format!("text does {rest}"), format!("texts do {rest}")];
+            find("chars", what.each_ref().map(String::as_str), &rows, "cut or remove them");
         }
         Ok(findings)
     }

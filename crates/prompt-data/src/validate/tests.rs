@@ -49,7 +49,7 @@ fn leakage_is_told_apart_from_repetition() {
     rows.push(Example::new("A new question about wolves").with_label("b").with_split(Split::Test));
     let report = report(&Dataset::new(rows));
     assert_eq!(report.leakage[0], Leakage { near: false, rows: vec![20] });
-    assert_eq!(report.leakage[1], Leakage { near: true, rows: vec![20, 21] });
+    assert_eq!(report.leakage[1], Leakage { near: true, rows: vec![21] });
     assert_eq!((report.exact_duplicates, report.near_duplicates), (1, 1));
     assert_eq!(report.worst(), Some(Severity::Error));
     assert_eq!(report.findings[0].check, "leakage");
@@ -118,11 +118,11 @@ fn broken_promises_are_errors() {
     assert_eq!(
         found,
         [
-            ("required", "rows have no source"),
-            ("required", "rows have no topic"),
-            ("labels", "labels are none of a: odd (1)"),
-            ("target", "targets lie outside [0, 100]"),
-            ("chars", "texts do not have 2 to 10 characters"),
+            ("required", "row has no source"),
+            ("required", "row has no topic"),
+            ("labels", "label is none of a: odd (1)"),
+            ("target", "target lies outside [0, 100]"),
+            ("chars", "text does not have 2 to 10 characters"),
         ]
     );
     assert!(findings.iter().all(|f| f.rows == [1] && f.severity == Severity::Error));
@@ -145,7 +145,7 @@ fn bad_lines_and_hidden_characters_are_in_the_report() {
     assert_eq!(report.invisible_characters[&Kind::ZeroWidth], 1);
     let shown = report.to_string();
     assert!(
-        shown.contains("lines not readable    1\n") && shown.contains("ERROR    1 lines could not be read"),
+        shown.contains("lines not readable    1\n") && shown.contains("ERROR    1 line could not be read"),
         "{shown}"
     );
     let json = serde_json::to_value(&report).unwrap();
@@ -167,7 +167,7 @@ fn findings_name_file_and_line() {
     assert_eq!((&duplicates.rows[..], &duplicates.lines[..]), (&[2][..], &[5][..]));
     let place = format!("{}:5", path.display());
     assert_eq!(duplicates.places(&report.origin), std::slice::from_ref(&place));
-    assert!(report.to_string().contains(&format!("1 rows repeat an earlier text ({place});")), "{report}");
+    assert!(report.to_string().contains(&format!("1 row repeats an earlier text ({place});")), "{report}");
     // Elements of a list may share a line; rows made in memory have none.
     let list = folder.path().join("a.json");
     std::fs::write(&list, "[{\"text\": \"one\"}, {\"text\": \"one\"}, {\"text\": \"one\"}]").unwrap();

@@ -74,6 +74,34 @@ impl AtomicFile {
         &self.target
     }
 
+    /// Puts the file beside its place, under its name and `.partial`: for what is worth keeping and must not replace what is
+    /// there. Returns where it is; a device has been written already.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use prompt_data::write::AtomicFile;
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("scored.csv");
+    /// std::fs::write(&path, "the old one").unwrap();
+    /// let mut file = AtomicFile::create(&path).unwrap();
+    /// file.write_all(b"half of the new one").unwrap();
+    /// assert!(file.commit_partial().unwrap().ends_with("scored.csv.partial"));
+    /// assert_eq!(std::fs::read(&path).unwrap(), b"the old one");
+    /// ```
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_partial(mut self) -> Result<PathBuf> {
+        if !self.in_place {
+            let mut name = self.target.file_name().unwrap_or_default().to_os_string();
+            name.push(".partial");
+            self.target.set_file_name(name);
+        }
+        let target = self.target.clone();
+        self.commit()?;
+        Ok(target)
+    }
+
     /// Puts the file in its place: flush, fsync, rename.
     ///
     /// # Errors
@@ -100,6 +128,33 @@ impl AtomicFile {
             let _ = fs::remove_file(&self.writing);
         }
         outcome.map_err(failed)
+    }
+}
+
+/// The target of a temporary file that another process left behind, by the file's name (`.TARGET.PROCESS-N.tmp`); `None`
+/// for any other name.
+///
+/// ```
+/// use prompt_data::write::leftover_of;
+/// assert_eq!(leftover_of(".run.json.4294967295-0.tmp"), Some("run.json"));
+/// assert_eq!(leftover_of(".notes.tmp"), None);
+/// ```
+pub fn leftover_of(name: &str) -> Option<&str> {
+    let (target, number) = name.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let (process, n) = number.split_once('-')?;
+    let (process, _): (u32, u64) = (process.parse().ok()?, n.parse().ok()?);
+    (process != std::process::id()).then_some(target)
+}
+
+/// Removes the temporary files that killed processes left in a folder for targets that are `ours`. Call it only where no
+/// other process can be writing them.
+pub fn remove_leftovers(dir: &Path, ours: impl Fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().and_then(leftover_of).is_some_and(&ours) {
+            // One that cannot be removed disturbs nobody.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -183,6 +238,22 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(entries(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn only_what_killed_writers_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept =
+            [".other.1-0.tmp".to_owned(), format!(".a.txt.{}-7.tmp", std::process::id()), "a.txt".into()];
+        for name in kept.iter().map(String::as_str).chain([".a.txt.4294967295-3.tmp"]) {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_leftovers(folder.path(), |target| target == "a.txt");
+        let mut there = entries(folder.path());
+        there.sort();
+        let mut expected = kept.to_vec();
+        expected.sort();
+        assert_eq!(there, expected);
     }
 
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 mod atomic;
 mod csv;
 mod folder;
+mod lock;
 #[cfg(feature = "parquet")]
 mod parquet;
 
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::example::Example;
 use crate::format::Format;
-pub use atomic::AtomicFile;
+pub use atomic::{AtomicFile, leftover_of, remove_leftovers};
 pub use csv::{CsvWriter, disarm};
 pub use folder::{refuse_what_is_not_ours, write_folder};
+pub use lock::{FolderLock, LOCK_FILE};
 #[cfg(feature = "parquet")]
 pub use parquet::{ParquetCell, ParquetColumn, ParquetWriter};
 

@@ -4,7 +4,7 @@ use prompt_core::{FitContext, Legal, Matrix, Params, Result, TextLearner, Texts,
 
 use super::FittedCountVectorizer;
 use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents, TOKEN_PATTERNS, TokenPattern};
-use crate::vocabulary::{FREQUENCY, Frequency, Limits, fit};
+use crate::vocabulary::{FREQUENCY, Frequency, Limits, Vocabulary, fit};
 use crate::weight::{Norm, Weighting};
 
 params! {
@@ -59,7 +59,7 @@ impl CountVectorizer {
         }
     }
 
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
             min_df: self.min_df,
             max_df: self.max_df,
@@ -71,6 +71,11 @@ impl CountVectorizer {
 
     pub(crate) fn weighting(&self) -> Weighting {
         Weighting { binary: self.binary, sublinear_tf: false, idf: Vec::new(), norm: Norm::None }
+    }
+
+    /// With the terms that were learned; how many of the texts hold each plays no part.
+    pub(crate) fn fitted(self, vocabulary: Vocabulary, _: &[u64], _: usize) -> Result<FittedCountVectorizer> {
+        Ok(FittedCountVectorizer::new(self, vocabulary))
     }
 
     fn check(&self) -> Result<()> {
@@ -85,7 +90,7 @@ impl TextLearner for CountVectorizer {
 
     fn learn(&self, texts: &dyn Texts, ctx: &FitContext) -> Result<(FittedCountVectorizer, Matrix)> {
         let (vocabulary, counts) = fit(Self::NAME, &self.analysis(), &self.limits(), texts, ctx)?;
-        let fitted = FittedCountVectorizer::new(self.clone(), vocabulary);
+        let fitted = self.clone().fitted(vocabulary, &counts.df, texts.count())?;
         let x = counts.weigh(&self.weighting(), ctx)?.with_names(fitted.vocabulary().names().clone());
         Ok((fitted, x.into()))
     }

@@ -2,10 +2,12 @@
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    Dense, Error, Fit, FitContext, FitTransform, Legal, Matrix, Params, Result, Target, Transform, params,
+    Accumulate, Dense, Error, Fit, FitContext, FitTransform, Legal, Matrix, Moments, Params, Result, Target,
+    Transform, params,
 };
 use serde::{Deserialize, Serialize};
 
+use super::accumulate::ScalerAccumulator;
 use super::quantile::{present, quantile};
 
 /// (x − shift) / unit.
@@ -16,26 +18,12 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// Mean and standard deviation (the population's) of the numbers that are there, by their weights.
-    pub(crate) fn standard(values: &[f64], weights: Option<&[f64]>) -> Self {
-        let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
-        let there = || values.iter().enumerate().filter(|(_, v)| !v.is_nan());
-        let total: f64 = there().map(|(i, _)| weight(i)).sum();
-        if total <= 0.0 {
-            return Self { shift: 0.0, unit: 1.0 };
-        }
-        let of = |largest: f64| {
-            let mean = there().map(|(i, v)| weight(i) * (v / largest)).sum::<f64>() / total;
-            let square = |v: &f64| (v / largest - mean).powi(2);
-            let variance = there().map(|(i, v)| weight(i) * square(v)).sum::<f64>() / total;
-            (mean, variance)
-        };
-        let (mut largest, (mut mean, mut variance)) = (1.0, of(1.0));
-        if !(mean.is_finite() && variance.is_finite()) {
-            // A sum beyond the limits of floats: the largest number becomes 1.
-            largest = there().fold(1.0, |most, (_, v)| v.abs().max(most));
-            (mean, variance) = of(largest);
-        }
+    /// A column that stays as it is.
+    pub(crate) const NONE: Self = Self { shift: 0.0, unit: 1.0 };
+
+    /// Mean and standard deviation (the population's).
+    pub(crate) fn standard(moments: &Moments) -> Self {
+        let (total, mean, variance) = (moments.mass(), moments.mean(), moments.variance());
         // What is left of a constant column by rounding is no spread.
         let rounding = total * variance * f64::EPSILON + (total * mean * f64::EPSILON).powi(2);
         let unit = if variance <= rounding { 1.0 } else { unit(variance.sqrt() * largest) };
@@ -43,14 +31,11 @@ impl Unit {
     }
 
     /// Smallest number and span.
-    pub(crate) fn min_max(values: impl Iterator<Item = f64> + Clone) -> Self {
-        let there = values.filter(|v| !v.is_nan());
-        let low = there.clone().fold(f64::INFINITY, f64::min);
-        let high = there.fold(f64::NEG_INFINITY, f64::max);
-        if low.is_finite() {
-            Self { shift: low, unit: unit(high - low) }
+    pub(crate) fn min_max(span: &Span) -> Self {
+        if span.low.is_finite() {
+            Self { shift: span.low, unit: unit(span.high - span.low) }
         } else {
-            Self { shift: 0.0, unit: 1.0 }
+            Self::NONE
         }
     }
 
@@ -62,9 +47,30 @@ impl Unit {
     }
 }
 
-/// The mean of the numbers that are there; 0 of none.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    Unit::standard(values, None).shift
+/// The smallest and the largest of the numbers that are there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Span {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { low: f64::INFINITY, high: f64::NEG_INFINITY }
+    }
+}
+
+impl Span {
+    pub(crate) fn add(&mut self, value: f64) {
+        // A missing number is neither smaller nor larger.
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+    }
 }
 
 /// A constant column has no unit; neither has one so wide that its span overflows.
@@ -168,11 +174,7 @@ impl FittedScaler {
         &self.units
     }
 
-    fn of(x: &Dense, clip: bool, mut unit: impl FnMut(&[f64]) -> Unit) -> Self {
-        let codes = |j: usize| x.categorical().is_some_and(|levels| levels[j] > 0);
-        let units: Vec<Unit> = (0..x.cols())
-            .map(|j| if codes(j) { Unit { shift: 0.0, unit: 1.0 } } else { unit(&x.column(j)) })
-            .collect();
+    pub(super) fn new(units: &[Unit], clip: bool) -> Self {
         Self {
             shifts: units.iter().map(|u| u.shift).collect(),
             units: units.iter().map(|u| u.unit).collect(),
@@ -191,6 +193,17 @@ fn dense<'a>(who: &str, x: &'a Matrix) -> Result<&'a Dense> {
             "convert with Matrix::to_dense, or leave them unscaled",
         )),
     }
+}
+
+/// All rows, observed one after the other.
+fn learn<S>(mut scaler: ScalerAccumulator<S>, x: &Dense, weights: Option<&[f64]>) -> Result<FittedScaler>
+where
+    ScalerAccumulator<S>: for<'a> Accumulate<(&'a [f64], f64), Output = FittedScaler>,
+{
+    for row in 0..x.rows() {
+        scaler.observe(&(x.row(row), weights.map_or(1.0, |w| w[row])))?;
+    }
+    scaler.finish()
 }
 
 macro_rules! scalers {
@@ -223,26 +236,17 @@ macro_rules! scalers {
 }
 
 scalers! {
-    StandardScaler: |params, x, weights| {
-        Ok(FittedScaler::of(x, false, |values| {
-            let Unit { shift, unit } = Unit::standard(values, weights);
-            Unit {
-                shift: if params.with_mean { shift } else { 0.0 },
-                unit: if params.with_std { unit } else { 1.0 },
-            }
-        }))
-    };
-    MinMaxScaler: |params, x, weights| {
-        Ok(FittedScaler::of(x, params.clip, |values| {
-            let counts = |i: usize| weights.is_none_or(|w| w[i] > 0.0);
-            Unit::min_max(values.iter().enumerate().filter(|(i, _)| counts(*i)).map(|(_, v)| *v))
-        }))
-    };
+    StandardScaler: |params, x, weights| learn(params.accumulator(x.cols(), x.categorical())?, x, weights);
+    MinMaxScaler: |params, x, weights| learn(params.accumulator(x.cols(), x.categorical())?, x, weights);
     RobustScaler: |params, x, weights| {
         if weights.is_some() {
             return Err(Error::unsupported("robust_scaler", "weights", "take standard_scaler"));
         }
-        Ok(FittedScaler::of(x, false, |values| Unit::robust(values, (params.low, params.high))))
+        let codes = |j: usize| x.categorical().is_some_and(|levels| levels[j] > 0);
+        let robust = |j: usize| Unit::robust(&x.column(j), (params.low, params.high));
+        let units: Vec<Unit> =
+            (0..x.cols()).map(|j| if codes(j) { Unit::NONE } else { robust(j) }).collect();
+        Ok(FittedScaler::new(&units, false))
     };
 }
 

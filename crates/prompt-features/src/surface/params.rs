@@ -1,8 +1,8 @@
 //! How the numbers are scaled, and how the scales are learned.
 
 use prompt_core::{
-    Accumulate, Csr, CsrBuilder, Error, FitContext, Legal, Matrix, Result, SparseRow, TextLearner, Texts,
-    accumulate, params,
+    Accumulate, Csr, CsrBuilder, Error, FitContext, Legal, Matrix, Moments, Result, SparseRow, TextLearner,
+    Texts, accumulate, params,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,36 +47,26 @@ params! {
     }
 }
 
-/// Moments of the columns, as they are observed.
-#[derive(Debug, Clone, Default)]
-struct Moments {
-    n: f64,
-    mean: [f64; COLUMNS],
-    /// Sum of squared distances from the mean.
-    spread: [f64; COLUMNS],
+/// What scales are learned from: moments and largest value of each column.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scales {
+    moments: [Moments; COLUMNS],
     largest: [f64; COLUMNS],
 }
 
-impl Accumulate<[f64; COLUMNS]> for Moments {
+impl Accumulate<[f64; COLUMNS]> for Scales {
     type Output = Self;
 
     fn observe(&mut self, row: &[f64; COLUMNS]) -> Result<()> {
-        self.merge(Self { n: 1.0, mean: *row, spread: [0.0; COLUMNS], largest: *row });
-        Ok(())
+        self.merge(Self { moments: row.map(|value| Moments::of(value, 1.0)), largest: *row })
     }
 
-    fn merge(&mut self, other: Self) {
-        let n = self.n + other.n;
-        if n == 0.0 {
-            return;
-        }
+    fn merge(&mut self, other: Self) -> Result<()> {
         for j in 0..COLUMNS {
-            let distance = other.mean[j] - self.mean[j];
-            self.mean[j] += distance * other.n / n;
-            self.spread[j] += other.spread[j] + distance * distance * self.n * other.n / n;
+            self.moments[j].add(other.moments[j]);
             self.largest[j] = self.largest[j].max(other.largest[j]);
         }
-        self.n = n;
+        Ok(())
     }
 
     fn finish(self) -> Result<Self> {
@@ -85,12 +75,12 @@ impl Accumulate<[f64; COLUMNS]> for Moments {
 }
 
 impl Surface {
-    fn divisors(&self, moments: &Moments) -> Vec<f64> {
+    fn divisors(&self, scales: &Scales) -> Vec<f64> {
         let or_one = |x: f64| if x > 0.0 { x } else { 1.0 };
         (0..COLUMNS)
             .map(|j| match self.scale {
-                SurfaceScale::Standard => or_one((moments.spread[j] / moments.n).sqrt()),
-                SurfaceScale::MaxAbs => or_one(moments.largest[j]),
+                SurfaceScale::Standard => or_one(scales.moments[j].variance().sqrt()),
+                SurfaceScale::MaxAbs => or_one(scales.largest[j]),
                 SurfaceScale::None | SurfaceScale::Log => 1.0,
             })
             .collect()
@@ -111,8 +101,8 @@ impl TextLearner for Surface {
             ranges[b].clone().map(|i| measure(texts.text(i), &mut work)).collect::<Vec<_>>()
         });
         let rows = rows.concat();
-        let moments = accumulate(&rows, Moments::default, ctx)?;
-        let fitted = FittedSurface::new(self.clone(), self.divisors(&moments));
+        let scales = accumulate(&rows, Scales::default, ctx)?;
+        let fitted = FittedSurface::new(self.clone(), self.divisors(&scales));
         let (mut builder, mut out) = (CsrBuilder::new(COLUMNS), SparseRow::default());
         for row in &rows {
             out.clear();
@@ -122,5 +112,26 @@ impl TextLearner for Surface {
         let x: Csr = builder.finish();
         let names = prompt_core::Featurizer::names(&fitted).clone();
         Ok((fitted, x.with_names(names).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prompt_core::checks::accumulate::accumulator_check;
+
+    use super::*;
+
+    #[test]
+    fn scales_of_parts_are_those_of_the_whole() {
+        let rows: Vec<[f64; COLUMNS]> =
+            (0..30).map(|i| std::array::from_fn(|j| f64::from(i * i % 7) + j as f64)).collect();
+        let near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        let same = |a: &Scales, b: &Scales| {
+            [SurfaceScale::Standard, SurfaceScale::MaxAbs].into_iter().all(|scale| {
+                let surface = Surface::default().scale(scale);
+                near(&surface.divisors(a), &surface.divisors(b))
+            })
+        };
+        assert_eq!(accumulator_check(Scales::default, &rows, same), Ok(()));
     }
 }

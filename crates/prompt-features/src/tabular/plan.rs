@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use prompt_core::{Column, Error, Result, civil};
+use prompt_core::{Column, Error, Moments, Result, civil};
 use serde::{Deserialize, Serialize};
 
 use super::TableEncoder;
 use crate::prepare::quantile::{present, quantile};
-use crate::prepare::{Unit, mean};
+use crate::prepare::{Span, Unit};
 
 /// One column of the fitted table and what it becomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,12 @@ impl Scaling {
         let fill = match params.impute.as_str() {
             "none" => None,
             "median" => Some(quantile(&present(there()), 0.5).unwrap_or(0.0)),
-            _ => Some(mean(values)),
+            _ => {
+                let n = there().count().max(1) as f64;
+                // A sum beyond the limits of floats is summed in parts of its mean.
+                let mean = there().sum::<f64>() / n;
+                Some(if mean.is_finite() { mean } else { there().map(|v| v / n).sum() })
+            }
         };
         let cut = params.scale == "min_max";
         let Unit { shift, unit } = match params.scale.as_str() {
@@ -63,12 +68,16 @@ impl Scaling {
                 let fill = fill.unwrap_or(f64::NAN);
                 let filled: Vec<f64> = values.iter().map(|v| if v.is_nan() { fill } else { *v }).collect();
                 match params.scale.as_str() {
-                    "standard" => Unit::standard(&filled, None),
+                    "standard" => standard(&filled),
                     _ => Unit::robust(&filled, (0.25, 0.75)),
                 }
             }
-            "min_max" => Unit::min_max(values.iter().copied()),
-            _ => Unit { shift: 0.0, unit: 1.0 },
+            "min_max" => {
+                let mut span = Span::default();
+                values.iter().for_each(|v| span.add(*v));
+                Unit::min_max(&span)
+            }
+            _ => Unit::NONE,
         };
         Self { fill, shift, unit, cut }
     }
@@ -84,6 +93,24 @@ impl Scaling {
             if far.is_infinite() { value / self.unit - self.shift / self.unit } else { far / self.unit };
         if self.cut && !scaled.is_nan() { scaled.clamp(0.0, 1.0) } else { scaled }
     }
+}
+
+/// The scale of the numbers that are there; also of those whose squares or differences floats do not reach.
+fn standard(values: &[f64]) -> Unit {
+    let of = |largest: f64| {
+        let mut moments = Moments::default();
+        let there = values.iter().filter(|v| !v.is_nan());
+        there.for_each(|v| moments.add(Moments::of(*v / largest, 1.0)));
+        moments
+    };
+    let moments = of(1.0);
+    if moments.mean().is_finite() && moments.variance().is_finite() {
+        return Unit::standard(&moments);
+    }
+    // The largest number becomes 1.
+    let largest = values.iter().filter(|v| !v.is_nan()).fold(1.0, |most: f64, v| v.abs().max(most));
+    let Unit { shift, unit } = Unit::standard(&of(largest));
+    Unit { shift: shift * largest, unit: unit * largest }
 }
 
 impl Plan {

@@ -4,7 +4,7 @@ use prompt_core::{Error, FitContext, Legal, Matrix, Params, Result, TextLearner,
 
 use super::FittedTfidf;
 use crate::text::{ANALYZERS, Analysis, Analyzer, StopWords, StripAccents, TOKEN_PATTERNS, TokenPattern};
-use crate::vocabulary::{FREQUENCY, Frequency, Limits, fit};
+use crate::vocabulary::{FREQUENCY, Frequency, Limits, Vocabulary, fit};
 use crate::weight::{NORMS, Norm};
 
 params! {
@@ -72,7 +72,7 @@ impl Tfidf {
         }
     }
 
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
             min_df: self.min_df,
             max_df: self.max_df,
@@ -85,6 +85,12 @@ impl Tfidf {
     fn check(&self) -> Result<()> {
         self.analysis().check(Self::NAME)?;
         self.limits().check(Self::NAME)
+    }
+
+    /// With what was learned of `n` texts, each column being in `df` of them.
+    pub(crate) fn fitted(self, vocabulary: Vocabulary, df: &[u64], n: usize) -> Result<FittedTfidf> {
+        let idf = self.idf(df, n)?;
+        Ok(FittedTfidf::new(self, vocabulary, idf))
     }
 
     /// The idf of columns that occur in `df` of `n` texts.
@@ -111,8 +117,7 @@ impl TextLearner for Tfidf {
 
     fn learn(&self, texts: &dyn Texts, ctx: &FitContext) -> Result<(FittedTfidf, Matrix)> {
         let (vocabulary, counts) = fit(Self::NAME, &self.analysis(), &self.limits(), texts, ctx)?;
-        let idf = self.idf(&counts.df, texts.count())?;
-        let fitted = FittedTfidf::new(self.clone(), vocabulary, idf);
+        let fitted = self.clone().fitted(vocabulary, &counts.df, texts.count())?;
         let x = counts.weigh(fitted.weighting(), ctx)?.with_names(fitted.vocabulary().names().clone());
         Ok((fitted, x.into()))
     }

@@ -72,14 +72,22 @@ impl Corpus {
 
     /// The most frequent words, at most `n`; of equally frequent ones those seen first.
     pub(crate) fn frequent(&self, n: usize) -> Strings {
-        let mut ids: Vec<u32> = (0..self.words.len() as u32).collect();
-        ids.sort_unstable_by_key(|id| (std::cmp::Reverse(self.counts[*id as usize]), *id));
-        let mut words = Strings::default();
-        for id in ids.into_iter().take(n) {
-            words.insert(Key::of(self.words.get(id)));
-        }
-        words
+        most_frequent(&self.words, &self.counts, n)
     }
+}
+
+/// So many of the most frequent words are looked up once and for all.
+pub(super) const REMEMBERED: usize = 8192;
+
+/// The strings of the largest counts (by id), at most `n`; of equal ones those of the lowest id.
+pub(super) fn most_frequent(strings: &Strings, counts: &[u64], n: usize) -> Strings {
+    let mut ids: Vec<u32> = (0..strings.len() as u32).collect();
+    ids.sort_unstable_by_key(|id| (std::cmp::Reverse(counts[*id as usize]), *id));
+    let mut frequent = Strings::default();
+    for id in ids.into_iter().take(n) {
+        frequent.insert(Key::of(strings.get(id)));
+    }
+    frequent
 }
 
 /// The words of a block, with ids of its own.

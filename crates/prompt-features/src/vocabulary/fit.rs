@@ -2,6 +2,7 @@
 
 use prompt_core::{Error, FitContext, Result, Texts};
 
+use super::corpus::REMEMBERED;
 use super::learn::{Keep, learn};
 use super::limits::FREQUENCY;
 use super::{Counts, Limits, Vocabulary};
@@ -24,29 +25,25 @@ pub(crate) fn fit(
 ) -> Result<(Vocabulary, Counts)> {
     let n = texts.count();
     if n == 0 {
-        return Err(Error::input(format!("{owner}: no texts to learn from"), "give at least one text"));
+        return Err(no_texts(owner));
     }
     if let Some(terms) = &limits.vocabulary {
         let vocabulary = Vocabulary::new(analysis, terms.clone())?;
         let counts = Counts::of_texts(&vocabulary, texts, ctx);
         return Ok((vocabulary, counts));
     }
-    let (low, high) = (limits.min_df.of(n), limits.max_df.of(n));
-    if high < low {
-        return Err(Error::param(
-            owner,
-            "max_df",
-            format!("{FREQUENCY} that is at least min_df ({low} of {n} documents)"),
-            limits.max_df,
-        ));
-    }
-    let prunes = low > 1.0 || high < n as f64;
+    let (low, high) = bounds(owner, limits, n)?;
+    let prunes = prunes((low, high), n);
     let ranks_by_df = limits.binary && limits.max_features.is_some();
     let top = limits.max_features.filter(|_| !prunes && !ranks_by_df);
     let (terms, corpus) = learn(analysis, texts, Keep { floor: low.ceil().max(1.0) as u64, top }, ctx)?;
     ctx.check()?;
     if terms.is_empty() {
-        return Err(if prunes { nothing_left(owner, low, high, n) } else { nothing_found(owner, analysis) });
+        return Err(if prunes {
+            nothing_left(owner, (low, high), n)
+        } else {
+            nothing_found(owner, analysis)
+        });
     }
     let mut vocabulary = Vocabulary::new(analysis, terms)?;
     let mut counts = match &corpus {
@@ -54,18 +51,9 @@ pub(crate) fn fit(
         None => Counts::of_texts(&vocabulary, texts, ctx),
     };
     if prunes || ranks_by_df {
-        let inside = |df: u64| df as f64 >= low && df as f64 <= high;
-        let mut columns: Vec<u32> =
-            (0..).zip(&counts.df).filter(|(_, df)| inside(**df)).map(|(column, _)| column).collect();
-        if let Some(top) = limits.max_features.filter(|&top| top < columns.len()) {
-            let totals = if limits.binary { counts.df.clone() } else { counts.totals() };
-            // Columns are in the order of their terms, so equal totals fall to the first term.
-            columns.sort_by_key(|&column| std::cmp::Reverse(totals[column as usize]));
-            columns.truncate(top);
-            columns.sort_unstable();
-        }
+        let columns = choose(limits, (low, high), &counts.df, || counts.totals());
         if columns.is_empty() {
-            return Err(nothing_left(owner, low, high, n));
+            return Err(nothing_left(owner, (low, high), n));
         }
         if columns.len() < counts.df.len() {
             counts.select(&columns, ctx);
@@ -74,12 +62,55 @@ pub(crate) fn fit(
         }
     }
     if let Some(corpus) = &corpus {
-        vocabulary.remember(corpus, ctx);
+        vocabulary.remember(corpus.frequent(REMEMBERED), ctx);
     }
     Ok((vocabulary, counts))
 }
 
-fn nothing_found(owner: &str, analysis: &Analysis) -> Error {
+/// The least and the largest number of the `n` texts that a term may occur in.
+pub(super) fn bounds(owner: &str, limits: &Limits, n: usize) -> Result<(f64, f64)> {
+    let (low, high) = (limits.min_df.of(n), limits.max_df.of(n));
+    if low <= high {
+        return Ok((low, high));
+    }
+    Err(Error::param(
+        owner,
+        "max_df",
+        format!("{FREQUENCY} that is at least min_df ({low} of {n} documents)"),
+        limits.max_df,
+    ))
+}
+
+/// Whether such bounds leave any term out.
+pub(super) fn prunes((low, high): (f64, f64), n: usize) -> bool {
+    low > 1.0 || high < n as f64
+}
+
+/// The columns within the bounds, and of them the most frequent; rising. Columns are in the order of their terms.
+pub(super) fn choose(
+    limits: &Limits,
+    (low, high): (f64, f64),
+    df: &[u64],
+    totals: impl FnOnce() -> Vec<u64>,
+) -> Vec<u32> {
+    let inside = |df: u64| df as f64 >= low && df as f64 <= high;
+    let mut columns: Vec<u32> =
+        (0..).zip(df).filter(|(_, df)| inside(**df)).map(|(column, _)| column).collect();
+    if let Some(top) = limits.max_features.filter(|&top| top < columns.len()) {
+        let totals = if limits.binary { df.to_vec() } else { totals() };
+        // Stable, so that equal totals fall to the first term.
+        columns.sort_by_key(|&column| std::cmp::Reverse(totals[column as usize]));
+        columns.truncate(top);
+        columns.sort_unstable();
+    }
+    columns
+}
+
+pub(super) fn no_texts(owner: &str) -> Error {
+    Error::input(format!("{owner}: no texts to learn from"), "give at least one text")
+}
+
+pub(super) fn nothing_found(owner: &str, analysis: &Analysis) -> Error {
     let (what, help) = match analysis.analyzer {
         crate::text::Analyzer::Word => (
             "the texts hold no word that the token pattern takes and that is not a stop word",
@@ -93,7 +124,7 @@ fn nothing_found(owner: &str, analysis: &Analysis) -> Error {
     Error::input(format!("{owner}: empty vocabulary: {what}"), help)
 }
 
-fn nothing_left(owner: &str, low: f64, high: f64, n: usize) -> Error {
+pub(super) fn nothing_left(owner: &str, (low, high): (f64, f64), n: usize) -> Error {
     Error::input(
         format!("{owner}: no term occurs in between {low} and {high} of the {n} documents"),
         "lower min_df or raise max_df",

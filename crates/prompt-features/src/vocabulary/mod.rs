@@ -11,6 +11,7 @@ mod fit;
 mod grams;
 mod learn;
 mod limits;
+mod stream;
 mod words;
 
 pub(crate) use corpus::blocks;
@@ -18,6 +19,7 @@ pub(crate) use counts::Counts;
 pub(crate) use fit::fit;
 pub use limits::Frequency;
 pub(crate) use limits::{FREQUENCY, Limits};
+pub use stream::VocabularyAccumulator;
 
 use std::ops::Range;
 
@@ -126,11 +128,10 @@ impl Vocabulary {
         }
     }
 
-    /// Looks up the n-grams of the corpus's most frequent words once and for all, where words are cut apart.
-    pub(crate) fn remember(&mut self, corpus: &Corpus, ctx: &FitContext) {
-        const WORDS: usize = 8192;
+    /// Looks up the n-grams of these words once and for all, where words are cut apart.
+    pub(crate) fn remember(&mut self, words: Strings, ctx: &FitContext) {
         if let Index::Grams(index) = &mut self.index {
-            index.remember(corpus.frequent(WORDS), &self.analysis, ctx);
+            index.remember(words, &self.analysis, ctx);
         }
     }
 

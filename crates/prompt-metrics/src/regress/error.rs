@@ -175,7 +175,7 @@ pub fn explained_variance(y_true: &[f64], y_pred: &[f64], weights: Option<&[f64]
     ))
 }
 
-fn explained(unexplained: f64, variance: f64) -> f64 {
+pub(super) fn explained(unexplained: f64, variance: f64) -> f64 {
     if variance > 0.0 {
         1.0 - unexplained / variance
     } else if unexplained == 0.0 {

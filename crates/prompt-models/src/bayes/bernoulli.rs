@@ -2,11 +2,12 @@
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Output, Params, Result, RowView,
-    Scratch, Tags, Target, params, softmax,
+    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Output, Result, RowView, Scratch,
+    Tags, Target, params, softmax,
 };
 use serde::{Deserialize, Serialize};
 
+use super::counts::{Learned, Rules, Sums, learn};
 use super::log_prior;
 use crate::linear::Problem;
 
@@ -46,23 +47,22 @@ impl Learner for BernoulliNb {
     const TAGS: Tags = Tags::CLASSIFIER;
 
     fn learn(&self, x: &Matrix, y: &Target, _: &FitContext) -> Result<BernoulliModel> {
-        let problem = Problem::new(Self::NAME, y, &self.class_weight, 2)?;
-        let (present, k) = (problem.present.len(), problem.classes.len());
-        let mut counts = vec![0.0; x.cols() * present];
-        for (row, &class) in problem.codes.iter().enumerate() {
-            let (weight, class) = (problem.weight(row), class as usize);
-            x.row(row).for_each(|j, v| {
-                if v > self.binarize {
-                    counts[j * present + class] += weight;
-                }
-            });
-        }
-        let mass = problem.class_mass();
+        learn(self.start(y.as_classes()?.1.clone(), x.cols())?, x, y, &self.class_weight)
+    }
+}
+
+impl BernoulliNb {
+    pub(super) fn rules(&self, size: usize, _: usize) -> (Rules, Sums) {
+        (Rules { negative: true, threshold: Some(self.binarize) }, Sums::Counts(vec![0.0; size]))
+    }
+
+    pub(super) fn solve(self, problem: &Problem, learned: Learned) -> BernoulliModel {
+        let (present, k, features) = (problem.present.len(), problem.classes.len(), learned.features);
+        let (mass, prior) = (learned.mass.clone(), log_prior(&learned.mass, self.fit_prior));
+        let counts = learned.counts(problem);
         let mut base = vec![f64::NEG_INFINITY; k];
-        let mut weights = vec![0.0; x.cols() * k];
-        for (at, (&class, prior)) in
-            problem.present.iter().zip(log_prior(&problem, self.fit_prior)).enumerate()
-        {
+        let mut weights = vec![0.0; features * k];
+        for (at, (&class, prior)) in problem.present.iter().zip(prior).enumerate() {
             let (class, all) = (class as usize, mass[at] + 2.0 * self.alpha);
             let mut sum = prior;
             for (counts, weights) in counts.chunks_exact(present).zip(weights.chunks_exact_mut(k)) {
@@ -74,8 +74,8 @@ impl Learner for BernoulliNb {
             }
             base[class] = sum;
         }
-        let output = Output::Classes(problem.classes);
-        Ok(BernoulliModel { output, features: x.cols(), threshold: self.binarize, base, weights })
+        let output = Output::Classes(problem.classes.clone());
+        BernoulliModel { output, features, threshold: self.binarize, base, weights }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use prompt_core::{ClassWeight, FitContext, Learner, Legal, Matrix, Params, Result, Tags, Target, params};
 
-use super::feature_counts;
+use super::counts::{Learned, Rules, Sums, learn};
 use crate::linear::{LinearClassifier, Problem};
 
 params! {
@@ -42,9 +42,18 @@ impl Learner for ComplementNb {
     const TAGS: Tags = Tags { negative: false, ..Tags::CLASSIFIER };
 
     fn learn(&self, x: &Matrix, y: &Target, _: &FitContext) -> Result<LinearClassifier> {
-        let problem = Problem::new(Self::NAME, y, &self.class_weight, 2)?;
+        learn(self.start(y.as_classes()?.1.clone(), x.cols())?, x, y, &self.class_weight)
+    }
+}
+
+impl ComplementNb {
+    pub(super) fn rules(&self, size: usize, _: usize) -> (Rules, Sums) {
+        (Rules { negative: false, threshold: None }, Sums::Counts(vec![0.0; size]))
+    }
+
+    pub(super) fn solve(self, problem: &Problem, learned: Learned) -> LinearClassifier {
         let k = problem.present.len();
-        let mut weights = feature_counts(x, &problem);
+        let mut weights = learned.counts(problem);
         let mut totals = vec![0.0; k];
         for counts in weights.chunks_exact_mut(k) {
             let all: f64 = counts.iter().sum();
@@ -70,7 +79,7 @@ impl Learner for ComplementNb {
                 };
             }
         }
-        let settings = serde_json::to_value(self).unwrap_or_default();
-        Ok(LinearClassifier::from_solution(Self::NAME, settings, &problem, (weights, vec![0.0; k])))
+        let settings = serde_json::to_value(&self).unwrap_or_default();
+        LinearClassifier::from_solution(Self::NAME, settings, problem, (weights, vec![0.0; k]))
     }
 }

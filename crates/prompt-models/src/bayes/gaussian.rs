@@ -2,11 +2,12 @@
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Output, Params, Result, RowView,
+    ClassWeight, Classes, Error, FitContext, Learner, Legal, Matrix, Model, Moments, Output, Result, RowView,
     Scratch, Tags, Target, params, softmax,
 };
 use serde::{Deserialize, Serialize};
 
+use super::counts::{Learned, Rules, Sums, learn};
 use super::log_prior;
 use crate::linear::Problem;
 
@@ -45,57 +46,46 @@ impl Learner for GaussianNb {
     const TAGS: Tags = Tags { scale_free: true, ..Tags::CLASSIFIER };
 
     fn learn(&self, x: &Matrix, y: &Target, _: &FitContext) -> Result<GaussianModel> {
-        let problem = Problem::new(Self::NAME, y, &self.class_weight, 2)?;
-        let (p, present, k) = (x.cols(), problem.present.len(), problem.classes.len());
-        // As in the reference, the largest variance is that of all rows, each counting once.
-        let (_, all) = moments(x, &|_| 1.0, &|_| 0, 1);
-        let smoothing = self.var_smoothing * all.iter().copied().fold(0.0, f64::max);
-        let (centre, spread) =
-            moments(x, &|row| problem.weight(row), &|row| problem.codes[row] as usize, present);
-        let (mut mean, mut variance) = (vec![0.0; p * k], vec![1.0; p * k]);
-        let mut prior = vec![f64::NEG_INFINITY; k];
-        for (at, (&class, log)) in problem.present.iter().zip(log_prior(&problem, true)).enumerate() {
-            prior[class as usize] = log;
-            for j in 0..p {
-                mean[j * k + class as usize] = centre[j * present + at];
-                variance[j * k + class as usize] = (spread[j * present + at] + smoothing).max(SMALLEST);
-            }
-        }
-        let output = Output::Classes(problem.classes);
-        Ok(GaussianModel::new(output, p, (mean, variance, prior)))
+        learn(self.start(y.as_classes()?.1.clone(), x.cols())?, x, y, &self.class_weight)
     }
 }
 
-/// Weighted mean and variance of each feature in each group of rows, feature after feature.
-fn moments(
-    x: &Matrix,
-    weight: &dyn Fn(usize) -> f64,
-    group: &dyn Fn(usize) -> usize,
-    groups: usize,
-) -> (Vec<f64>, Vec<f64>) {
-    let size = x.cols() * groups;
-    let (mut mass, mut mean) = (vec![0.0; groups], vec![0.0; size]);
-    for row in 0..x.rows() {
-        let (w, g) = (weight(row), group(row));
-        mass[g] += w;
-        x.row(row).for_each(|j, v| mean[j * groups + g] += w * v);
+impl GaussianNb {
+    pub(super) fn rules(&self, size: usize, features: usize) -> (Rules, Sums) {
+        let none = |n: usize| vec![Moments::default(); n];
+        let sums = Sums::Moments { stored: none(size), all: none(features) };
+        (Rules { negative: true, threshold: None }, sums)
     }
-    mean.iter_mut().enumerate().for_each(|(at, m)| *m /= mass[at % groups]);
-    // Numbers that are not stored are zero: each is −μ from the mean.
-    let (mut spread, mut stored) = (vec![0.0; size], vec![0.0; size]);
-    for row in 0..x.rows() {
-        let (w, g) = (weight(row), group(row));
-        x.row(row).for_each(|j, v| {
-            let at = j * groups + g;
-            spread[at] += w * (v - mean[at]) * (v - mean[at]);
-            stored[at] += w;
-        });
+
+    pub(super) fn solve(self, problem: &Problem, learned: Learned) -> GaussianModel {
+        let (p, k) = (learned.features, problem.classes.len());
+        let (stored, all) = match learned.sums {
+            Sums::Moments { stored, all } => (stored, all),
+            Sums::Counts(_) => (Vec::new(), Vec::new()),
+        };
+        // As in the reference, the largest variance is that of all rows, each counting once.
+        let largest = all.iter().map(|m| with_zeros(*m, learned.rows as f64).variance()).fold(0.0, f64::max);
+        let smoothing = self.var_smoothing * largest;
+        let (mut mean, mut variance) = (vec![0.0; p * k], vec![1.0; p * k]);
+        let mut prior = vec![f64::NEG_INFINITY; k];
+        let logs = log_prior(&learned.mass, true);
+        for ((&class, log), &mass) in problem.present.iter().zip(logs).zip(&learned.mass) {
+            let class = class as usize;
+            prior[class] = log;
+            for (at, moments) in stored.iter().enumerate().skip(class).step_by(k) {
+                let moments = with_zeros(*moments, mass);
+                mean[at] = moments.mean();
+                variance[at] = (moments.variance() + smoothing).max(SMALLEST);
+            }
+        }
+        GaussianModel::new(Output::Classes(problem.classes.clone()), p, (mean, variance, prior))
     }
-    for (at, spread) in spread.iter_mut().enumerate() {
-        let mass = mass[at % groups];
-        *spread = (*spread + (mass - stored[at]).max(0.0) * mean[at] * mean[at]) / mass;
-    }
-    (mean, spread)
+}
+
+/// Numbers that are not stored are zeros: what is missing from `mass` is there.
+fn with_zeros(mut moments: Moments, mass: f64) -> Moments {
+    moments.add(Moments::of(0.0, mass - moments.mass()));
+    moments
 }
 
 /// A fitted [`GaussianNb`].

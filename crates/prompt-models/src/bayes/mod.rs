@@ -1,42 +1,30 @@
 //! Naive Bayes: features are taken for independent within a class, so that one or two passes over the data do.
 //!
+//! All learn from sums that parts of the data add up to: see [`BayesAccumulator`].
+//!
 //! [`MultinomialNb`] and [`ComplementNb`] are for counts and tf-idf values and become linear classifiers,
 //! [`BernoulliNb`] for features that are there or not, [`GaussianNb`] for measured numbers.
 
 mod bernoulli;
 mod complement;
+mod counts;
 mod gaussian;
 mod multinomial;
 
 pub use bernoulli::{BernoulliModel, BernoulliNb};
 pub use complement::ComplementNb;
+pub use counts::{BayesAccumulator, ClassRow};
 pub use gaussian::{GaussianModel, GaussianNb};
 pub use multinomial::MultinomialNb;
 
+use prompt_core::Params;
 use prompt_core::artifact::Catalog;
-use prompt_core::{Matrix, Params};
 use serde_json::json;
 
 use crate::learners::{Entry, boxed};
-use crate::linear::Problem;
-
-/// Σ of each feature over the weighted rows of each class: feature after feature, one number for each present
-/// class.
-fn feature_counts(x: &Matrix, problem: &Problem) -> Vec<f64> {
-    let k = problem.present.len();
-    let mut counts = vec![0.0; x.cols() * k];
-    for (row, &class) in problem.codes.iter().enumerate() {
-        let (weight, class) = (problem.weight(row), class as usize);
-        if weight > 0.0 {
-            x.row(row).for_each(|j, v| counts[j * k + class] += weight * v);
-        }
-    }
-    counts
-}
 
 /// ln of each class's share of the weight, or of 1/k.
-fn log_prior(problem: &Problem, fit_prior: bool) -> Vec<f64> {
-    let mass = problem.class_mass();
+fn log_prior(mass: &[f64], fit_prior: bool) -> Vec<f64> {
     let total: f64 = mass.iter().sum();
     let even = -(mass.len() as f64).ln();
     mass.iter().map(|m| if fit_prior { m.ln() - total.ln() } else { even }).collect()

@@ -2,7 +2,8 @@
 
 use prompt_core::{ClassWeight, FitContext, Learner, Legal, Matrix, Params, Result, Tags, Target, params};
 
-use super::{feature_counts, log_prior};
+use super::counts::{Learned, Rules, Sums, learn};
+use super::log_prior;
 use crate::linear::{LinearClassifier, Problem};
 
 params! {
@@ -41,9 +42,19 @@ impl Learner for MultinomialNb {
     const TAGS: Tags = Tags { negative: false, ..Tags::CLASSIFIER };
 
     fn learn(&self, x: &Matrix, y: &Target, _: &FitContext) -> Result<LinearClassifier> {
-        let problem = Problem::new(Self::NAME, y, &self.class_weight, 2)?;
+        learn(self.start(y.as_classes()?.1.clone(), x.cols())?, x, y, &self.class_weight)
+    }
+}
+
+impl MultinomialNb {
+    pub(super) fn rules(&self, size: usize, _: usize) -> (Rules, Sums) {
+        (Rules { negative: false, threshold: None }, Sums::Counts(vec![0.0; size]))
+    }
+
+    pub(super) fn solve(self, problem: &Problem, learned: Learned) -> LinearClassifier {
         let k = problem.present.len();
-        let mut weights = feature_counts(x, &problem);
+        let prior = log_prior(&learned.mass, self.fit_prior);
+        let mut weights = learned.counts(problem);
         let mut totals = vec![0.0; k];
         for counts in weights.chunks_exact_mut(k) {
             for (count, total) in counts.iter_mut().zip(&mut totals) {
@@ -55,8 +66,7 @@ impl Learner for MultinomialNb {
         for counts in weights.chunks_exact_mut(k) {
             counts.iter_mut().zip(&totals).for_each(|(count, total)| *count = count.ln() - total);
         }
-        let settings = serde_json::to_value(self).unwrap_or_default();
-        let prior = log_prior(&problem, self.fit_prior);
-        Ok(LinearClassifier::from_solution(Self::NAME, settings, &problem, (weights, prior)))
+        let settings = serde_json::to_value(&self).unwrap_or_default();
+        LinearClassifier::from_solution(Self::NAME, settings, problem, (weights, prior))
     }
 }

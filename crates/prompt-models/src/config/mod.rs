@@ -4,11 +4,16 @@
 //! line and the key. A variable `PROMPT_CFG__TUNING__FOLDS=5` sets `tuning.folds`: the part after the prefix is
 //! the path, `__` between its keys; the value is read as JSON where it is JSON, as text otherwise.
 
+mod keys;
+
 use std::path::Path;
 
 use prompt_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+/// Who owns the parameters that are keys of a configuration.
+const OWNER: &str = "configuration";
 
 /// The prefix of environment variables that set configuration keys.
 pub const ENV_PREFIX: &str = "PROMPT_CFG__";
@@ -59,31 +64,68 @@ pub fn parse<T: DeserializeOwned>(
     }
     // The file alone is sound; what is wrong from here on came from the environment.
     overrides.sort();
-    let with = |as_text: Option<usize>| -> Result<Value> {
+    let with = |wanted: &dyn Fn(usize) -> bool, as_text: Option<usize>| -> Result<Value> {
         let mut value: Value = format.read(path, text)?;
-        for (i, (name, text)) in overrides.iter().enumerate() {
+        for (i, (name, text)) in overrides.iter().enumerate().filter(|(i, _)| wanted(*i)) {
             set(&mut value, name, text, as_text == Some(i))?;
         }
         Ok(value)
     };
-    let first = match T::deserialize(with(None)?) {
+    let all = |_: usize| true;
+    let first = match T::deserialize(with(&all, None)?) {
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
     // `NAME=2024` reads as a number where a text is wanted: try each variable as text.
     for i in 0..overrides.len() {
-        if let Ok(Ok(config)) = with(Some(i)).map(T::deserialize) {
+        if let Ok(Ok(config)) = with(&all, Some(i)).map(T::deserialize) {
             return Ok(config);
         }
     }
+    // The one without which the rest is sound, or else the first that is wrong by itself.
+    let sound = |wanted: &dyn Fn(usize) -> bool| with(wanted, None).is_ok_and(|v| T::deserialize(v).is_ok());
+    let wrong = |error: String, names: &str| {
+        Error::parse(names, None, None, error, "correct or unset the environment variable")
+    };
+    for (i, (name, _)) in overrides.iter().enumerate() {
+        if sound(&|other| other != i) {
+            return Err(wrong(first.to_string(), name));
+        }
+    }
+    for (i, (name, _)) in overrides.iter().enumerate() {
+        if let Err(error) = T::deserialize(with(&|other| other == i, None)?) {
+            return Err(wrong(error.to_string(), name));
+        }
+    }
     let names: Vec<&str> = overrides.iter().map(|(name, _)| name.as_str()).collect();
-    Err(Error::parse(
-        names.join(", "),
-        None,
-        None,
-        first.to_string(),
-        "correct or unset the environment variable",
-    ))
+    Err(wrong(first.to_string(), &names.join(", ")))
+}
+
+/// A complaint about the value of a key, with where that value came from: the variable that sets it, else the file and,
+/// where it can be found, the line. Other errors stay as they are.
+///
+/// ```
+/// use std::path::Path;
+/// use prompt_models::config::locate;
+/// use prompt_models::core::Error;
+/// let error = Error::param("configuration", "traditional.folds", "a whole number ≥ 2", 1);
+/// assert_eq!(
+///     locate(Path::new("no-such.toml"), error).to_string(),
+///     "no-such.toml: `traditional.folds` must be a whole number ≥ 2, got 1; correct the value"
+/// );
+/// ```
+pub fn locate(path: &Path, error: Error) -> Error {
+    let Error::Param { owner, name, legal, value } = error else { return error };
+    if owner != OWNER {
+        return Error::Param { owner, name, legal, value };
+    }
+    let what = format!("`{name}` must be {legal}, got {value}");
+    let variable = format!("{ENV_PREFIX}{}", name.to_uppercase().replace('.', "__"));
+    if std::env::var_os(&variable).is_some() {
+        return Error::parse(variable, None, None, what, "correct or unset the environment variable");
+    }
+    let line = std::fs::read_to_string(path).ok().and_then(|text| keys::line_of(path, &text, &name));
+    Error::parse(path, line, None, what, "correct the value")
 }
 
 /// Sets the key that the variable's name spells.
@@ -152,6 +194,9 @@ impl Format {
         match self {
             Self::Toml => toml::from_str(text).map_err(|e| {
                 let (line, column) = e.span().map_or((None, None), |span| place(text, span.start));
+                // What a section's own reader complains about is placed at the section: its key tells more.
+                let inside = line.and_then(|line| keys::inside(text, line, e.message()));
+                let (line, column) = inside.map_or((line, column), |(l, c)| (Some(l), Some(c)));
                 wrong(line, column, e.message())
             }),
             Self::Json => serde_json::from_str(text).map_err(|e| {
@@ -233,6 +278,15 @@ mod tests {
         assert_eq!(read("a.toml", "", &[("PROMPT_CFG__NAME", "plain words")]).unwrap().name, "plain words");
         let error = read("a.toml", "", &[("PROMPT_CFG__INNER__FOLDS", "many")]).unwrap_err().to_string();
         assert!(error.starts_with("PROMPT_CFG__INNER__FOLDS: ") && error.contains("unset"), "{error}");
+        // What is sound is not named with it, also where two are wrong.
+        for others in
+            [&[("PROMPT_CFG__NAME", "x")][..], &[("PROMPT_CFG__NAME", "x"), ("PROMPT_CFG__ODD", "1")]]
+        {
+            let mut all = vec![("PROMPT_CFG__INNER__FOLDS", "many")];
+            all.extend(others);
+            let error = read("a.toml", "", &all).unwrap_err().to_string();
+            assert!(error.starts_with("PROMPT_CFG__INNER__FOLDS: "), "{error}");
+        }
         assert!(read("a.toml", "", &[("PROMPT_CFG__NAME__DEEPER", "1")]).is_err());
         assert_eq!(read("a.toml", "", &[("PROMPT_CFG__NAME", "2024")]).unwrap().name, "2024");
         let on =

@@ -134,6 +134,8 @@ pub struct Data {
     pub fields: Fields,
     /// Stop at the first bad line instead of reporting it and going on.
     pub strict: bool,
+    /// Longest legal line of a file in bytes; 16 MiB when absent. Longer ones are skipped and reported.
+    pub max_line_bytes: Option<usize>,
     /// Most training rows; a seeded, stratified sample of that size is taken when there are more. Absent: all.
     pub max_train_samples: Option<usize>,
 }
@@ -373,7 +375,7 @@ impl ExperimentConfig {
     /// As [`config::load`](crate::config::load), and as [`validate`](Self::validate).
     pub fn load(path: &Path) -> Result<Self> {
         let config: Self = crate::config::load(path)?;
-        config.validate()?;
+        config.validate().map_err(|error| crate::config::locate(path, error))?;
         Ok(config)
     }
 
@@ -406,17 +408,25 @@ impl ExperimentConfig {
         )?;
         between("evaluation.level", self.evaluation.level, 0.0, 1.0)?;
         between("evaluation.false_positive_rate", self.evaluation.false_positive_rate, 0.0, 1.0)?;
-        for (name, value) in
-            [("threads", self.threads), ("data.max_train_samples", self.data.max_train_samples)]
-        {
+        for (name, value) in [
+            ("threads", self.threads),
+            ("data.max_train_samples", self.data.max_train_samples),
+            ("data.max_line_bytes", self.data.max_line_bytes),
+        ] {
             if value == Some(0) {
                 return Err(Error::param("configuration", name, "a whole number ≥ 1, or absent", 0));
             }
         }
-        self.data.synthetic.validate()?;
-        self.data.fields.validate()?;
-        self.sanitise.params.validate()?;
-        if !Metric::named(&self.tuning.metric)?.is_for_classes() {
+        self.data.synthetic.validate().map_err(|e| within("data.synthetic", e))?;
+        self.data.fields.validate().map_err(|e| within("data.fields", e))?;
+        self.sanitise.params.validate().map_err(|e| within("sanitise.params", e))?;
+        let metric = Metric::named(&self.tuning.metric).map_err(|e| match e {
+            Error::Unknown { name, known, .. } => {
+                Error::param("configuration", "tuning.metric", format!("one of {}", known.join(", ")), name)
+            }
+            other => other,
+        })?;
+        if !metric.is_for_classes() {
             return Err(Error::param(
                 "configuration",
                 "tuning.metric",
@@ -437,16 +447,23 @@ impl ExperimentConfig {
         }
         for criterion in &self.selection.criteria {
             if !super::rank::CRITERIA.contains(&criterion.as_str()) {
-                return Err(Error::unknown(
-                    "criterion in selection.criteria",
-                    criterion,
-                    super::rank::CRITERIA.to_vec(),
-                ));
+                let known = format!("some of {}", super::rank::CRITERIA.join(", "));
+                return Err(Error::param("configuration", "selection.criteria", known, criterion));
             }
         }
         if self.selection.criteria.is_empty() {
             return Err(Error::param("configuration", "selection.criteria", "at least one metric", "none"));
         }
         self.traditional.validate()
+    }
+}
+
+/// A complaint of a part about its parameter, as one about the key of the configuration.
+fn within(section: &str, error: Error) -> Error {
+    match error {
+        Error::Param { name, legal, value, .. } => {
+            Error::param("configuration", format!("{section}.{name}"), legal, value)
+        }
+        other => other,
     }
 }

@@ -24,13 +24,17 @@ pub(super) fn needs(classes: &Classes, codes: &[u32], least: usize, what_for: &s
     Ok(())
 }
 
+/// What divided the rows.
+#[derive(Clone, Copy)]
+pub(super) enum By<'a> {
+    /// The data's own split.
+    Data,
+    /// A hold-out that keeps these groups of near-duplicates whole, where there are some.
+    Groups(Option<&'a [u32]>),
+}
+
 /// A note for each class that is not among the training, validation or test rows, where there are such rows.
-pub(super) fn of_parts(
-    classes: &Classes,
-    codes: &[u32],
-    groups: Option<&[u32]>,
-    parts: [&[usize]; 3],
-) -> Vec<String> {
+pub(super) fn of_parts(classes: &Classes, codes: &[u32], by: By<'_>, parts: [&[usize]; 3]) -> Vec<String> {
     let mut notes = Vec::new();
     for (part, rows) in ["training", "validation", "test"].into_iter().zip(parts) {
         let there: BTreeSet<u32> = rows.iter().map(|&row| codes[row]).collect();
@@ -39,7 +43,10 @@ pub(super) fn of_parts(
             continue;
         }
         for &class in all.difference(&there) {
-            let why = why(class, codes, groups);
+            let why = match by {
+                By::Data => ": the split that the data gives puts none there".to_owned(),
+                By::Groups(groups) => why(class, codes, groups),
+            };
             notes.push(format!("No {part} row is of class `{}`{why}.", classes.name(class)));
         }
     }
@@ -55,7 +62,8 @@ pub(super) fn of_folds(
 ) -> Vec<String> {
     let missing: Vec<_> = folds.iter().map(|fold| fold.missing(codes)).collect();
     let mut notes = Vec::new();
-    for class in 0..classes.len() as u32 {
+    // A class that is nowhere among these rows is no matter of the folds.
+    for class in (0..classes.len() as u32).filter(|class| codes.contains(class)) {
         let lacking = |in_train: bool| -> Vec<String> {
             missing
                 .iter()
@@ -90,6 +98,17 @@ fn why(class: u32, codes: &[u32], groups: Option<&[u32]>) -> String {
     }
 }
 
+/// A complaint about too few or too large groups, with what makes them.
+pub(super) fn blame_groups(error: Error) -> Error {
+    match error {
+        Error::Input { what, help } => Error::input(
+            format!("{what} (groups are near-duplicates, which stay together)"),
+            format!("{help}, or set `split.keep_near_duplicates_together = false`"),
+        ),
+        other => other,
+    }
+}
+
 /// How many of the blind texts are training texts too (case, punctuation and spaces aside).
 pub(super) fn repeated(train: &[String], blind: &[String]) -> usize {
     let blind: HashSet<String> = blind.iter().map(|text| normalise(text)).collect();
@@ -106,14 +125,21 @@ mod tests {
         let classes = Classes::new(["a", "b"]).unwrap();
         let (codes, groups) = ([0, 0, 1, 1], [0, 1, 2, 2]);
         assert_eq!(
-            of_parts(&classes, &codes, Some(&groups), [&[0, 2, 3], &[], &[1]]),
+            of_parts(&classes, &codes, By::Groups(Some(&groups)), [&[0, 2, 3], &[], &[1]]),
             [
                 "No test row is of class `b`: all its rows are near-duplicates of each other, which stay together."
             ]
         );
         assert_eq!(
-            of_parts(&classes, &codes, None, [&[0, 2], &[1, 3], &[1]]),
+            of_parts(&classes, &codes, By::Groups(None), [&[0, 2], &[1, 3], &[1]]),
             ["No test row is of class `b`."]
+        );
+        assert_eq!(
+            of_parts(&classes, &codes, By::Data, [&[0, 1], &[], &[2, 3]]),
+            [
+                "No training row is of class `b`: the split that the data gives puts none there.",
+                "No test row is of class `a`: the split that the data gives puts none there."
+            ]
         );
         let folds =
             [Fold { train: vec![1, 2, 3], test: vec![0] }, Fold { train: vec![0], test: vec![1, 2, 3] }];

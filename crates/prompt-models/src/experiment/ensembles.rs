@@ -8,6 +8,9 @@ use super::result::ModelResult;
 use crate::ensemble::Member;
 use crate::select::Metric;
 
+/// The ensembles there are: the soft vote and the stack.
+pub(super) const NAMES: [&str; 2] = ["voting", "stacking"];
+
 /// How many of the best models are members.
 const MEMBERS: usize = 3;
 
@@ -20,8 +23,8 @@ pub(super) fn of(
     config: &ExperimentConfig,
     trained: &[ModelResult],
 ) -> Vec<(&'static str, Result<Model, String>)> {
-    let wanted = [("voting", config.ensembles.voting_soft), ("stacking", config.ensembles.stacking)];
-    let wanted = wanted.into_iter().filter(|(_, on)| *on).map(|(name, _)| name);
+    let wanted = NAMES.into_iter().zip([config.ensembles.voting_soft, config.ensembles.stacking]);
+    let wanted = wanted.filter(|(_, on)| *on).map(|(name, _)| name);
     let members = best(trained);
     wanted.map(|name| (name, members.as_ref().map(|m| model(m)).map_err(Clone::clone))).collect()
 }

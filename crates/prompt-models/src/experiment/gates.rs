@@ -45,6 +45,16 @@ impl Gate {
         Self { name: name.to_owned(), value, limit, at_least, strict, target, passed }
     }
 
+    /// How a value that passes stands to the limit: `>`, `≥`, `<` or `≤`.
+    pub fn sign(&self) -> &'static str {
+        match (self.at_least, self.strict) {
+            (true, true) => ">",
+            (true, false) => "≥",
+            (false, true) => "<",
+            (false, false) => "≤",
+        }
+    }
+
     /// Whether the target beyond the limit is reached too, where there is one.
     pub fn on_target(&self) -> Option<bool> {
         let (value, target) = (self.value?, self.target?);
@@ -55,12 +65,7 @@ impl Gate {
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.passed { "pass" } else { "FAIL" };
-        let sign = match (self.at_least, self.strict) {
-            (true, true) => ">",
-            (true, false) => "≥",
-            (false, true) => "<",
-            (false, false) => "≤",
-        };
+        let sign = self.sign();
         match self.value {
             Some(value) => write!(f, "{verdict}  {:<22} {value:>10.4} {sign} {}", self.name, self.limit)?,
             None => write!(f, "{verdict}  {:<22} {:>10} {sign} {}", self.name, "unmeasured", self.limit)?,

@@ -30,13 +30,15 @@ pub(super) fn add_notes(results: &mut ExperimentResults) {
         );
     }
     if results.data.bad_lines > 0 {
-        notes.push(format!("{} lines could not be read and were left out.", results.data.bad_lines));
+        notes.push(match results.data.bad_lines {
+            1 => "1 line could not be read and was left out.".to_owned(),
+            n => format!("{n} lines could not be read and were left out."),
+        });
     }
     if !results.data.external_bad_lines.is_empty() {
-        notes.push(format!(
-            "{} lines of the blind set could not be used.",
-            results.data.external_bad_lines.len()
-        ));
+        let n = results.data.external_bad_lines.len();
+        let lines = if n == 1 { "line" } else { "lines" };
+        notes.push(format!("{n} {lines} of the blind set could not be used."));
     }
     let leaked: usize = results.quality.leakage.iter().map(|l| l.rows.len()).sum();
     if leaked > 0 {

@@ -1,5 +1,6 @@
 //! Numbers about predictions, time and memory.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use prompt_core::{Classes, FitContext, Prediction, Result, Scorer, Scratch};
@@ -65,12 +66,32 @@ pub(super) fn latency(scorer: &dyn Scorer, set: &LabelledSet, samples: usize) ->
     Ok(Some((at(0.5), at(0.99))))
 }
 
-/// The most memory this process has had, in MiB; `None` where the system does not tell.
+/// The most memory before the count last began anew, in KiB. One for the process, as the count is.
+static BEFORE_KIB: AtomicU64 = AtomicU64::new(0);
+
+/// The most memory that this process has had, in MiB; `None` where the system does not tell.
 pub(super) fn peak_memory_mib() -> Option<f64> {
+    Some(high_water_kib()?.max(BEFORE_KIB.load(Ordering::Relaxed)) as f64 / 1024.0)
+}
+
+/// Lets the system count the most memory anew, where it can (Linux, with a writable `/proc`).
+pub(super) fn begin_peak() {
+    if let Some(kib) = high_water_kib() {
+        BEFORE_KIB.fetch_max(kib, Ordering::Relaxed);
+        // Where it is refused, the count goes on from where it was.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+}
+
+/// The most memory since [`begin_peak`], in MiB.
+pub(super) fn peak_since_begun_mib() -> Option<f64> {
+    high_water_kib().map(|kib| kib as f64 / 1024.0)
+}
+
+fn high_water_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / 1024.0)
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
 /// One prediction for all texts of a set, with the scorer's first head.
@@ -84,4 +105,21 @@ pub(super) fn predict(
     }
     let predictions = ctx.install(|| scorer.score(prompt_core::Batch::Texts(&set.texts)))?;
     Ok(predictions.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_s_peak_is_not_that_of_the_process() {
+        let Some(_) = high_water_kib() else { return };
+        let large = vec![1u8; 64 << 20];
+        assert!(large.iter().map(|&b| u64::from(b)).sum::<u64>() > 0);
+        let with = peak_memory_mib().unwrap();
+        drop(large);
+        begin_peak();
+        assert!(peak_memory_mib().unwrap() >= with, "the whole process keeps its own");
+        assert!(peak_since_begun_mib().unwrap() <= peak_memory_mib().unwrap());
+    }
 }

@@ -25,6 +25,7 @@
 mod bayes;
 mod config;
 mod coverage;
+mod earlier;
 mod ensembles;
 mod families;
 mod gates;
@@ -46,6 +47,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use prompt_core::{Control, Error, Event, FitContext, Result};
+use prompt_data::write::FolderLock;
 
 use crate::card;
 
@@ -73,6 +75,7 @@ use prepare::Prepared;
 #[derive(Debug, Clone)]
 pub struct Experiment {
     config: ExperimentConfig,
+    fresh: bool,
 }
 
 impl Experiment {
@@ -82,7 +85,7 @@ impl Experiment {
     /// As [`ExperimentConfig::validate`].
     pub fn new(config: ExperimentConfig) -> Result<Self> {
         config.validate()?;
-        Ok(Self { config })
+        Ok(Self { config, fresh: false })
     }
 
     /// The configuration.
@@ -90,43 +93,67 @@ impl Experiment {
         &self.config
     }
 
-    /// Forgets the finished models of an earlier run, so that everything is trained anew.
+    /// Whether everything is trained anew, where finished models of an earlier run could be taken over.
+    #[must_use]
+    pub fn fresh(mut self, fresh: bool) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// Takes the output folder for this run, making it where there is none. [`run`](Self::run) does so itself; who has more
+    /// to do in the folder afterwards takes the lock, holds it, and calls [`run_locked`](Self::run_locked).
     ///
     /// # Errors
-    /// [`Error::Io`] when the folder cannot be changed.
-    pub fn forget(&self) -> Result<()> {
-        let models = self.config.output.dir.join("models");
-        let Ok(entries) = std::fs::read_dir(&models) else { return Ok(()) };
-        for entry in entries.flatten() {
-            let path = entry.path().join("performance.json");
-            match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", path, e));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// A folder in which another run is working, or that holds what is not of a run; one that cannot be made or written to.
+    pub fn lock(&self) -> Result<FolderLock> {
+        let output = &self.config.output;
+        earlier::refuse_what_is_no_run(&output.dir, output.registry.as_deref())?;
+        FolderLock::take(&output.dir)
     }
 
     /// Runs it. The context brings threads, cancellation and an observer; the seed is the configuration's.
     ///
     /// A cancelled run returns what it has, with [`cancelled`](ExperimentResults::cancelled) set, and can be started
-    /// again to go on.
+    /// again to go on. What an earlier run wrote into the folder and this one does not is removed, once the data is read and
+    /// checked; other files are left alone.
     ///
     /// # Errors
-    /// Data that cannot be read or learned from at all, or an output folder that cannot be written. A model that fails
-    /// is no error: its status says why.
+    /// Data that cannot be read or learned from at all, or an output folder that cannot be written, is taken by another run
+    /// or holds something else. A model that fails is no error: its status says why; nor is a page or a picture that cannot
+    /// be written: a note says so.
     pub fn run(&self, ctx: &FitContext) -> Result<ExperimentResults> {
+        self.run_locked(&self.lock()?, ctx, |_| Ok(()))
+    }
+
+    /// [`run`](Self::run) in a folder that is locked already. `show` is called with the results before anything but the models is
+    /// written, so that they are seen also where the disk is full; its error is returned when all is written.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and a lock of another folder.
+    pub fn run_locked(
+        &self,
+        lock: &FolderLock,
+        ctx: &FitContext,
+        show: impl FnOnce(&ExperimentResults) -> Result<()>,
+    ) -> Result<ExperimentResults> {
         let started = Instant::now();
         let config = &self.config;
+        if lock.dir() != config.output.dir {
+            return Err(Error::input(
+                format!(
+                    "the lock is of {}, the output goes to {}",
+                    lock.dir().display(),
+                    config.output.dir.display()
+                ),
+                "take it with `Experiment::lock`",
+            ));
+        }
         let mut ctx = ctx.clone().with_seed(prompt_core::Seed::new(config.seed));
         if let Some(threads) = config.threads {
             ctx = ctx.threads(threads);
         }
         let folder = Folder::open(&config.output.dir)?;
         folder.log(format!("experiment `{}` starts, seed {}", config.name, config.seed));
-        folder.write_json("config.json", config)?;
 
         stage(&ctx, "reading and cleaning")?;
         let prepared = prepare::prepare(config, &ctx)?;
@@ -135,9 +162,7 @@ impl Experiment {
             prepared.train.texts.len(),
             prepared.test.texts.len()
         ));
-        folder.write_json("data_quality.json", &prepared.quality)?;
         let fingerprint = self.fingerprint(&prepared);
-        folder.write_json("run.json", &serde_json::json!({ "fingerprint": fingerprint }))?;
 
         let mut results = self.results(&prepared);
         stage(&ctx, "features of the training rows")?;
@@ -148,7 +173,19 @@ impl Experiment {
             let (classes, codes) = (&prepared.classes, &prepared.train.codes);
             results.notes.extend(coverage::of_folds(classes, codes, prepared.groups.as_deref(), folds));
         }
-        let trainer = train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint, &ctx)?;
+        let trainer =
+            train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint.clone(), &ctx)?;
+
+        // Until here nothing in the folder was changed but the log: a start that fails costs no earlier results.
+        let names = train::enabled(config).map(|(name, _)| name).chain(ensembles::NAMES);
+        if folder.begin(&fingerprint, names, self.fresh)? {
+            let changed = "The configuration changed (or the data, or the program) since the last run in this folder: \
+                           all models are trained anew.";
+            folder.log(changed);
+            results.notes.push(changed.to_owned());
+        }
+        folder.write_json("config.json", config)?;
+        folder.write_json("data_quality.json", &prepared.quality)?;
         for (name, model) in train::enabled(config) {
             let result = self.one(&trainer, &folder, name, model, &ctx);
             folder.log(format!("{name}: {}", result.status));
@@ -175,24 +212,37 @@ impl Experiment {
         // Ranking and reporting are short and go to the end even when the training was stopped.
         let ctx = ctx.with_cancel(prompt_core::CancelToken::new());
         rank::rank(&mut results, config, &ctx)?;
-        for model in results.models.iter().filter(|m| m.is_ok()) {
-            // Once more, with the intervals and the test against the winner.
-            folder.save_result(model, &prepared.test)?;
-        }
+        folder.forget_models();
+        // Once more, with the intervals and the test against the winner.
+        let ok = results.models.iter().filter(|m| m.is_ok());
+        let saved: Vec<Result<()>> = ok.map(|model| folder.save_result(model, &prepared.test)).collect();
         results.wall_seconds = started.elapsed().as_secs_f64();
         results.peak_memory_mib = measure::peak_memory_mib();
         if let Some(best) = results.best() {
             results.gates = gates::judge(config, best, results.peak_memory_mib);
         }
         insight::add_notes(&mut results);
-        self.write(&folder, &results)?;
-        pictures::write(&folder, &results, &ctx)?;
+        let shown = show(&results);
+        let written = saved.into_iter().collect::<Result<()>>().and_then(|()| self.write(&folder, &results));
+        if let Err(error) = written {
+            folder.log(format!("the results could not be written: {error}"));
+            return Err(error);
+        }
+        let mut lost = self.write_pages(&folder, &results);
+        lost.extend(pictures::write(&folder, &results, &ctx));
+        lost.extend(folder.finish(&fingerprint).err());
+        if let [first, more @ ..] = lost.as_slice() {
+            let more = if more.is_empty() { String::new() } else { format!(" (and {} more)", more.len()) };
+            let note = format!("The results are complete, but not all pages and pictures: {first}{more}.");
+            folder.log(&note);
+            results.notes.push(note);
+        }
         folder.log(format!(
             "done in {:.1} s; best: {}",
             results.wall_seconds,
             results.best.as_deref().unwrap_or("none")
         ));
-        Ok(results)
+        shown.map(|()| results)
     }
 
     /// What an earlier run must have been told and given for its models to be this run's.
@@ -211,7 +261,9 @@ impl Experiment {
         model: &Model,
         ctx: &FitContext,
     ) -> ModelResult {
-        if let Some(finished) = trainer.finished(name) {
+        if !self.fresh
+            && let Some(finished) = trainer.finished(name)
+        {
             folder.log(format!("{name}: read back from an earlier run"));
             return finished;
         }
@@ -250,29 +302,36 @@ impl Experiment {
         }
     }
 
+    /// The results as such.
     fn write(&self, folder: &Folder, results: &ExperimentResults) -> Result<()> {
         folder.write("results.csv", &results_csv(results, self.config.output.legacy_names)?)?;
         folder.write_json("results.json", results)?;
         // The name under which the replaced runner's users look for the same object.
-        folder.write_json("experiment_results.json", results)?;
-        folder.write("training_insights.txt", insight::insights(results).as_bytes())?;
-        if let Some(text) = insight::dl_insights(&results.models) {
-            folder.write("dl_insights.txt", text.as_bytes())?;
-        }
-        folder.write(
-            "DATA_CARD.md",
-            card::data_card(&results.name, &results.task, &results.data, &results.quality).as_bytes(),
-        )?;
+        folder.write_json("experiment_results.json", results)
+    }
+
+    /// What is made of the results for people; gives back what could not be written.
+    fn write_pages(&self, folder: &Folder, results: &ExperimentResults) -> Vec<Error> {
+        let data_card = card::data_card(&results.name, &results.task, &results.data, &results.quality);
+        let mut pages = vec![
+            ("summary.txt".to_owned(), Ok(results.summary())),
+            ("training_insights.txt".to_owned(), Ok(insight::insights(results))),
+            ("DATA_CARD.md".to_owned(), Ok(data_card)),
+        ];
+        pages.extend(
+            insight::dl_insights(&results.models).map(|text| ("dl_insights.txt".to_owned(), Ok(text))),
+        );
         for model in results.models.iter().filter(|m| m.is_ok()) {
-            if let Some(text) = output::model_card(folder, results, model) {
-                folder.write(&format!("models/{}/README.md", model.model), text.as_bytes())?;
-            }
+            let card = output::model_card(folder, results, model);
+            pages.extend(card.map(|text| (format!("models/{}/README.md", model.model), Ok(text))));
         }
-        folder.write("summary.txt", results.summary().as_bytes())?;
         if self.config.output.report {
-            folder.write("report.html", report::html(results, &self.config.evaluation)?.as_bytes())?;
+            pages.push(("report.html".to_owned(), report::html(results, &self.config.evaluation)));
         }
-        Ok(())
+        let write = |(name, page): (String, Result<String>)| {
+            page.and_then(|text| folder.write(&name, text.as_bytes())).err()
+        };
+        pages.into_iter().filter_map(write).collect()
     }
 }
 

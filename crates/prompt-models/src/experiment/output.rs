@@ -5,9 +5,10 @@
 //! plots/<picture>.svg  validation_<model>.json  models/<model>/{model/, config.json, performance.json}
 //! DATA_CARD.md  models/<model>/README.md
 //! dl_insights.txt             where a learner reports its losses round by round
-//! run.json                    what a later run must agree with to go on from here
+//! run.json                    what a later run must agree with to go on from here, and the list of these files
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use prompt_data::write::AtomicFile;
 use serde::Serialize;
 use serde_json::json;
 
+use super::earlier::{self, LOG_FILE, RUN_FILE, RunFile, planned};
 use super::result::{ExperimentResults, LabelledSet, ModelResult, Scores};
 use crate::card::{self, Measured};
 
@@ -111,23 +113,63 @@ fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The folder of a run.
+/// The folder of a run, which must be locked.
 pub(super) struct Folder {
     dir: PathBuf,
     log: Mutex<fs::File>,
+    /// What was written and counts, relative to the folder.
+    written: Mutex<BTreeSet<String>>,
 }
 
 impl Folder {
-    /// Opens the folder and its log, creating both.
+    /// Opens the folder and its log; nothing else is changed.
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir.join("models")).map_err(|e| Error::io("create", dir.join("models"), e))?;
-        let path = dir.join("experiment.log");
+        let path = dir.join(LOG_FILE);
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(&path)
             .map_err(|e| Error::io("open", &path, e))?;
-        Ok(Self { dir: dir.to_path_buf(), log: Mutex::new(log) })
+        Ok(Self { dir: dir.to_path_buf(), log: Mutex::new(log), written: Mutex::default() })
+    }
+
+    /// Makes the folder this run's. What an earlier one wrote stays where this one goes on from it, and is removed where it
+    /// does not (`anew`, or another fingerprint); returns whether the fingerprint is another one.
+    pub(super) fn begin<'a>(
+        &self,
+        fingerprint: &str,
+        models: impl IntoIterator<Item = &'a str>,
+        anew: bool,
+    ) -> Result<bool> {
+        let earlier = RunFile::read(&self.dir);
+        let changed = earlier.as_ref().is_some_and(|run| run.fingerprint != fingerprint);
+        let theirs = earlier.map(|run| run.files).unwrap_or_default();
+        let mut files = planned(models);
+        files.extend(theirs.iter().cloned());
+        earlier::clear_leftovers(&self.dir, &files);
+        let run = RunFile { fingerprint: fingerprint.to_owned(), files };
+        // First of all: a run that is killed from here on is known by it.
+        self.write_json(RUN_FILE, &run)?;
+        if changed || anew {
+            earlier::remove(&self.dir, &theirs)?;
+        }
+        Ok(changed)
+    }
+
+    /// Removes what the list of [`begin`](Self::begin) names and this run did not write, and lists what it did.
+    pub(super) fn finish(&self, fingerprint: &str) -> Result<()> {
+        let mut files = self.written.lock().map(|written| written.clone()).unwrap_or_default();
+        files.remove(RUN_FILE);
+        let listed = RunFile::read(&self.dir).map(|run| run.files).unwrap_or_default();
+        earlier::remove(&self.dir, listed.difference(&files))?;
+        self.write_json(RUN_FILE, &RunFile { fingerprint: fingerprint.to_owned(), files })
+    }
+
+    /// Forgets what was written of models: those that count in the end are saved once more.
+    pub(super) fn forget_models(&self) {
+        if let Ok(mut written) = self.written.lock() {
+            written.retain(|name| !name.starts_with("models/") && !name.starts_with("validation_"));
+        }
     }
 
     /// One line in the log, with the time. A log that cannot be written stops no experiment.
@@ -146,7 +188,11 @@ impl Folder {
         }
         let mut file = AtomicFile::create(&path)?;
         file.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
-        file.commit()
+        file.commit()?;
+        if let Ok(mut written) = self.written.lock() {
+            written.insert(name.to_owned());
+        }
+        Ok(())
     }
 
     pub(super) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
@@ -186,6 +232,11 @@ impl Folder {
                 &format!("validation_{}.json", result.model),
                 &validation(result, &held.test, test)?,
             )?;
+        }
+        if let Ok(mut written) = self.written.lock() {
+            for file in fs::read_dir(self.model_dir(&result.model)).into_iter().flatten().flatten() {
+                written.insert(format!("{base}/model/{}", file.file_name().to_string_lossy()));
+            }
         }
         self.write_json(&format!("{base}/performance.json"), result)
     }

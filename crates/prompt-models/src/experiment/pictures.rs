@@ -8,7 +8,7 @@
 //! | `training_curves` | the losses of the best learner that reports them round by round |
 //! | `dl_training_curves` | the same run in six panels: loss and change, metric, rate, gradient, gap, deviation of the loss |
 //! | `dl_architecture_comparison` | all such runs: best metric, epochs to 90% of it, instability, overfitting gap |
-//! | `convergence_analysis` | the metric of learners that report it round by round |
+//! | `convergence_analysis` | the metric of learners that report one round by round; of others the fall of their loss |
 //! | `feature_importance` | the weights of the best linear model |
 //! | `fairness_analysis` | accuracy of the winner by source, where the rows name theirs |
 //! | `confusion`, `roc`, `precision_recall`, `calibration` | the winner on the test rows |
@@ -35,11 +35,26 @@ const MOST_SOURCES: usize = 12;
 /// Draws of the bootstrap behind the intervals by source.
 const DRAWS: usize = 500;
 
-/// Draws what can be drawn.
-///
-/// # Errors
-/// [`Error::Io`] when the folder cannot be written.
-pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitContext) -> Result<()> {
+/// Every picture there may be.
+pub(super) const NAMES: [&str; 14] = [
+    "model_comparison",
+    "radar_chart",
+    "parallel_coordinates",
+    "training_analysis",
+    "training_curves",
+    "dl_training_curves",
+    "dl_architecture_comparison",
+    "convergence_analysis",
+    "feature_importance",
+    "fairness_analysis",
+    "confusion",
+    "roc",
+    "precision_recall",
+    "calibration",
+];
+
+/// Draws what can be drawn; gives back what could not be written.
+pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitContext) -> Vec<Error> {
     let mut pictures: Vec<(&str, Result<String>)> = vec![
         ("model_comparison", comparison(results)),
         ("radar_chart", radar(results)),
@@ -47,8 +62,7 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         ("training_analysis", resources(results)),
     ];
     let runs: Vec<History> = results.models.iter().filter_map(|m| m.history.clone()).collect();
-    let scored: Vec<History> =
-        runs.iter().filter(|run| run.epochs.iter().any(|e| e.metric.is_some())).cloned().collect();
+    let scored: Vec<History> = runs.iter().filter_map(scored).collect();
     if !scored.is_empty() {
         pictures.push(("convergence_analysis", convergence_svg("Convergence", &scored)));
     }
@@ -58,17 +72,41 @@ pub(super) fn write(folder: &Folder, results: &ExperimentResults, ctx: &FitConte
         pictures.push(("fairness_analysis", fairness(results, best, ctx)));
         pictures.extend(winner(results, best));
     }
+    let mut lost = Vec::new();
     for (name, picture) in pictures {
         match picture {
             Ok(svg) => {
-                folder.write(&format!("plots/{name}.svg"), svg.as_bytes())?;
+                lost.extend(folder.write(&format!("plots/{name}.svg"), svg.as_bytes()).err());
                 #[cfg(feature = "png")]
-                folder.write(&format!("plots/{name}.png"), &prompt_metrics::plot::png(&svg, 2.0)?)?;
+                lost.extend(
+                    prompt_metrics::plot::png(&svg, 2.0)
+                        .and_then(|png| folder.write(&format!("plots/{name}.png"), &png))
+                        .err(),
+                );
             }
             Err(why) => folder.log(format!("no picture {name}: {why}")),
         }
     }
-    Ok(())
+    lost
+}
+
+/// A run with a metric: its own, else how far its loss has fallen (0 at first, 1 at its least). A loss that never falls
+/// converges to nothing.
+fn scored(run: &History) -> Option<History> {
+    if run.epochs.iter().any(|e| e.metric.is_some()) {
+        return Some(run.clone());
+    }
+    let mut run = run.clone();
+    let watched = run.epochs.iter().all(|e| e.validation_loss.is_some());
+    let losses: Vec<f64> =
+        run.epochs.iter().map(|e| e.validation_loss.filter(|_| watched).unwrap_or(e.train_loss)).collect();
+    let first = *losses.first()?;
+    let fall = first - losses.iter().copied().fold(first, f64::min);
+    for (epoch, loss) in run.epochs.iter_mut().zip(losses) {
+        epoch.metric = (fall > 0.0).then(|| (first - loss) / fall);
+    }
+    run.metric = "fall of the loss".to_owned();
+    (fall > 0.0).then_some(run)
 }
 
 /// The pictures of learners that report their losses round by round, the best model's run first.
@@ -250,4 +288,31 @@ fn winner(results: &ExperimentResults, best: &ModelResult) -> Vec<(&'static str,
         ("precision_recall", precision_recall_svg("Precision–recall", truth, p, names, None)),
         ("calibration", reliability_svg("Calibration", truth, p, None)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use prompt_metrics::{Epoch, Family};
+
+    use super::*;
+
+    #[test]
+    fn a_run_without_a_metric_converges_by_its_loss() {
+        let run = |losses: &[f64], metric: Option<f64>| {
+            let epochs = losses.iter().zip(1..).map(|(&train_loss, epoch)| Epoch {
+                epoch,
+                train_loss,
+                metric,
+                ..Epoch::default()
+            });
+            History::new("boosting", Family::Trees, "metric", epochs.collect()).unwrap()
+        };
+        let falls = scored(&run(&[1.0, 0.6, 0.2, 0.4], None)).unwrap();
+        let metrics: Vec<f64> = falls.epochs.iter().map(|e| (e.metric.unwrap() * 100.0).round()).collect();
+        assert_eq!(metrics, [0.0, 50.0, 100.0, 75.0]);
+        assert_eq!(falls.epochs_to(0.9), Some(3));
+        assert!(convergence_svg("Convergence", &[falls]).unwrap().contains("boosting 3"));
+        assert!(scored(&run(&[0.5, 0.5], None)).is_none());
+        assert_eq!(scored(&run(&[0.5, 0.5], Some(0.7))), Some(run(&[0.5, 0.5], Some(0.7))));
+    }
 }

@@ -12,8 +12,10 @@ use prompt_data::validate::{Quality, QualityReport, Schema};
 use prompt_data::{Dataset, blind, synth};
 
 use super::config::{ExperimentConfig, Task};
+use super::coverage::By;
 use super::result::{DataSummary, LabelledSet};
 use super::{coverage, measure};
+use crate::train::encode;
 
 /// Everything a trainer needs.
 pub(super) struct Prepared {
@@ -73,10 +75,19 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
     let codes = classes.encode(data.labels()?)?;
     let (mut train, validation, test, how) =
         divide(config, &data, &classes, &codes, all_groups.as_deref(), ctx.seed())?;
-    notes.extend(coverage::of_parts(&classes, &codes, all_groups.as_deref(), [&train, &validation, &test]));
+    let by = if data.has_splits() { By::Data } else { By::Groups(all_groups.as_deref()) };
+    notes.extend(coverage::of_parts(&classes, &codes, by, [&train, &validation, &test]));
+    notes.extend(other_share(config, data.len(), test.len()).filter(|_| !data.has_splits()));
     if let Some(most) = config.data.max_train_samples {
         let strata: Vec<u32> = train.iter().map(|&i| codes[i]).collect();
+        let all = train.len();
         train = sample(&strata, most, ctx.seed()).into_iter().map(|i| train[i]).collect();
+        if train.len() < all {
+            notes.push(format!(
+                "{} of {all} training rows were left out: `data.max_train_samples` is {most}.",
+                all - train.len()
+            ));
+        }
     }
     let (origin, synthetic) = (data.origin().to_string(), data.is_synthetic());
     if test.is_empty() {
@@ -158,26 +169,14 @@ pub fn load(config: &ExperimentConfig) -> Result<Loaded> {
     options(config).read(&path).map_err(|e| explain_missing(e, &path))
 }
 
-/// The class of every row; a label outside the classes is told by its line.
-fn encode(classes: &Classes, data: &Dataset) -> Result<Vec<u32>> {
-    let labels = data.labels()?;
-    let foreign = labels.iter().position(|label| !classes.names().iter().any(|name| name == label));
-    match foreign {
-        None => classes.encode(labels),
-        Some(row) => Err(data.wrong_row(
-            row,
-            format!("unknown label `{}`; known: {}", labels[row], classes.names().join(", ")),
-            "correct it, or say what it means (data.fields.label_map)",
-        )),
-    }
-}
-
 fn options(config: &ExperimentConfig) -> ReadOptions {
     let mut fields = config.data.fields.clone();
     if config.task == Task::Security && fields.label_map.is_empty() {
         fields.label_map = prompt_data::Fields::security().label_map;
     }
-    ReadOptions { fields, strict: config.data.strict, ..ReadOptions::default() }
+    let default = ReadOptions::default();
+    let max_line_bytes = config.data.max_line_bytes.unwrap_or(default.max_line_bytes);
+    ReadOptions { fields, strict: config.data.strict, max_line_bytes, ..default }
 }
 
 /// A missing file in the data folder is usually a variable that is not set.
@@ -208,13 +207,34 @@ fn divide(
         coverage::needs(classes, codes, 2, "to be on both sides of the split")?;
     }
     let share = config.split.test_size;
-    let fold = HoldOut::default().test_share(share).split(data.len(), Some(codes), groups, seed)?;
+    let fold = HoldOut::default()
+        .test_share(share)
+        .split(data.len(), Some(codes), groups, seed)
+        .map_err(|e| if groups.is_some() { coverage::blame_groups(e) } else { e })?;
     let how = format!(
         "{:.0}% held out, stratified{}",
-        share * 100.0,
+        percent(fold.test.len(), data.len()),
         if groups.is_some() { ", near-duplicates on one side" } else { "" }
     );
     Ok((fold.train, Vec::new(), fold.test, how))
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+/// A note where groups of near-duplicates made the share of test rows another than was asked for.
+fn other_share(config: &ExperimentConfig, rows: usize, test: usize) -> Option<String> {
+    const NEAR_ENOUGH: f64 = 2.0;
+    let (asked, got) = (100.0 * config.split.test_size, percent(test, rows));
+    // One row more or less is what whole rows cost.
+    let slack = NEAR_ENOUGH.max(percent(1, rows));
+    (config.split.keep_near_duplicates_together && (asked - got).abs() > slack).then(|| {
+        format!(
+            "{test} of {rows} rows ({got:.0}%) are test rows, not the {asked:.0}% of `split.test_size`: groups of \
+             near-duplicates stay whole (`split.keep_near_duplicates_together`)."
+        )
+    })
 }
 
 fn labelled(data: &Dataset, codes: &[u32], rows: &[usize]) -> LabelledSet {

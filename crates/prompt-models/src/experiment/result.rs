@@ -125,7 +125,8 @@ pub struct ModelResult {
     pub predict_us_p99: Option<f64>,
     /// Size of the saved pipeline in bytes.
     pub model_bytes: Option<u64>,
-    /// Peak memory of the process when the model was done, in MiB; it never falls from model to model.
+    /// Peak memory of the process while the model was searched, fitted and scored, in MiB, with what was in memory before.
+    /// Where the system cannot count anew (only Linux can), the peak since the process began.
     pub peak_memory_mib: Option<f64>,
     /// The losses of its final fit, where the learner reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -117,10 +117,11 @@ pub fn compare_runs(dirs: &[PathBuf], ctx: &FitContext) -> Result<Vec<Run>> {
     runs.sort_by(|a, b| b.f1().total_cmp(&a.f1()));
     let Some((best, others)) = runs.split_first_mut() else { return Ok(runs) };
     let theirs = validation(best);
-    for (i, run) in others.iter_mut().enumerate() {
+    for run in others.iter_mut() {
         let same = run.data.all_digest == best.data.all_digest;
         if let (true, Some(theirs), Some(ours)) = (same, &theirs, validation(run)) {
-            run.versus = tested([run, best], &ours, theirs, &ctx.part("runs", i as u64))?;
+            // The same draws for all, so that runs that decide alike are judged alike.
+            run.versus = tested([run, best], &ours, theirs, &ctx.part("runs", 0))?;
         }
     }
     best.versus = Against::Best;

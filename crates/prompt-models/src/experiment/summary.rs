@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::result::{ExperimentResults, ModelResult};
 
+/// How many bad lines are shown one by one.
+pub(super) const BAD_LINES: usize = 5;
+
 impl ExperimentResults {
     /// Comparison, winner, gates and a few scored prompts, as text of about a hundred columns.
     pub fn summary(&self) -> String {
@@ -23,6 +26,15 @@ impl ExperimentResults {
         );
         for (reason, n) in d.removed.iter().filter(|(_, n)| **n > 0) {
             let _ = writeln!(out, "removed   {n}: {reason}");
+        }
+        let mut bad = d.bad_line_examples.iter().take(BAD_LINES).peekable();
+        if bad.peek().is_some() {
+            let (lines, first) = (if d.bad_lines == 1 { "line" } else { "lines" }, d.bad_lines > BAD_LINES);
+            let first = if first { "; the first" } else { "" };
+            let _ = writeln!(out, "not read  {} {lines}{first}:", d.bad_lines);
+            bad.for_each(|line| {
+                let _ = writeln!(out, "          {line}");
+            });
         }
         out.push('\n');
         self.table(&mut out);

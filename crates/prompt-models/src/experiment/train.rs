@@ -85,7 +85,9 @@ pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitCon
     let divide = |k: usize| {
         let codes = &data.train.codes;
         let folds = coverage::needs(&data.classes, codes, k, &format!("for {k} folds")).and_then(|()| {
-            KFold::default().folds(k).split(n, Some(codes), data.groups.as_deref(), ctx.seed())
+            let groups = data.groups.as_deref();
+            let folds = KFold::default().folds(k).split(n, Some(codes), groups, ctx.seed());
+            folds.map_err(|e| if groups.is_some() { coverage::blame_groups(e) } else { e })
         });
         (k, folds.map_err(|e| e.to_string()))
     };
@@ -109,6 +111,12 @@ impl<'a> Trainer<'a> {
         fingerprint: String,
         ctx: &FitContext,
     ) -> Result<Self> {
+        for bad in data.summary.bad_line_examples.iter().take(super::summary::BAD_LINES) {
+            folder.log(format!("not read: {bad}"));
+        }
+        for note in &data.notes {
+            folder.log(note);
+        }
         let metric = Metric::named(&config.tuning.metric)?;
         let union = config.features.union();
         let budget = config.tuning.feature_cache_mib << 20;
@@ -174,6 +182,7 @@ impl<'a> Trainer<'a> {
     /// Searches, fits, measures and saves one model.
     pub(super) fn train(&self, name: &str, model: &Model, ctx: &FitContext) -> Result<ModelResult> {
         let started = Instant::now();
+        measure::begin_peak();
         let estimator = model.estimator(name)?.ok_or_else(|| {
             Error::unsupported("this build", format!("the model `{name}`"), "take another model")
         })?;
@@ -340,7 +349,7 @@ impl<'a> Trainer<'a> {
         result.test = Some(scores);
         result.model_bytes = Some(self.folder.save_pipeline(&result.model, &*scorer, manifest)?);
         result.path = Some(self.folder.model_dir(&result.model));
-        result.peak_memory_mib = measure::peak_memory_mib();
+        result.peak_memory_mib = measure::peak_since_begun_mib();
         result.held = Some(Held { scorer, test, external });
         Ok(())
     }

@@ -27,19 +27,22 @@ impl Problem {
         for (row, &c) in codes.iter().enumerate() {
             seen[c as usize] |= weights.as_ref().is_none_or(|w| w[row] > 0.0);
         }
-        let present: Vec<u32> = (0..classes.len() as u32).filter(|&c| seen[c as usize]).collect();
-        if present.len() < min_classes {
-            return Err(Error::input(
-                format!("{who}: {} class(es) have rows of positive weight", present.len()),
-                format!("give at least {min_classes} classes rows that count"),
-            ));
-        }
+        let present = present(who, &seen, min_classes)?;
         let mut position = vec![0u32; classes.len()];
         for (at, &c) in present.iter().enumerate() {
             position[c as usize] = at as u32;
         }
         let codes = codes.iter().map(|&c| position[c as usize]).collect();
         Ok(Self { codes, present, weights, classes: classes.clone() })
+    }
+
+    /// The classes of a problem whose rows are gone: of each class the `mass` is known. It holds no codes.
+    ///
+    /// # Errors
+    /// Fewer than `min_classes` classes with rows that count.
+    pub(crate) fn of_mass(who: &str, mass: &[f64], classes: Classes, min_classes: usize) -> Result<Self> {
+        let seen: Vec<bool> = mass.iter().map(|mass| *mass > 0.0).collect();
+        Ok(Self { codes: Vec::new(), present: present(who, &seen, min_classes)?, weights: None, classes })
     }
 
     /// The weight of a row.
@@ -65,6 +68,18 @@ impl Problem {
     pub(crate) fn is_binary(&self) -> bool {
         self.classes.len() == 2 && self.present.len() == 2
     }
+}
+
+/// The classes that were seen, unless they are too few.
+fn present(who: &str, seen: &[bool], min_classes: usize) -> Result<Vec<u32>> {
+    let present: Vec<u32> = (0..).zip(seen).filter(|(_, seen)| **seen).map(|(class, _)| class).collect();
+    if present.len() >= min_classes {
+        return Ok(present);
+    }
+    Err(Error::input(
+        format!("{who}: {} class(es) have rows of positive weight", present.len()),
+        format!("give at least {min_classes} classes rows that count"),
+    ))
 }
 
 #[cfg(test)]

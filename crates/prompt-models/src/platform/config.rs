@@ -77,6 +77,8 @@ pub struct Data {
     pub kinds: BTreeMap<String, Kind>,
     /// Stop at the first bad line.
     pub strict: bool,
+    /// Longest legal line of a file in bytes; 16 MiB when absent. Longer ones are skipped and reported.
+    pub max_line_bytes: Option<usize>,
 }
 
 impl Default for Data {
@@ -90,6 +92,7 @@ impl Default for Data {
             ignore: Vec::new(),
             kinds: BTreeMap::new(),
             strict: false,
+            max_line_bytes: None,
         }
     }
 }
@@ -218,7 +221,7 @@ impl PlatformConfig {
     /// As [`config::load`] and [`validate`](Self::validate).
     pub fn load(path: &Path) -> Result<Self> {
         let loaded: Self = config::load(path)?;
-        loaded.validate()?;
+        loaded.validate().map_err(|error| config::locate(path, error))?;
         Ok(loaded)
     }
 

@@ -39,7 +39,7 @@ use prompt_data::Split as Part;
 use prompt_data::split::{Parts, ThreeWay, TimeSeries};
 use prompt_data::summary::Summary;
 use prompt_data::table::{LoadedTable, TableOptions};
-use prompt_data::write::AtomicFile;
+use prompt_data::write::{AtomicFile, FolderLock};
 use prompt_metrics::plot::{ModelBar, comparison_svg};
 use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
 use serde::Serialize;
@@ -72,13 +72,29 @@ impl Platform {
         &self.config
     }
 
+    /// Takes the output folder for this run, making it where there is none; [`run`](Self::run) does so itself.
+    ///
+    /// # Errors
+    /// A folder in which another run is working; one that cannot be made or written to.
+    pub fn lock(&self) -> Result<FolderLock> {
+        FolderLock::take(&self.config.output.dir)
+    }
+
     /// Runs it and writes everything into the output folder. The seed is the configuration's; the context brings threads,
     /// cancellation and an observer.
     ///
     /// # Errors
-    /// Data that cannot be read or learned from, no learner that could be fitted, a folder that cannot be written, or
-    /// a stop asked for through `ctx`.
+    /// Data that cannot be read or learned from, no learner that could be fitted, a folder that cannot be written or in
+    /// which another run is working, or a stop asked for through `ctx`.
     pub fn run(&self, ctx: &FitContext) -> Result<PlatformResults> {
+        self.run_locked(&self.lock()?, ctx)
+    }
+
+    /// [`run`](Self::run) in a folder that is locked already, for one who has more to do in it afterwards.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and a lock of another folder.
+    pub fn run_locked(&self, lock: &FolderLock, ctx: &FitContext) -> Result<PlatformResults> {
         let started = Instant::now();
         let config = &self.config;
         let mut ctx = ctx.clone().with_seed(Seed::new(config.seed));
@@ -86,12 +102,18 @@ impl Platform {
             ctx = ctx.threads(threads);
         }
         let dir = &config.output.dir;
-        std::fs::create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
-        write_json(&dir.join("config.json"), config)?;
+        if lock.dir() != dir {
+            return Err(Error::input(
+                format!("the lock is of {}, the output goes to {}", lock.dir().display(), dir.display()),
+                "take it with `Platform::lock`",
+            ));
+        }
 
         stage(&ctx, "reading")?;
         let (mut data, generated) = self.read(ctx.seed())?;
         let summary = Summary::of(&data, &ctx)?;
+        // What an earlier run left stays whole where the data of this one cannot be read.
+        write_json(&dir.join("config.json"), config)?;
         write_json(&dir.join("summary.json"), &summary)?;
         let task = config.data.target_kind.map(TargetKind::task);
         let (target, y, task) = divided(&data, task)?;
@@ -188,6 +210,7 @@ impl Platform {
             kinds,
             ignore: data.ignore.clone(),
             strict: data.strict,
+            max_line_bytes: data.max_line_bytes.unwrap_or(TableOptions::default().max_line_bytes),
             ..TableOptions::default()
         };
         let options = options.target(&data.target);

@@ -27,6 +27,9 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Lines that one task takes from a batch: enough to hide the cost of a task, few enough to share the batch out.
 const LINES_PER_TASK: usize = 256;
 
+/// What stands for the output in errors: these functions write to a stream and know no name.
+pub const OUTPUT: &str = "<output>";
+
 /// How a stream is read.
 #[derive(Debug, Clone)]
 pub struct ScoreOptions {
@@ -56,7 +59,8 @@ pub struct ScoreSummary {
 /// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or
 /// `score`), and `flags` where the sanitiser flags something (`kind`, `start` and `end` in bytes of the text, and
 /// `decoded` for hidden text); the input's own label becomes `true_label`; a bad line becomes
-/// `{"line": N, "error": …}` in its place.
+/// `{"line": N, "error": …}` in its place. Where the stream ends before its time (a truncated archive) one such line stands
+/// for all that are missing. `summary` counts what was done, also where it ends in an error.
 ///
 /// # Errors
 /// A stream that fails, a cancelled token, or, with `strict`, the first bad line. What was scored before is written.
@@ -67,11 +71,11 @@ pub fn score_jsonl(
     model: &LoadedModel,
     options: &ScoreOptions,
     cancel: &CancelToken,
-) -> Result<ScoreSummary> {
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let writer = RecordWriter::new(model, &options.fields)?;
     let mut lines = LineReader::new(input, options.max_line_bytes);
     let mut batch = Batch::default();
-    let mut summary = ScoreSummary::default();
     loop {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
@@ -92,7 +96,7 @@ pub fn score_jsonl(
             })
             .collect();
         for block in blocks {
-            output.write_all(&block.bytes).map_err(|e| Error::io("write", "<output>", e))?;
+            output.write_all(&block.bytes).map_err(unwritten)?;
             summary.scored += block.scored;
             summary.bad += block.bad;
             if let Some(error) = block.first_error.filter(|_| options.strict) {
@@ -100,88 +104,109 @@ pub fn score_jsonl(
             }
         }
         if let Some(error) = batch.failure.take() {
+            if let Error::Parse { line: Some(line), .. } = error {
+                let mut bytes = Vec::new();
+                record::write_error(line, &error, &mut bytes);
+                output.write_all(&bytes).map_err(unwritten)?;
+            }
             return Err(error);
         }
         if !more {
-            output.flush().map_err(|e| Error::io("write", "<output>", e))?;
-            return Ok(summary);
+            return output.flush().map_err(unwritten);
         }
     }
 }
 
-/// Scores a file of any kind that [`ReadOptions`] reads (CSV, JSON lists, JSON lines), one record at a time, into JSON
-/// lines.
+/// Scores examples of any kind that [`ReadOptions`] reads (CSV, JSON lists, JSON lines), one at a time, into JSON lines like
+/// those of [`score_jsonl`].
 ///
 /// # Errors
-/// As [`score_jsonl`], and a file that cannot be opened.
-pub fn score_file(
-    path: &Path,
+/// As [`score_jsonl`].
+pub fn score_examples(
+    mut examples: Examples,
     output: &mut impl Write,
     model: &LoadedModel,
     options: &ScoreOptions,
     cancel: &CancelToken,
-) -> Result<ScoreSummary> {
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let writer = RecordWriter::new(model, &options.fields)?;
     let mut scratch = Scratch::new();
     let mut bytes = Vec::new();
-    let mut summary = ScoreSummary::default();
-    let mut examples = options.read().open(path)?;
     while let Some(example) = examples.next() {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
         bytes.clear();
+        let mut last = None;
         match example.and_then(|e| writer.write_example(&e, &mut scratch, &mut bytes)) {
             Ok(()) => summary.scored += 1,
-            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
+            Err(error @ Error::Parse { line, .. }) => {
+                bytes.clear();
                 record::write_error(line.unwrap_or(0), &error, &mut bytes);
                 summary.bad += 1;
+                last = Some(error).filter(|_| options.strict || examples.is_cut());
             }
             Err(error) => return Err(error),
         }
-        output.write_all(&bytes).map_err(|e| Error::io("write", "<output>", e))?;
+        output.write_all(&bytes).map_err(unwritten)?;
+        if let Some(error) = last {
+            return Err(error);
+        }
     }
-    output.flush().map_err(|e| Error::io("write", "<output>", e))?;
-    Ok(summary)
+    output.flush().map_err(unwritten)
 }
 
 /// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
-/// `error`, and `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error. Cells that a
-/// spreadsheet would run are disarmed.
+/// `error`, and `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error; one stands for all
+/// that a truncated archive lacks. Cells that a spreadsheet would run are disarmed.
 ///
 /// # Errors
-/// As [`score_file`].
+/// As [`score_jsonl`].
 pub fn score_csv(
     mut examples: Examples,
     output: &mut impl Write,
     model: &LoadedModel,
     options: &ScoreOptions,
     cancel: &CancelToken,
-) -> Result<ScoreSummary> {
-    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let writer = RecordWriter::new(model, &options.fields)?;
     let mut csv = CsvWriter::new(output, b',', true);
-    csv.row(writer.csv_header()).map_err(failed)?;
+    csv.row(writer.csv_header()).map_err(unwritten)?;
     let mut scratch = Scratch::new();
-    let mut summary = ScoreSummary::default();
+    let mut stopped = None;
     while let Some(example) = examples.next() {
         if cancel.is_cancelled() {
-            return Err(Error::Cancelled);
+            stopped = Some(Error::Cancelled);
+            break;
         }
         match example.and_then(|e| writer.csv_row(&e, &mut scratch)) {
             Ok(row) => {
-                csv.row(row).map_err(failed)?;
+                csv.row(row).map_err(unwritten)?;
                 summary.scored += 1;
             }
-            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
-                csv.row(writer.csv_error(line.unwrap_or(0), &error)).map_err(failed)?;
+            Err(error @ Error::Parse { line, .. }) => {
+                csv.row(writer.csv_error(line.unwrap_or(0), &error)).map_err(unwritten)?;
                 summary.bad += 1;
+                if options.strict || examples.is_cut() {
+                    stopped = Some(error);
+                    break;
+                }
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
         }
     }
-    csv.into_inner().and_then(Write::flush).map_err(failed)?;
-    Ok(summary)
+    csv.into_inner().and_then(Write::flush).map_err(unwritten)?;
+    stopped.map_or(Ok(()), Err)
+}
+
+/// The stream's error; who knows the output's name puts it in the place of this one.
+fn unwritten(error: std::io::Error) -> Error {
+    Error::io("write", OUTPUT, error)
 }
 
 impl ScoreOptions {

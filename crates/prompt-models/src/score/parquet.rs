@@ -8,30 +8,29 @@ use prompt_data::read::Examples;
 use prompt_data::write::{ParquetCell as Cell, ParquetColumn as Column, ParquetWriter, json_object};
 
 use super::record::{RecordWriter, flag_names};
-use super::{ScoreOptions, ScoreSummary};
+use super::{ScoreOptions, ScoreSummary, unwritten};
 use crate::pipeline::LoadedModel;
 
 /// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or
 /// `score`), `error`, `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line
-/// keeps its place with its error.
+/// keeps its place with its error; one stands for all that a truncated archive lacks.
 ///
 /// What was scored before a failure is a whole file.
 ///
 /// # Errors
-/// As [`score_file`](super::score_file).
+/// As [`score_jsonl`](super::score_jsonl).
 pub fn score_parquet(
     mut examples: Examples,
     output: impl Write + Send,
     model: &LoadedModel,
     options: &ScoreOptions,
     cancel: &CancelToken,
-) -> Result<ScoreSummary> {
-    let failed = |e: std::io::Error| Error::io("write", "<output>", e);
+    summary: &mut ScoreSummary,
+) -> Result<()> {
     let writer = RecordWriter::new(model, &options.fields)?;
     let columns = columns(&writer);
-    let mut out = ParquetWriter::new(output, &columns).map_err(failed)?;
+    let mut out = ParquetWriter::new(output, &columns).map_err(unwritten)?;
     let mut scratch = Scratch::new();
-    let mut summary = ScoreSummary::default();
     let mut stopped = None;
     while let Some(example) = examples.next() {
         if cancel.is_cancelled() {
@@ -40,17 +39,21 @@ pub fn score_parquet(
         }
         match example.and_then(|e| row(&writer, &e, &mut scratch)) {
             Ok(row) => {
-                out.row(row).map_err(failed)?;
+                out.row(row).map_err(unwritten)?;
                 summary.scored += 1;
             }
-            Err(error @ Error::Parse { line, .. }) if !options.strict && !examples.is_cut() => {
+            Err(error @ Error::Parse { line, .. }) => {
                 let cell = |(name, _): &(String, Column)| match name.as_str() {
                     "line" => whole(line.unwrap_or(0)),
                     "error" => Cell::Text(error.to_string()),
                     _ => Cell::Null,
                 };
-                out.row(columns.iter().map(cell)).map_err(failed)?;
+                out.row(columns.iter().map(cell)).map_err(unwritten)?;
                 summary.bad += 1;
+                if options.strict || examples.is_cut() {
+                    stopped = Some(error);
+                    break;
+                }
             }
             Err(error) => {
                 stopped = Some(error);
@@ -58,8 +61,8 @@ pub fn score_parquet(
             }
         }
     }
-    out.finish().and_then(|mut output| output.flush()).map_err(failed)?;
-    stopped.map_or(Ok(summary), Err)
+    out.finish().and_then(|mut output| output.flush()).map_err(unwritten)?;
+    stopped.map_or(Ok(()), Err)
 }
 
 fn columns(writer: &RecordWriter<'_>) -> Vec<(String, Column)> {
@@ -89,7 +92,7 @@ fn row(writer: &RecordWriter<'_>, example: &Example, scratch: &mut Scratch) -> R
     row.extend(scores.into_iter().map(Cell::Number));
     let flags = flag_names(&example.text);
     let mut input = Vec::new();
-    json_object(example, &mut input).map_err(|e| Error::io("write", "<output>", e))?;
+    json_object(example, &mut input).map_err(unwritten)?;
     row.extend([
         Cell::Null,
         text(Some(flags).filter(|flags| !flags.is_empty())),

@@ -45,7 +45,7 @@ fn lines(runs: &[Run]) -> Table {
     for run in runs {
         let (report, winner) = (run.report(), run.winner());
         let difference = match &run.versus {
-            Against::Best => Cell::text("best"),
+            Against::Best => Cell::number(Some(0.0), |_| "best".into()),
             Against::SameRows { difference, p_value, .. } => {
                 Cell::number(Some(*difference), |d| format!("{d:+.4}"))
                     .below(Some(format!("p = {p_value:.4}")))
@@ -124,7 +124,7 @@ pub fn runs_svg(runs: &[Run]) -> Option<String> {
 
 fn bars<'h>(runs: &[Run], h: &'h mut Html) -> &'h mut Html {
     match runs_svg(runs) {
-        Some(svg) => h.picture(&svg),
+        Some(svg) => h.element("div", "class=\"pictures\"", |h| h.picture(&svg)),
         None => h.raw("<p>No run has a winner.</p>\n"),
     }
 }

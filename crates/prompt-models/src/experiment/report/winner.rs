@@ -77,7 +77,9 @@ fn gates<'h>(gates: &[Gate], h: &'h mut Html) -> &'h mut Html {
         } else {
             "<span class=\"chip bad\">FAIL</span>"
         });
-        let sign = if gate.at_least { "≥" } else { "≤" };
+        let sign = gate.sign();
+        // A target counts as reached on the spot, also where the limit does not.
+        let towards = if gate.at_least { "≥" } else { "≤" };
         let target = gate.on_target().map(|reached| if reached { "reached" } else { "missed" }.to_owned());
         table.row(
             false,
@@ -89,7 +91,7 @@ fn gates<'h>(gates: &[Gate], h: &'h mut Html) -> &'h mut Html {
                     None => Cell::text("not measured"),
                 },
                 Cell::number(Some(gate.limit), |limit| format!("{sign} {limit}")),
-                Cell::number(gate.target, |target| format!("{sign} {target}")).below(target),
+                Cell::number(gate.target, |target| format!("{towards} {target}")).below(target),
             ],
         );
     }

@@ -3,10 +3,10 @@
 use prompt_core::Seed;
 
 use super::super::bins::{Code, Storage};
-use super::gather::{Buffers, CODES, Lines, SMALL};
+use super::gather::{Buffers, CODES, SMALL};
 use super::objective::{MARGIN, Objective};
 use super::split::{Found, Judge};
-use super::{Grower, Growth};
+use super::{Grower, Growth, NEAR};
 
 /// Rows × columns from which one node is worth several threads.
 const PARALLEL: usize = 1 << 18;
@@ -21,10 +21,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     ) -> Option<Found<O::Num>> {
         let codes = self.of.codes;
         match codes.storage() {
-            Storage::Dense(_) => match &self.of.lines {
-                Some(lines) => self.find_in_lines(lines, (start, end), total),
-                None => self.find_dense(start, end, total),
-            },
+            Storage::Dense(_) if self.near.is_some() => self.find_in_cells(start, end, total),
+            Storage::Dense(_) => self.find_dense(start, end, total),
             Storage::Sparse(_) => self.find_sparse(start, end, node, total),
         }
     }
@@ -84,12 +82,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     }
 
     /// As [`find_dense`](Self::find_dense), all drawn columns at once.
-    fn find_in_lines(
-        &mut self,
-        lines: &Lines<C>,
-        (start, end): (usize, usize),
-        total: &[O::Num],
-    ) -> Option<Found<O::Num>> {
+    fn find_in_cells(&mut self, start: usize, end: usize, total: &[O::Num]) -> Option<Found<O::Num>> {
         let (of, judge) = (self.of, judge(self.of, total));
         let (mut best, mut seen, mut from) = (None, false, 0);
         // The columns that are drawn for the node, and, while nothing differs in any of these, one more at a time.
@@ -103,19 +96,23 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             }
             let columns = &self.columns[from..to];
             let node = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-            let small = end - start <= SMALL;
-            if !small {
-                self.buffers.lines(of.by, lines, columns, node);
+            let near = self.near.as_ref().filter(|_| end - start <= NEAR);
+            let few = near.filter(|_| end - start <= SMALL);
+            match near {
+                _ if few.is_some() => {}
+                Some(near) => self.buffers.lines(of.by, near, columns, node),
+                None => self.buffers.columns(of.by, of.codes, columns, node),
             }
             for (slot, (&column, &seed)) in columns.iter().zip(&self.seeds).enumerate() {
                 let (j, bins) = (column as usize, of.bins.column(column as usize));
-                if small {
-                    self.buffers.few(of.by, lines, column, node);
+                if let Some(near) = few {
+                    self.buffers.few(of.by, near, column, node);
                 } else {
                     let w = of.by.width();
                     let cells = &self.buffers.hists[slot * CODES * w..][..(bins.missing_code() + 1) * w];
                     let rows = |code: usize| of.by.rows(&cells[code * w..(code + 1) * w]);
-                    if rows(lines.of(node.0[0])[j].bin()) == end - start {
+                    let any = (0..=bins.missing_code()).find(|code| rows(*code) > 0);
+                    if any.is_some_and(|code| rows(code) == end - start) {
                         continue;
                     }
                     if !bins.is_categorical() && rows(bins.missing_code()) == 0 {

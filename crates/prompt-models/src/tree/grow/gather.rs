@@ -26,17 +26,19 @@ pub(super) struct Buffers<N> {
 
 /// Codes row after row, at most [`CODES`] in any column.
 pub(crate) struct Lines<C> {
-    codes: Vec<C>,
-    stride: usize,
+    blocks: Vec<[C; BLOCK]>,
+    /// Blocks a row.
+    width: usize,
 }
+
+/// Codes that lie together.
+const BLOCK: usize = 32;
 
 /// Cells of a column in [`Buffers::hists`].
 pub(super) const CODES: usize = 256;
 
-/// The most columns of [`Lines`]: a row lies in two cache lines, and the copy costs little beside the matrix.
+/// The most columns of [`Lines`]: the copy costs little beside the matrix.
 const NARROW: usize = 128;
-/// Lines lie at multiples of this, where that adds little.
-const ALIGN: usize = 32;
 
 impl<C: Code> Lines<C> {
     /// The lines of dense narrow codes; `None` for others.
@@ -45,16 +47,29 @@ impl<C: Code> Lines<C> {
         if !few || codes.cols() > NARROW {
             return None;
         }
-        let stride =
-            if codes.cols() > ALIGN / 2 { codes.cols().next_multiple_of(ALIGN) } else { codes.cols() };
-        Some(Self { codes: codes.by_rows(stride)?, stride })
+        let width = codes.cols().div_ceil(BLOCK);
+        let blocks = codes.by_rows(width * BLOCK)?.as_chunks().0.to_vec();
+        Some(Self { blocks, width })
+    }
+
+    /// Room for the lines of so many rows.
+    pub(super) fn room(&self, rows: usize) -> Self {
+        Self { blocks: vec![[C::default(); BLOCK]; rows * self.width], width: self.width }
+    }
+
+    /// Copies the line of `row` to place `at`.
+    #[inline]
+    pub(super) fn bring(&mut self, at: usize, from: &Self, row: u32) {
+        for block in 0..self.width {
+            self.blocks[at * self.width + block] = from.blocks[row as usize * self.width + block];
+        }
     }
 
     /// The codes of one row.
     #[inline]
     pub(super) fn of(&self, row: u32) -> &[C] {
-        let start = row as usize * self.stride;
-        &self.codes[start..start + self.stride]
+        let start = row as usize * self.width;
+        self.blocks[start..start + self.width].as_flattened()
     }
 }
 
@@ -91,7 +106,27 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         compact(by, &self.hist, &mut self.groups);
     }
 
-    /// Fills `hists` with the cells of these columns.
+    /// Fills `hists` with the cells of these columns, of a node whose rows lie far apart.
+    pub(super) fn columns<C: Code, O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        codes: &Binned<C>,
+        columns: &[u32],
+        (rows, items): (&[u32], &[O::Item]),
+    ) {
+        let w = by.width();
+        self.hists.clear();
+        self.hists.resize(columns.len() * CODES * w, N::default());
+        for (hist, column) in self.hists.chunks_exact_mut(CODES * w).zip(columns) {
+            let Some(column) = codes.dense_column(*column as usize) else { continue };
+            for (row, item) in rows.iter().zip(items) {
+                let at = column[*row as usize].bin() * w;
+                by.add(&mut hist[at..at + w], *item);
+            }
+        }
+    }
+
+    /// Fills `hists` with the cells of these columns, from lines that lie near.
     pub(super) fn lines<C: Code, O: Objective<Num = N>>(
         &mut self,
         by: &O,

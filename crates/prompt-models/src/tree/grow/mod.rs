@@ -46,8 +46,7 @@ pub(crate) struct Options {
 pub(crate) struct Grown {
     pub(crate) tree: GrownTree,
     pub(crate) gains: Vec<(u32, f64)>,
-    /// For each node of the tree its rows (where it may be split) and what it would say if it were a leaf; only where
-    /// that is asked for.
+    /// For each node of the tree its rows and what it would say if it were a leaf; only where that is asked for.
     pub(crate) inner: Vec<(usize, Vec<f64>)>,
 }
 
@@ -73,8 +72,9 @@ struct Open<N> {
     found: Found<N>,
 }
 
-/// Rows below which the lines of a node are still near when it is parted.
-const IN_LINES: usize = 4096;
+/// Rows up to which the lines of a node are brought together, so that they and those of all nodes below fit a near
+/// cache. Columns are read in larger nodes, where few of their codes are passed over.
+const NEAR: usize = 2048;
 
 /// What one tree needs while it grows.
 struct Growth<'a, C, O: Objective> {
@@ -95,6 +95,8 @@ struct Growth<'a, C, O: Objective> {
     present: Vec<u32>,
     /// A seed for each drawn column.
     seeds: Vec<Seed>,
+    /// The lines of rows in nodes of at most [`NEAR`] rows. `bag.rows` holds their places here from then on.
+    near: Option<Lines<C>>,
     goes_left: Vec<bool>,
     spare: Bag<O::Item>,
     weight: f64,
@@ -128,6 +130,7 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
             seeds: Vec::new(),
+            near: self.lines.as_ref().map(|lines| lines.room(rows.len())),
             spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
             bag: Bag { rows, items },
@@ -147,7 +150,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             inner.push((self.bag.rows.len(), of.by.value(&total)));
         }
         let mut open = Vec::new();
-        open.extend(self.open((0, seed), (0, self.bag.rows.len()), 0, total));
+        open.extend(self.open((0, seed), (0, self.bag.rows.len()), (0, usize::MAX), total));
         while let Some(node) = take(&mut open, of.options.max_leaf_nodes.is_some()) {
             if of.options.max_leaf_nodes.is_some_and(|most| tree.leaves() >= most) {
                 break;
@@ -168,7 +171,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 inner.push((middle - node.start, of.by.value(&left)));
                 inner.push((node.end - middle, of.by.value(&right)));
             }
-            let depth = node.depth + 1;
+            let depth = (node.depth + 1, node.end - node.start);
             let seeds = [0, 1].map(|side| node.seed.derive("side", side));
             let right = self.open((children[1], seeds[1]), (middle, node.end), depth, right);
             let left = self.open((children[0], seeds[0]), (node.start, middle), depth, left);
@@ -178,13 +181,14 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         Ok(Grown { tree, gains, inner })
     }
 
-    /// The node as one that can be split, if it can. Its draws depend on the seed and its place in the tree alone, so
-    /// that a tree that may grow less is the top of the one that may grow more.
+    /// The node, at this depth below a node of so many rows, as one that can be split, if it can. Its draws depend on
+    /// the seed and its place in the tree alone, so that a tree that may grow less is the top of the one that may grow
+    /// more.
     fn open(
         &mut self,
         (at, seed): (usize, Seed),
         (start, end): (usize, usize),
-        depth: usize,
+        (depth, above): (usize, usize),
         total: Vec<O::Num>,
     ) -> Option<Open<O::Num>> {
         let (by, options) = (self.of.by, self.of.options);
@@ -200,6 +204,9 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             self.columns.swap(a, b);
         }
         self.rng = seed.rng();
+        if n <= NEAR && above > NEAR {
+            self.bring_near(start, end);
+        }
         let found = self.find(start, end, at as u32 + 1, &total)?;
         let gain = ((found.parted - by.purity(&total)) / by.scale()).max(0.0);
         if gain / self.weight + f64::EPSILON < options.min_impurity_decrease {
@@ -221,8 +228,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         self.goes_left.clear();
         match self.of.codes.column(found.column) {
             CodeColumn::Dense(codes) => {
-                if let Some(lines) = self.of.lines.as_ref().filter(|_| rows.len() < IN_LINES) {
-                    let goes = |row: &u32| found.goes_left(lines.of(*row)[found.column].bin(), missing);
+                if let Some(near) = self.near.as_ref().filter(|_| rows.len() <= NEAR) {
+                    let goes = |row: &u32| found.goes_left(near.of(*row)[found.column].bin(), missing);
                     self.goes_left.extend(rows.iter().map(goes));
                 } else {
                     let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
@@ -260,6 +267,16 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         items[to..].copy_from_slice(&self.spare.items[..other]);
         self.settle(start, end);
         start + to
+    }
+
+    /// Copies the lines of a node to its places in the bag.
+    fn bring_near(&mut self, start: usize, end: usize) {
+        if let (Some(near), Some(lines)) = (&mut self.near, &self.of.lines) {
+            for (row, at) in self.bag.rows[start..end].iter_mut().zip(start..) {
+                near.bring(at, lines, *row);
+                *row = at as u32;
+            }
+        }
     }
 
     /// Notes where rows lie now.

@@ -27,6 +27,7 @@ fn options(random: bool, max_features: usize) -> Options {
         min_impurity_decrease: 0.0,
         random,
         shuffled: true,
+        inner: false,
     }
 }
 

@@ -52,6 +52,7 @@ fn one_by_one(
     best
 }
 
+#[inline(always)]
 fn by_gini(cells: &[u64], total: u64, min_leaf: u64, mut floor: f64) -> Option<(f64, usize)> {
     let (mut sum, mut best) = (0, None);
     let mut worth = [0.0f64; CELLS];
