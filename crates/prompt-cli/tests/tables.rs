@@ -160,7 +160,7 @@ fn a_table_that_is_cut_or_mostly_bad_is_warned_of() {
     };
     let ran = train("cut.csv.gz", &[]).succeeds();
     assert!(
-        ran.err.contains("truncated") && ran.err.contains("warning: the file ends before its time"),
+        ran.err.contains("truncated") && ran.err.contains("WARNING: the data file is incomplete"),
         "{}",
         ran.err
     );
