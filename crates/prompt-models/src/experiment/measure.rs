@@ -134,7 +134,9 @@ mod tests {
         let with = peak_mib(*before).unwrap();
         drop(large);
         begin(&mut before);
-        assert!(peak_mib(*before).unwrap() >= with, "the whole process keeps its own");
+        // The system counts in batches per processor, so two readings may differ by some pages.
+        let kept = peak_mib(*before).unwrap();
+        assert!(kept >= with - 8.0, "the whole process keeps its own: {with} MiB, then {kept}");
         assert!(peak_since_begun_mib().unwrap() <= peak_mib(*before).unwrap());
     }
 }
