@@ -1,5 +1,10 @@
 //! Scoring one prompt allocates nothing once the scratch is warm: counted, not timed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::sync::Arc;
 

@@ -2,7 +2,12 @@
 //! what they answered then in `expect.json`. A new version adds a folder and changes none.
 //!
 //! What the folder of the current version lacks is written by `PROMPT_WRITE_ARTIFACTS=1 cargo test --test artifacts`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

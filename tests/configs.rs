@@ -1,5 +1,10 @@
 //! Every configuration that ships is sound and runs; families that this build has no trainer for are reported.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::path::{Path, PathBuf};
 

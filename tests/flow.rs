@@ -1,5 +1,10 @@
 //! The whole story once, as a user of the library tells it: generate, split, train, measure, save, load, score.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::data::split::HoldOut;

@@ -1,5 +1,10 @@
 //! The arrows between the crates, and what a default build must not compile, read from cargo's own metadata.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

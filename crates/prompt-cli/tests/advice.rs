@@ -1,5 +1,10 @@
 //! Messages that say where, what and what to do: labels, fields, lines, keys, shares of rows.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Reports: `metrics` and `evaluate` into folders, cards, runs compared.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! The folder of a run: one run at a time, nothing of an earlier one lost by a failed start or mixed with a later one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! What goes in and comes out line by line: repeated fields, lists, cut files, closed pipes, forms by name.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 mod common;
 

@@ -1,6 +1,11 @@
 //! Spreadsheets as a user meets them.
 #![cfg(feature = "excel")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,10 @@
 //! Parquet files as a user meets them: written here, written elsewhere, damaged, and without the feature.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use prompt_data::read::ReadOptions;
 #[cfg(feature = "parquet")]

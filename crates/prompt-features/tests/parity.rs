@@ -1,7 +1,7 @@
 //! scikit-learn's numbers, from `tests/reference/features/make.py`.
 
 // A test says what it expects by unwrapping, its helpers too.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use std::path::Path;
 

@@ -1,5 +1,10 @@
 //! Preparing tables: equal to scikit-learn where it defines the answer, sound where it does not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::path::Path;
 

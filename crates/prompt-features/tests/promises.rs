@@ -1,7 +1,7 @@
 //! What the stages of this crate promise beyond the examination that every stage sits (`examination.rs`).
 
 // A test says what it expects by unwrapping, its helpers too.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use std::ops::Range;
 

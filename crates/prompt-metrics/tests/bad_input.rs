@@ -1,6 +1,6 @@
 //! Input that has no answer: an error that says which, or the documented value; never a silent 0.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use prompt_core::{CancelToken, Dense, FitContext, Result};
 use prompt_metrics::probability::{

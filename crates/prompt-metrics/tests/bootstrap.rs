@@ -1,6 +1,6 @@
 //! The bootstrap: one answer for any number of threads, the short way equal to the long one, bounds that cover.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use prompt_core::{CancelToken, Error, FitContext, Seed};
 use prompt_metrics::probability::roc_auc;

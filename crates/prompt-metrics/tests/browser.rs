@@ -3,7 +3,7 @@
 //! Needs Chromium (`CHROMIUM`, else `chromium`, `chromium-browser` or `google-chrome`); without one it says that it was
 //! skipped. A browser that does not come to an end is stopped.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! Pictures: complete, safe to put into a page, the same every time.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 use prompt_core::{Dense, FitContext};
 use prompt_metrics::fairness::{Groups, by_group};

@@ -1,6 +1,6 @@
 //! Every metric against the numbers that `tests/reference/metrics/make.py` wrote with scikit-learn, SciPy and NumPy.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
 mod fixture;
 

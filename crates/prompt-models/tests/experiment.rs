@@ -1,5 +1,10 @@
 //! What an experiment promises when things go wrong, and what it leaves on disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // what a test builds, it unwraps as the test does
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds, it unwraps as the test does"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Bernoulli and Gaussian naive Bayes, nearest neighbours and kernel machines against scikit-learn, from
 //! `tests/reference/models/kernels.json` (made by `make_kernels.py`).
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 

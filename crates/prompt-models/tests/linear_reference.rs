@@ -1,6 +1,6 @@
 //! Linear regressions and the ridge classifier against scikit-learn, from `tests/reference/models/linear.json` (made by
 //! `make_linear.py`).
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Searches over folds: what is shared, what is kept of a failure, and what can stop them.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::sync::{Arc, Mutex};
 

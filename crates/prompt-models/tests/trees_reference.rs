@@ -1,5 +1,5 @@
 //! Trees, forests and AdaBoost against scikit-learn, from `tests/reference/trees` (made by its `make.py`).
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 

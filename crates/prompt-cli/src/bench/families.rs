@@ -23,7 +23,7 @@ use crate::out::outln;
 struct Families {
     families: BTreeMap<String, Vec<String>>,
     minimal_families: BTreeMap<String, Vec<String>>,
-    #[allow(dead_code)] // for the reader of the file
+    #[allow(dead_code, reason = "for the reader of the file")]
     note: String,
 }
 

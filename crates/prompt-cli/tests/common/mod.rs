@@ -1,5 +1,5 @@
 //! Running the program as a user does.
-#![allow(dead_code)] // each test file uses its own part of this
+#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

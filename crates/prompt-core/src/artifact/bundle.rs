@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Node, Persist, Tensor};
 use crate::error::{Error, Result};
+use crate::folder::replace_folder;
 
 /// The version of the folder's layout that this program writes; it reads all up to it.
 pub const FORMAT_VERSION: u32 = 1;
@@ -246,23 +246,10 @@ fn set_aside(dir: &Path) -> Option<PathBuf> {
     entries.find(|e| e.file_name().to_string_lossy().starts_with(&prefix)).map(|e| e.path())
 }
 
-/// Writes all files into a new folder beside `dir`, makes them durable, and puts the folder in place.
+/// Writes all files into a new folder, makes them durable, and puts the folder in place.
 fn write_folder(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     refuse_what_is_no_model(dir)?;
-    let parent = match dir.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
-    fs::create_dir_all(&parent).map_err(|e| Error::io("create", &parent, e))?;
-    let fresh = beside(dir, "new");
-    let result = write_all(&fresh, files).and_then(|()| put_in_place(&fresh, dir));
-    if result.is_err() {
-        // Best effort: the error that matters is the one already in hand.
-        let _ = fs::remove_dir_all(&fresh);
-        return result;
-    }
-    sync_folder(&parent);
-    Ok(())
+    replace_folder(dir, |fresh| write_all(fresh, files))
 }
 
 /// What stands at `dir` is replaced, so it must be nothing, an empty folder, or a model.
@@ -287,16 +274,7 @@ fn refuse_what_is_no_model(dir: &Path) -> Result<()> {
     }
 }
 
-/// A name next to `dir` that no other writer uses.
-fn beside(dir: &Path, what: &str) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = dir.file_name().map_or_else(|| "model".into(), |n| n.to_string_lossy().into_owned());
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    dir.with_file_name(format!(".{name}.{what}-{}-{unique}", std::process::id()))
-}
-
 fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-    fs::create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
     for (name, bytes) in files {
         let path = dir.join(name);
         let write = || -> std::io::Result<()> {
@@ -306,30 +284,7 @@ fn write_all(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
         };
         write().map_err(|e| Error::io("write", &path, e))?;
     }
-    sync_folder(dir);
     Ok(())
-}
-
-fn put_in_place(fresh: &Path, dir: &Path) -> Result<()> {
-    if fs::symlink_metadata(dir).is_err() {
-        return fs::rename(fresh, dir).map_err(|e| Error::io("put in place", dir, e));
-    }
-    // A folder cannot be renamed over a full one: move the old one aside, and back if anything fails.
-    let old = beside(dir, "old");
-    fs::rename(dir, &old).map_err(|e| Error::io("replace", dir, e))?;
-    if let Err(e) = fs::rename(fresh, dir) {
-        let _ = fs::rename(&old, dir);
-        return Err(Error::io("put in place", dir, e));
-    }
-    let _ = fs::remove_dir_all(&old);
-    Ok(())
-}
-
-/// Makes renames durable where the system can; elsewhere there is nothing to do.
-fn sync_folder(dir: &Path) {
-    if let Ok(folder) = fs::File::open(dir) {
-        let _ = folder.sync_all();
-    }
 }
 
 fn unwritable(e: &serde_json::Error) -> Error {

@@ -120,7 +120,7 @@ impl<R: Read> LineReader<R> {
                 return self.within_limit(from, to);
             }
             // One byte more than the limit may be the `\r` of a legal line.
-            if self.end - self.start > self.limit + 1 {
+            if self.end - self.start > self.limit.saturating_add(1) {
                 return self.skip_line();
             }
             self.fill()?;
@@ -129,7 +129,8 @@ impl<R: Read> LineReader<R> {
 
     fn within_limit(&self, from: usize, to: usize) -> Result<Found, LineError> {
         let length = to - from;
-        let ends_in_return = length == self.limit + 1 && self.buffer.get(to - 1) == Some(&b'\r');
+        let ends_in_return =
+            length == self.limit.saturating_add(1) && self.buffer.get(to - 1) == Some(&b'\r');
         if length > self.limit && !ends_in_return {
             return Err(LineError::TooLong { number: self.number, bytes: length as u64 });
         }

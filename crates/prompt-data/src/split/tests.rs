@@ -128,7 +128,7 @@ fn what_cannot_be_split_is_refused() {
     assert!(message(KFold::default().folds(1).split(6, None, None, seed)).contains("`folds`"));
     assert!(message(KFold::default().split(6, Some(&[0]), None, seed)).contains("expected 6, got 1"));
     let error = HoldOut::default().split(1, None, None, seed).unwrap_err().to_string();
-    assert!(error.starts_with("1 rows cannot be split"), "{error}");
+    assert!(error.starts_with("1 row cannot be split"), "{error}");
     let error = HoldOut::default().split(4, Some(&[0, 0, 0, 1]), None, seed).unwrap_err().to_string();
     assert!(error.starts_with("class 1 has one row"), "{error}");
     assert!(HoldOut::default().test_share(1.0).split(4, None, None, seed).is_err());

@@ -51,7 +51,7 @@ mod with_parquet {
                     table.push_object(&object, line);
                 }
                 Ok((line, Err(bad))) => {
-                    table.complain(RowError::Bad { line, bad }.into_error(path, 0), strict)?
+                    table.complain(RowError::Bad { line, bad }.into_error(path, 0), strict)?;
                 }
                 Err((number, source)) => {
                     let error = RowError::Line(LineError::Io { number, source });

@@ -23,7 +23,7 @@ use crate::example::Example;
 /// let schema = Schema { labels: Some(vec!["benign".into(), "malicious".into()]), ..Schema::default() };
 /// let data = Dataset::new([Example::new("x").with_label("evil")]);
 /// let findings = schema.check(&data).unwrap();
-/// assert_eq!(findings[0].what, "labels are none of benign, malicious: evil (1)");
+/// assert_eq!(findings[0].what, "label is none of benign, malicious: evil (1)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
-use prompt_core::{Error, Result};
+use prompt_core::{Error, Result, replace_folder};
 
 /// The file that says which other files of a folder were written with it.
 const CONTENTS: &str = ".files.json";
@@ -33,18 +32,7 @@ const CONTENTS: &str = ".files.json";
 /// [`Error::Input`] where something would be lost; [`Error::Io`] for what the system refuses (nothing half-written stays).
 pub fn write_folder<'a>(dir: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<()> {
     refuse_what_is_not_ours(dir)?;
-    let parent = match dir.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, e))?;
-    let fresh = beside(dir, "new");
-    let outcome = fill(&fresh, files).and_then(|()| put_in_place(&fresh, dir));
-    if outcome.is_err() {
-        // Best effort: the error that matters is the one in hand.
-        let _ = fs::remove_dir_all(&fresh);
-    }
-    outcome
+    replace_folder(dir, |fresh| fill(fresh, files))
 }
 
 /// Whether [`write_folder`] would replace nothing that it did not write.
@@ -88,7 +76,6 @@ fn names(dir: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
 }
 
 fn fill<'a>(dir: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<()> {
-    fs::create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
     let mut list = BTreeSet::new();
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.join(name);
@@ -107,29 +94,6 @@ fn fill<'a>(dir: &Path, files: impl IntoIterator<Item = (&'a str, &'a [u8])>) ->
         list.insert(name);
     }
     write(CONTENTS, &serde_json::to_vec(&list).unwrap_or_default())
-}
-
-fn put_in_place(fresh: &Path, dir: &Path) -> Result<()> {
-    if fs::symlink_metadata(dir).is_err() {
-        return fs::rename(fresh, dir).map_err(|e| Error::io("put in place", dir, e));
-    }
-    // A folder cannot be renamed over a full one: the old one goes aside, and back if anything fails.
-    let old = beside(dir, "old");
-    fs::rename(dir, &old).map_err(|e| Error::io("replace", dir, e))?;
-    if let Err(e) = fs::rename(fresh, dir) {
-        let _ = fs::rename(&old, dir);
-        return Err(Error::io("put in place", dir, e));
-    }
-    let _ = fs::remove_dir_all(&old);
-    Ok(())
-}
-
-/// A name next to `dir` that no other writer uses.
-fn beside(dir: &Path, what: &str) -> PathBuf {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let name = dir.file_name().map_or_else(|| "report".into(), |n| n.to_string_lossy().into_owned());
-    let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-    dir.with_file_name(format!(".{name}.{what}-{}-{unique}", std::process::id()))
 }
 
 #[cfg(test)]

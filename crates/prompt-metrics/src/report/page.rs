@@ -191,7 +191,7 @@ pub(super) fn filtered(columns: &[(&str, First)], rows: &[Row]) -> String {
             "<label>{label} <select name=\"{name}\"><option value=\"\">any</option>{options}</select></label>"
         );
     }
-    form += "<label>Search <input type=\"search\" name=\"words\" placeholder=\"words of the row\"></label><output></output></form>\n";
+    form += "<label>Search <input type=\"search\" name=\"words\" title=\"words of the row\"></label><output></output></form>\n";
     format!("<div class=\"errors\">{form}{}</div>\n", table(columns, rows))
 }
 

@@ -291,7 +291,7 @@ impl Default for Deep {
 /// A network trained from scratch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the names are the documentation
+#[allow(missing_docs, reason = "the names are the documentation")]
 pub enum DeepModel {
     Cnn,
     Lstm,
@@ -377,7 +377,7 @@ impl Default for Encoders {
 /// A pre-trained encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)] // the names are the documentation
+#[allow(missing_docs, reason = "the names are the documentation")]
 pub enum EncoderModel {
     Bert,
     Distilbert,
