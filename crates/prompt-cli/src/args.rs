@@ -305,6 +305,8 @@ pub(crate) struct Compare {
     /// Number of folds.
     #[arg(long, default_value_t = 5)]
     pub(crate) folds: usize,
+    #[command(flatten)]
+    pub(crate) folding: crate::prepare::FoldColumns,
     /// What is measured; the first orders the table.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) metrics: Vec<String>,
@@ -383,6 +385,10 @@ pub(crate) struct Tune {
     /// Number of folds (5).
     #[arg(long, value_name = "K")]
     pub(crate) folds: Option<usize>,
+    #[command(flatten)]
+    pub(crate) folding: crate::prepare::FoldColumns,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
     /// What is maximised (losses and errors are minimised); macro-F1 or RMSE otherwise.
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,

@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         task: crate::tabular::task(args.target_kind),
         models: args.models.clone(),
         folds: args.folds,
+        folding: args.folding.folding(),
         metrics: args.metrics.clone(),
         timeout_s: args.timeout_s,
         max_rows: args.max_rows,

@@ -1,9 +1,10 @@
 //! What is done with a table before it is learned from, as flags.
 
 use clap::{Args, ValueEnum};
-use prompt_models::core::{Params, Result};
+use prompt_models::core::{Error, Params, Result};
 use prompt_models::features::{Imputer, OutlierFilter};
 use prompt_models::prepare::{Encode, Prepare, Scale, Select};
+use prompt_models::tabular::Folding;
 
 /// Steps of a preparation; each learns from training rows alone, in every fold anew.
 #[derive(Args)]
@@ -37,6 +38,35 @@ pub(crate) struct Steps {
     pub(crate) select_k: usize,
 }
 
+fn for_tables_alone(flags: &str) -> Error {
+    Error::unsupported("training on texts", flags, "give a table with --task tabular, or leave them out")
+}
+
+/// What rows of a fold have in common.
+#[derive(Args)]
+pub(crate) struct FoldColumns {
+    /// No value of this column is in two folds.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "time")]
+    pub(crate) group: Option<String>,
+    /// Every fold learns from what lies before its test rows in this column of times.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time: Option<String>,
+}
+
+impl FoldColumns {
+    pub(crate) fn folding(&self) -> Folding {
+        Folding { group: self.group.clone(), time: self.time.clone() }
+    }
+
+    /// Says so where folds by a column are asked for and texts are learned from.
+    pub(crate) fn refuse_for_texts(&self) -> Result<()> {
+        match self.folding() == Folding::default() {
+            true => Ok(()),
+            false => Err(for_tables_alone("--group and --time")),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum ScaleChoice {
@@ -47,14 +77,18 @@ pub(crate) enum ScaleChoice {
 }
 
 impl Steps {
-    /// Whether any step was asked for.
-    pub(crate) fn any(&self) -> bool {
-        self.impute.is_some()
+    /// Says so where a step is asked for and texts are learned from.
+    pub(crate) fn refuse_for_texts(&self) -> Result<()> {
+        let any = self.impute.is_some()
             || self.impute_categories.is_some()
             || self.outliers.is_some()
             || self.encode.is_some()
             || self.scale.is_some()
-            || self.select.is_some()
+            || self.select.is_some();
+        match any {
+            true => Err(for_tables_alone("--impute, --outliers, --encode, --scale and --select")),
+            false => Ok(()),
+        }
     }
 
     /// The steps, checked.

@@ -25,13 +25,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if args.config.is_none() && args.task == tabular::TASK {
         return crate::tabular::train(args, threads, stop);
     }
-    if args.steps.any() {
-        return Err(Error::unsupported(
-            "training on texts",
-            "--impute, --outliers, --encode, --scale and --select",
-            "give a table with --task tabular, or leave them out",
-        ));
-    }
+    args.steps.refuse_for_texts()?;
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))
         .map_err(with_tabular)?;

@@ -15,6 +15,7 @@ use prompt_models::tune::{tune_table, tune_texts};
 use serde_json::{Value, json};
 
 use crate::args::{Tune, label_map};
+use crate::fields;
 use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
 
@@ -122,6 +123,8 @@ impl Job<'_> {
             task: crate::tabular::task(args.target_kind),
             model: args.model.clone(),
             params: crate::train::pairs(&args.params)?,
+            prepare: args.steps.prepare()?,
+            folding: args.folding.folding(),
             ..TableRecipe::default()
         };
         let store = Box::new(JsonlStudy::open(self.study)?);
@@ -136,6 +139,8 @@ impl Job<'_> {
 
     fn texts(&self) -> Result<(Tuned, Refitted)> {
         let args = self.args;
+        args.steps.refuse_for_texts()?;
+        args.folding.refuse_for_texts()?;
         let mut recipe = Recipe::of_task(&args.task)?;
         if let Some(name) = &args.model {
             recipe = recipe.model(name)?;
@@ -144,12 +149,7 @@ impl Job<'_> {
             recipe = recipe.param(&name, &value)?;
         }
         let mut fields = recipe.fields();
-        if let Some(text) = &args.text {
-            fields.text = text.as_str().into();
-        }
-        if let Some(target) = &args.target {
-            fields.label_in(target);
-        }
+        fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.label_map)?);
         let loaded =
             ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;

@@ -91,18 +91,43 @@ pub fn accumulate<X: ?Sized, I: Borrow<X> + Sync, A: Accumulate<X> + Send>(
 /// all.merge(rest).unwrap();
 /// assert_eq!((all.mass(), all.mean(), all.variance()), (2.0, 2.0, 1.0));
 /// ```
+///
+/// Numbers up to the largest `f64` have moments: where one beyond 2⁴⁰⁰ is seen, all are kept in units of 2⁶⁰⁰.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Moments {
     mass: f64,
+    /// In units.
     mean: f64,
-    /// Σ w·(x − mean)².
+    /// Σ w·(x − mean)², in units squared.
     squares: f64,
+    /// Whether the unit is [`LARGE_UNIT`] in place of 1.
+    large: bool,
+}
+
+/// Beyond it a number is counted in [`LARGE_UNIT`]s: squares, times any mass, stay far from the largest `f64`.
+const LARGE: f64 = power_of_two(400);
+
+/// A power of two, so that a change of units rounds nothing (but what is nothing beside [`LARGE`]).
+const LARGE_UNIT: f64 = power_of_two(600);
+
+const fn power_of_two(exponent: u64) -> f64 {
+    f64::from_bits((exponent + 1023) << 52)
 }
 
 impl Moments {
     /// `value` with all of `mass`.
     pub fn of(value: f64, mass: f64) -> Self {
-        Self { mass, mean: value, squares: 0.0 }
+        let large = value.abs() > LARGE;
+        Self { mass, mean: if large { value / LARGE_UNIT } else { value }, squares: 0.0, large }
+    }
+
+    /// The same in large units.
+    fn in_large_units(self) -> Self {
+        if self.large {
+            return self;
+        }
+        let (mean, squares) = (self.mean / LARGE_UNIT, self.squares / LARGE_UNIT / LARGE_UNIT);
+        Self { mean, squares, large: true, ..self }
     }
 
     /// Takes `other` in, without asking whether its numbers are finite.
@@ -110,6 +135,10 @@ impl Moments {
         // What weighs nothing is not there, whatever its value.
         if other.mass <= 0.0 {
             return;
+        }
+        if self.large != other.large {
+            *self = self.in_large_units();
+            return self.add(other.in_large_units());
         }
         let mass = self.mass + other.mass;
         let distance = other.mean - self.mean;
@@ -125,12 +154,33 @@ impl Moments {
 
     /// The weighted mean; 0 where nothing weighs.
     pub fn mean(&self) -> f64 {
-        self.mean
+        self.mean * self.unit()
     }
 
-    /// The population's variance; 0 where nothing weighs.
+    /// The population's variance; 0 where nothing weighs, infinite where it is beyond `f64`.
     pub fn variance(&self) -> f64 {
+        self.in_units() * self.unit() * self.unit()
+    }
+
+    /// The population's standard deviation: √variance, finite also where the variance is not.
+    pub fn deviation(&self) -> f64 {
+        self.in_units().sqrt() * self.unit()
+    }
+
+    /// Whether the variance is no more than what rounding leaves of a constant's.
+    pub fn is_constant(&self) -> bool {
+        let variance = self.in_units();
+        let rounding = self.mass * variance * f64::EPSILON + (self.mass * self.mean * f64::EPSILON).powi(2);
+        variance <= rounding
+    }
+
+    /// The variance in units squared.
+    fn in_units(&self) -> f64 {
         if self.mass > 0.0 { self.squares / self.mass } else { 0.0 }
+    }
+
+    fn unit(&self) -> f64 {
+        if self.large { LARGE_UNIT } else { 1.0 }
     }
 }
 
@@ -179,6 +229,24 @@ mod tests {
         assert!(moments.observe(&(f64::NAN, 1.0)).is_err() && moments.observe(&(1.0, -1.0)).is_err());
         assert_eq!(moments, Moments::of(2.0, 1.0), "what is refused changes nothing");
         assert!(Moments::default().finish().is_err());
+    }
+
+    #[test]
+    fn numbers_near_the_largest_have_moments() {
+        let of = |values: &[f64]| {
+            let mut moments = Moments::default();
+            values.iter().for_each(|&value| moments.observe(&(value, 1.0)).unwrap());
+            moments
+        };
+        let wide = of(&[f64::MAX, -f64::MAX, 1.0]);
+        let expected = f64::MAX * (2.0f64 / 3.0).sqrt();
+        assert!((wide.deviation() / expected - 1.0).abs() < 1e-12 && !wide.is_constant());
+        assert!(wide.mean().abs() <= f64::MAX * 1e-15 && wide.variance().is_infinite());
+        let far = of(&[1e308; 7]);
+        assert!(far.is_constant() && (far.mean() / 1e308 - 1.0).abs() < 1e-15);
+        let mut both = of(&[2.0, 4.0]);
+        both.merge(of(&[1e130])).unwrap();
+        assert!((both.mean() / (1e130 / 3.0) - 1.0).abs() < 1e-12, "{both:?}");
     }
 
     #[test]

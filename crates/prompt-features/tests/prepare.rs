@@ -405,3 +405,25 @@ fn ten_thousand_columns_of_fifty_rows_are_prepared() {
     assert_eq!((x.rows(), x.cols(), selection.kept().len()), (50, 20, 20));
     assert_eq!(imputer.transform(&table).unwrap(), filled);
 }
+
+#[test]
+fn numbers_near_the_largest_are_scaled() {
+    let largest = f64::MAX;
+    let x = Matrix::from(Dense::from_rows(&[[largest], [-largest], [0.0], [largest / 2.0]]));
+    let y = none(4);
+    let scaled = [
+        StandardScaler::default().fit(&x, &y, &ctx()).unwrap(),
+        RobustScaler::default().fit(&x, &y, &ctx()).unwrap(),
+        MinMaxScaler::default().fit(&x, &y, &ctx()).unwrap(),
+    ]
+    .map(|scaler| match scaler.transform(&x).unwrap() {
+        Matrix::Dense(dense) => dense.column(0).to_vec(),
+        Matrix::Sparse(_) => panic!("numbers are dense"),
+    });
+    for values in &scaled {
+        assert!(values.iter().all(|v| v.is_finite()), "{values:?}");
+        assert!(values[1] < values[2] && values[2] < values[3] && values[3] < values[0], "{values:?}");
+    }
+    let spread = scaled[0].iter().map(|v| v * v).sum::<f64>() / 4.0;
+    assert!((spread - 1.0).abs() < 1e-12, "standard: {:?}", scaled[0]);
+}

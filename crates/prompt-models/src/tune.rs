@@ -9,12 +9,12 @@ use prompt_core::{
     Error, FitContext, FitTransform, Params as _, Result, StudyStore, Subset, Target, TextMap, Texts,
     Transform, map_texts,
 };
-use prompt_data::split::{KFold, Parts, given};
+use prompt_data::split::{Fold, KFold, Parts, given};
 use prompt_data::table::LoadedTable;
 use prompt_data::{Cleaner, Dataset, Split};
-use prompt_features::TableEncoder;
 use serde_json::json;
 
+use crate::prepare::Prepared;
 use crate::select::{FoldFeatures, MadeFolds, Tune, Tuned, tune};
 use crate::tabular::{TableRecipe, divided};
 use crate::train::Recipe;
@@ -57,24 +57,29 @@ pub fn tune_table(
         Some(_) => data.rows_of(Split::Train),
         None => (0..data.table.rows()).collect(),
     };
-    let y = y.select(&train);
-    let strata = y.as_classes().ok().map(|(codes, _)| codes.to_vec());
-    let folds =
-        KFold::default().folds(options.folds).split(train.len(), strata.as_deref(), None, ctx.seed())?;
-    let encoder = match &recipe.encoder {
-        Some(encoder) => encoder.clone(),
-        None => TableEncoder::for_learner(&estimator.tags()).skip_text(true),
-    };
-    let table = data.table.select_rows(&train);
-    let features = ctx.try_map(folds.len(), |i| {
+    let (folds, _) = recipe.folding.folds((data, &y), &train, options.folds, ctx.seed())?;
+    let encoder = recipe.encoder.clone().unwrap_or_else(|| recipe.prepare.encoder(&estimator.tags()));
+    let ready = ctx.try_map(folds.len(), |i| {
+        let (fold, ctx) = (&folds[i], ctx.part("prepare", i as u64).unobserved());
         ctx.check()?;
-        let rows = table.select_rows(&folds[i].train);
-        let fitted = encoder.fit(&rows)?;
-        let test = fitted.transform(&table.select_rows(&folds[i].test))?;
-        Ok(FoldFeatures { train: fitted.transform(&rows)?, test })
+        let (rows, y) = (data.table.select_rows(&fold.train), y.select(&fold.train));
+        let Prepared { fitted, x, rows } = recipe.prepare.fit_transform(&rows, &y, &encoder, &ctx)?;
+        let test = fitted.transform(&data.table.select_rows(&fold.test))?;
+        // Rows that a step left out are not learned from.
+        let learned =
+            Fold { train: rows.iter().map(|&row| fold.train[row]).collect(), test: fold.test.clone() };
+        Ok((learned, FoldFeatures { train: x, test }))
     })?;
+    let (folds, features): (Vec<Fold>, Vec<FoldFeatures>) = ready.into_iter().unzip();
     let fixed: Vec<String> = recipe.params.iter().map(|(name, _)| name.clone()).collect();
-    let about = json!({ "digest": data.digest, "target": target, "rows": train.len() });
+    let about = json!({
+        "digest": data.digest,
+        "target": target,
+        "rows": train.len(),
+        "prepare": recipe.prepare,
+        "encoder": encoder,
+        "folding": recipe.folding,
+    });
     let source = MadeFolds::new(folds, features);
     let tuned = tune((&*estimator, &fixed), (&source, &y), (options, about), store, ctx)?;
     let mut recipe = TableRecipe { task: Some(task), ..recipe.clone() };

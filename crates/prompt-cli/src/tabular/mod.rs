@@ -79,8 +79,8 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
         task: task(args.target_kind),
         model: args.model.clone(),
         params: crate::train::pairs(&args.params)?,
-        encoder: None,
         prepare: args.steps.prepare()?,
+        ..TableRecipe::default()
     };
     let (progress, ctx) = Progress::of_fit(args.json, args.seed, threads, stop);
     let trained = fit(&recipe, &data, &TrainOptions::default(), &ctx);

@@ -7,6 +7,9 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     let below = (at.floor() as usize).min(last);
     let (a, b) = (sorted[below], sorted[(below + 1).min(last)]);
     let share = at - below as f64;
+    if (b - a).is_infinite() {
+        return Some(a * (1.0 - share) + b * share);
+    }
     // From the nearer neighbour, so that the ends come out exactly.
     Some(if share < 0.5 { a + (b - a) * share } else { b - (b - a) * (1.0 - share) })
 }

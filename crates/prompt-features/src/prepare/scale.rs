@@ -23,11 +23,15 @@ impl Unit {
 
     /// Mean and standard deviation (the population's).
     pub(crate) fn standard(moments: &Moments) -> Self {
-        let (total, mean, variance) = (moments.mass(), moments.mean(), moments.variance());
         // What is left of a constant column by rounding is no spread.
-        let rounding = total * variance * f64::EPSILON + (total * mean * f64::EPSILON).powi(2);
-        let unit = if variance <= rounding { 1.0 } else { unit(variance.sqrt() * largest) };
-        Self { shift: mean * largest, unit }
+        let unit = if moments.is_constant() { 1.0 } else { unit(moments.deviation()) };
+        Self { shift: moments.mean(), unit }
+    }
+
+    pub(crate) fn apply(self, value: f64) -> f64 {
+        let far = value - self.shift;
+        // Two numbers near the limits of `f64` can be farther apart than it reaches.
+        if far.is_infinite() { value / self.unit - self.shift / self.unit } else { far / self.unit }
     }
 
     /// Smallest number and span.
@@ -73,9 +77,9 @@ impl Span {
     }
 }
 
-/// A constant column has no unit; neither has one so wide that its span overflows.
+/// A constant column has no unit; one whose span is beyond `f64` has the largest.
 fn unit(spread: f64) -> f64 {
-    if spread >= 10.0 * f64::EPSILON && spread.is_finite() { spread } else { 1.0 }
+    if spread >= 10.0 * f64::EPSILON { spread.min(f64::MAX) } else { 1.0 }
 }
 
 params! {
@@ -261,7 +265,7 @@ impl Transform<Matrix> for FittedScaler {
         let codes: Vec<bool> = (0..x.cols()).map(|j| x.categorical().is_some_and(|c| c[j] > 0)).collect();
         for row in 0..x.rows() {
             for (j, value) in x.row_mut(row).iter_mut().enumerate().filter(|(j, _)| !codes[*j]) {
-                *value = (*value - self.shifts[j]) / self.units[j];
+                *value = Unit { shift: self.shifts[j], unit: self.units[j] }.apply(*value);
                 if self.clip {
                     *value = value.clamp(0.0, 1.0);
                 }

@@ -73,6 +73,33 @@ impl FittedTableEncoder {
         &self.names
     }
 
+    /// The level that a code in a column of the matrix stands for, `?` where it is none of them; `None` where the column
+    /// holds no codes but numbers.
+    ///
+    /// ```
+    /// use prompt_core::{Column, Role, Table};
+    /// use prompt_features::TableEncoder;
+    /// let levels = vec!["red".to_owned(), "blue".to_owned()];
+    /// let colour = Column::Category { codes: vec![0, 1, 1], levels };
+    /// let table = Table::new().with("colour", Role::Feature, colour).unwrap();
+    /// let encoder = TableEncoder::default().categories("codes".into()).fit(&table).unwrap();
+    /// assert_eq!([1.0, f64::NAN].map(|code| encoder.level(0, code)), [Some("blue"), Some("?")]);
+    /// ```
+    pub fn level(&self, column: usize, code: f64) -> Option<&str> {
+        let mut end = 0;
+        let plan = self.plans.iter().find(|plan| {
+            end += plan.names().len();
+            column < end
+        });
+        match plan.map(|plan| &plan.becomes) {
+            Some(Becomes::Codes { levels }) => {
+                let level = levels.get(code as usize).filter(|_| !code.is_nan());
+                Some(level.map_or("?", String::as_str))
+            }
+            _ => None,
+        }
+    }
+
     /// Names of the table's columns that it reads, in order.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.plans.iter().map(|plan| plan.column.as_str())

@@ -68,7 +68,12 @@ impl Scaling {
                 let fill = fill.unwrap_or(f64::NAN);
                 let filled: Vec<f64> = values.iter().map(|v| if v.is_nan() { fill } else { *v }).collect();
                 match params.scale.as_str() {
-                    "standard" => standard(&filled),
+                    "standard" => {
+                        let mut moments = Moments::default();
+                        let there = filled.iter().filter(|v| !v.is_nan());
+                        there.for_each(|v| moments.add(Moments::of(*v, 1.0)));
+                        Unit::standard(&moments)
+                    }
                     _ => Unit::robust(&filled, (0.25, 0.75)),
                 }
             }
@@ -87,30 +92,9 @@ impl Scaling {
             Some(fill) if value.is_nan() => fill,
             _ => value,
         };
-        let far = value - self.shift;
-        // Two numbers near the limits of floats are farther apart than floats reach.
-        let scaled =
-            if far.is_infinite() { value / self.unit - self.shift / self.unit } else { far / self.unit };
+        let scaled = Unit { shift: self.shift, unit: self.unit }.apply(value);
         if self.cut && !scaled.is_nan() { scaled.clamp(0.0, 1.0) } else { scaled }
     }
-}
-
-/// The scale of the numbers that are there; also of those whose squares or differences floats do not reach.
-fn standard(values: &[f64]) -> Unit {
-    let of = |largest: f64| {
-        let mut moments = Moments::default();
-        let there = values.iter().filter(|v| !v.is_nan());
-        there.for_each(|v| moments.add(Moments::of(*v / largest, 1.0)));
-        moments
-    };
-    let moments = of(1.0);
-    if moments.mean().is_finite() && moments.variance().is_finite() {
-        return Unit::standard(&moments);
-    }
-    // The largest number becomes 1.
-    let largest = values.iter().filter(|v| !v.is_nan()).fold(1.0, |most: f64, v| v.abs().max(most));
-    let Unit { shift, unit } = Unit::standard(&of(largest));
-    Unit { shift: shift * largest, unit: unit * largest }
 }
 
 impl Plan {

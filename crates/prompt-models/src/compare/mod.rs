@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use prompt_core::{Error, Estimator, FitContext, Result, Target, Task};
 use prompt_data::Split;
-use prompt_data::split::{Fold, KFold, sample};
+use prompt_data::split::{Fold, sample};
 use prompt_data::table::LoadedTable;
 use serde::Serialize;
 
 use crate::learners;
 use crate::prepare::Prepare;
 use crate::select::Metric;
-use crate::tabular::divided;
+use crate::tabular::{Folding, divided};
 
 /// How learners are compared.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct CompareOptions {
     pub models: Vec<String>,
     /// Number of folds.
     pub folds: usize,
+    /// How rows are dealt into them.
+    pub folding: Folding,
     /// The metrics by name, the first of which orders the table; when empty, accuracy, log loss and macro-F1, or RMSE,
     /// MAE and R².
     pub metrics: Vec<String>,
@@ -50,6 +52,7 @@ impl Default for CompareOptions {
             task: None,
             models: Vec::new(),
             folds: 5,
+            folding: Folding::default(),
             metrics: Vec::new(),
             timeout_s: 120.0,
             max_rows: None,
@@ -145,11 +148,7 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         .find(|(rows, _)| !rows.is_empty())
         .map_or((Vec::new(), None), |(rows, name)| (rows, Some(name)));
     let rows = train.len();
-    let (strata, notes) = strata(&y.select(&train), options.folds);
-    let mut folds = KFold::default().folds(options.folds).split(rows, strata.as_deref(), None, ctx.seed())?;
-    for fold in &mut folds {
-        fold.train.iter_mut().chain(&mut fold.test).for_each(|row| *row = train[*row]);
-    }
+    let (mut folds, notes) = options.folding.folds((data, &y), &train, options.folds, ctx.seed())?;
     // The last "fold" is all training rows against those held out from everything.
     if !held_out.is_empty() {
         folds.push(Fold { train, test: held_out });
@@ -197,35 +196,6 @@ fn sampled(mut rows: Vec<usize>, y: &Target, most: usize, ctx: &FitContext) -> V
     rows.truncate(most);
     rows.sort_unstable();
     rows
-}
-
-/// The classes by which folds are dealt, and what to say of them: those with fewer rows than folds are dealt together, so
-/// that some folds learn without one of them or have none to test.
-fn strata(y: &Target, folds: usize) -> (Option<Vec<u32>>, Vec<String>) {
-    let Ok((codes, classes)) = y.as_classes() else { return (None, Vec::new()) };
-    let mut counts = vec![0_usize; classes.len()];
-    codes.iter().for_each(|&c| counts[c as usize] += 1);
-    let rare: Vec<usize> = (0..counts.len()).filter(|&c| (1..folds).contains(&counts[c])).collect();
-    let Some(&first) = rare.first() else { return (Some(codes.to_vec()), Vec::new()) };
-    const SHOWN: usize = 5;
-    let mut named: Vec<String> =
-        rare.iter().take(SHOWN).map(|&c| format!("`{}` ({})", classes.name(c as u32), counts[c])).collect();
-    if rare.len() > SHOWN {
-        named.push(format!("{} more", rare.len() - SHOWN));
-    }
-    let note = format!(
-        "{} of {} classes have fewer rows than the {folds} folds: {}. They are dealt together, so that some folds learn \
-         nothing of them",
-        rare.len(),
-        counts.iter().filter(|n| **n > 0).count(),
-        named.join(", ")
-    );
-    // Together they may still be fewer than the folds: then they go with the most frequent class.
-    let together: usize = rare.iter().map(|&c| counts[c]).sum();
-    let most = (0..counts.len()).max_by_key(|&c| counts[c]).unwrap_or(first);
-    let home = if together < folds { most } else { first } as u32;
-    let moved = codes.iter().map(|&c| if rare.contains(&(c as usize)) { home } else { c });
-    (Some(moved.collect()), vec![note])
 }
 
 /// Mean of cross-validated values and its 95% interval: mean ± t₀.₉₇₅,ₖ₋₁ · √((1/k + n_test/n_train)·s²), where the term

@@ -110,3 +110,32 @@ fn a_limit_of_rows_takes_a_sample_and_intervals_stay_in_range() {
     );
     assert_eq!(table.unwrap().rows, 40);
 }
+
+#[test]
+fn folds_follow_times_and_groups() {
+    let mut csv = "day,shop,x,target\n".to_owned();
+    (0..60).for_each(|i| csv += &format!("{},s{},{},{}\n", i * 7 % 60, i % 6, i % 5, 3 * (i % 5)));
+    let data = TableOptions::default().target("target").from_bytes("days.csv", csv.as_bytes()).unwrap();
+    let (_, y, _) = divided(&data, None).unwrap();
+    let rows: Vec<usize> = (0..50).collect();
+    let seed = prompt_core::Seed::new(1);
+    let in_time = Folding { time: Some("day".into()), ..Folding::default() };
+    let times = data.times_of("day").unwrap();
+    let (folds, notes) = in_time.folds((&data, &y), &rows, 4, seed).unwrap();
+    assert_eq!((folds.len(), notes.as_slice()), (4, &["folds in the order of `day`".to_owned()][..]));
+    for fold in &folds {
+        let last = fold.train.iter().map(|&row| times[row]).fold(f64::MIN, f64::max);
+        assert!(fold.test.iter().all(|&row| times[row] > last && row < 50));
+    }
+    let by_group = Folding { group: Some("shop".into()), ..Folding::default() };
+    let shops = data.codes_of("shop").unwrap();
+    for fold in by_group.folds((&data, &y), &rows, 3, seed).unwrap().0 {
+        assert!(fold.train.iter().all(|&row| fold.test.iter().all(|&other| shops[row] != shops[other])));
+    }
+    let options =
+        CompareOptions { models: vec!["mean".into()], folding: in_time, ..CompareOptions::default() };
+    let compared = compare(&data, &options, &FitContext::new(1)).unwrap();
+    assert!(compared.to_string().contains("in the order of `day`"), "{compared}");
+    let none = CompareOptions { folding: Folding { time: Some("hour".into()), group: None }, ..options };
+    assert!(compare(&data, &none, &FitContext::new(1)).unwrap_err().to_string().contains("hour"));
+}

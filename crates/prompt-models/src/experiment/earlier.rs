@@ -106,7 +106,7 @@ pub(super) fn refuse_what_is_no_run(dir: &Path, registry: Option<&Path>) -> Resu
 ///
 /// # Errors
 /// [`Error::Io`] when one cannot be removed.
-pub(super) fn remove<'a>(dir: &Path, files: impl IntoIterator<Item = &'a String>) -> Result<()> {
+pub(crate) fn remove<'a>(dir: &Path, files: impl IntoIterator<Item = &'a String>) -> Result<()> {
     let mut folders = BTreeSet::new();
     for name in files {
         let name = Path::new(name);

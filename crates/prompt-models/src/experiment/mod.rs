@@ -55,6 +55,7 @@ pub use config::{
     Clean, Data, Evaluation, ExperimentConfig, External, Gates, Output, Sanitise, SelectBy, Selection, Split,
     Task, Tuning,
 };
+pub(crate) use earlier::remove as remove_files;
 pub use families::{
     Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, PLANNED, Traditional,
 };

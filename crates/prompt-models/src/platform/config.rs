@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::config;
 use crate::prepare::Prepare;
+use crate::select::Tune;
+use crate::tabular::Folding;
 
 /// A run on a table, as `configs/platform.toml` shows it. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,8 +35,12 @@ pub struct PlatformConfig {
     pub prepare: Prepare,
     /// Learners side by side.
     pub compare: Compare,
+    /// A study of the parameters of the best learner, in place of its built-in grid on the validation rows.
+    pub tune: Option<Tune>,
     /// The model that is kept.
     pub train: Train,
+    /// Why it says what it says.
+    pub explain: Explain,
     /// Where results go.
     pub output: Output,
 }
@@ -51,7 +57,9 @@ impl Default for PlatformConfig {
             split: Split::default(),
             prepare: Prepare::default(),
             compare: Compare::default(),
+            tune: None,
             train: Train::default(),
+            explain: Explain::default(),
             output: Output::default(),
         }
     }
@@ -145,6 +153,13 @@ impl Default for Split {
     }
 }
 
+impl Split {
+    /// Folds are dealt as the parts are.
+    pub(super) fn folding(&self) -> Folding {
+        Folding { group: self.group.clone(), time: self.time.clone() }
+    }
+}
+
 /// The comparison by cross-validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -180,6 +195,22 @@ pub struct Train {
 impl Default for Train {
     fn default() -> Self {
         Self { model: None, params: BTreeMap::new(), search: true }
+    }
+}
+
+/// The explanation of the kept model on rows that it did not learn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Explain {
+    /// Most rows that are explained; none where it is 0.
+    pub rows: usize,
+    /// How many of them are written one by one.
+    pub listed: usize,
+}
+
+impl Default for Explain {
+    fn default() -> Self {
+        Self { rows: 200, listed: 20 }
     }
 }
 
@@ -249,6 +280,8 @@ impl PlatformConfig {
             let given = format!("{} and {}", self.split.test_size, self.split.validation_size);
             return wrong("split.test_size, split.validation_size", "numbers in [0, 1)", given);
         }
+        self.tune.as_ref().map_or(Ok(()), Tune::validate)?;
+        self.split.folding().validate()?;
         self.prepare.validate()
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! read → summarise → split ─┬─ compare: prepare, fit and score every learner in every fold ─→ the best
-//!                           └─ train it on the training rows, its grid on the validation rows ─→ save
-//!  test rows ───────────────────────────────────────────────────────────── scored once ←─┘      ─→ report
+//!                           ├─ tune it: a study on folds of the training rows (or its grid on the validation rows)
+//!                           └─ train it on the training rows ─→ save
+//!  test rows ─────────────────────────── scored once ←─┴─→ explained ─→ report
 //! ```
 //!
 //! ```
@@ -21,35 +22,34 @@
 //! ```
 
 mod config;
+mod folder;
 mod generate;
+mod pages;
 mod result;
 
-pub use config::{Compare, Data, Output, PlatformConfig, Split, TargetKind, Train};
+pub use config::{Compare, Data, Explain, Output, PlatformConfig, Split, TargetKind, Train};
 pub use result::PlatformResults;
 
-use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 use prompt_core::artifact::save;
-use prompt_core::{
-    Batch, Error, Event, FitContext, Output as Predicted, Prediction, Result, Scorer, Seed, Target, Task,
-};
+use prompt_core::{Batch, Error, Event, FitContext, Prediction, Result, Scorer, Seed, Target, Task};
 use prompt_data::Split as Part;
 use prompt_data::split::{Parts, ThreeWay, TimeSeries};
 use prompt_data::summary::Summary;
 use prompt_data::table::{LoadedTable, TableOptions};
-use prompt_data::write::{AtomicFile, FolderLock};
-use prompt_metrics::plot::{ModelBar, comparison_svg};
-use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
-use serde::Serialize;
+use prompt_data::write::FolderLock;
+use serde_json::json;
 
-use crate::compare::{CompareOptions, Comparison, compare};
+use crate::compare::{CompareOptions, compare};
 use crate::experiment::data_path;
 use crate::learners;
 use crate::measured::Report;
-use crate::tabular::{TableRecipe, divided, train};
+use crate::select::JsonlStudy;
+use crate::tabular::{TableRecipe, TableScorer, divided, train};
 use crate::train::TrainOptions;
+use crate::tune::tune_table;
+use folder::Folder;
 
 /// A run, ready to go.
 #[derive(Debug, Clone)]
@@ -113,8 +113,9 @@ impl Platform {
         let (mut data, generated) = self.read(ctx.seed())?;
         let summary = Summary::of(&data, &ctx)?;
         // What an earlier run left stays whole where the data of this one cannot be read.
-        write_json(&dir.join("config.json"), config)?;
-        write_json(&dir.join("summary.json"), &summary)?;
+        let folder = Folder::take(dir)?;
+        folder.write_json("config.json", config)?;
+        folder.write_json("summary.json", &summary)?;
         let task = config.data.target_kind.map(TargetKind::task);
         let (target, y, task) = divided(&data, task)?;
         let mut notes = data.notes.clone();
@@ -130,7 +131,7 @@ impl Platform {
 
         stage(&ctx, "comparing")?;
         let comparison = compare(&data, &self.compare_options(task), &ctx)?;
-        write(&dir.join("comparison.csv"), comparison_csv(&comparison).as_bytes())?;
+        folder.write("comparison.csv", pages::comparison_csv(&comparison).as_bytes())?;
         let best = comparison.models.iter().find(|m| !m.scores.is_empty()).map(|m| m.model.clone());
         let Some(best) = config.train.model.clone().or(best) else {
             let why: Vec<String> =
@@ -140,26 +141,39 @@ impl Platform {
                 "correct the data or the steps of [prepare]",
             ));
         };
-        if let Ok(svg) = picture(&comparison, &best) {
-            write(&dir.join("comparison.svg"), svg.as_bytes())?;
+        if let Ok(svg) = pages::picture(&comparison, &best) {
+            folder.write("comparison.svg", svg.as_bytes())?;
         }
 
-        stage(&ctx, "training")?;
-        let recipe = TableRecipe {
+        let mut recipe = TableRecipe {
             task: Some(task),
             model: Some(best.clone()),
             params: config.train.params.clone().into_iter().collect(),
             encoder: None,
             prepare: config.prepare.clone(),
+            folding: config.split.folding(),
         };
+        let tuned = match &config.tune {
+            None => None,
+            Some(options) => {
+                stage(&ctx, "tuning")?;
+                let settings = json!([options, config.prepare, config.split, config.seed, best, data.digest]);
+                let settings = json!([settings, config.train.params, config.data]);
+                let store = Box::new(JsonlStudy::open(folder.study(&settings)?)?);
+                let (tuned, with_best) = tune_table(&recipe, &data, options, store, &ctx)?;
+                recipe = with_best;
+                Some(tuned)
+            }
+        };
+
+        stage(&ctx, "training")?;
         let options = TrainOptions {
-            search: config.train.search,
+            search: config.train.search && tuned.is_none(),
             name: Some(config.name.clone()),
             ..TrainOptions::default()
         };
         let trained = train(&recipe, &data, &options, &ctx)?;
-        let folder = dir.join("model");
-        save(&folder, &trained.scorer, trained.manifest.clone())?;
+        save(&dir.join("model"), &trained.scorer, trained.manifest.clone())?;
 
         let test = data.rows_of(Part::Test);
         let held_out = if test.is_empty() { data.rows_of(Part::Validation) } else { test.clone() };
@@ -167,11 +181,17 @@ impl Platform {
             true => None,
             false => Some(Report::new(&y.select(&test), &score(&*trained.scorer, &data, &test)?)?),
         };
+        let mut importance = Vec::new();
         if !held_out.is_empty() {
             let prediction = score(&*trained.scorer, &data, &held_out)?;
             let which = if test.is_empty() { "validation rows" } else { "test rows" };
             let title = format!("{}: {best} on {} {which}", config.name, held_out.len());
-            self.report(&title, &y.select(&held_out), &prediction, &ctx)?;
+            pages::report(&folder, &title, (&y.select(&held_out), &prediction), &ctx)?;
+            if config.explain.rows > 0 {
+                stage(&ctx, "explaining")?;
+                let model = TableScorer::of(&*trained.scorer)?;
+                importance = pages::explanation(&folder, model, (&data, &held_out), &config.explain, &ctx)?;
+            }
         }
         let results = PlatformResults {
             name: config.name.clone(),
@@ -186,7 +206,12 @@ impl Platform {
             prepare: config.prepare.clone(),
             comparison,
             model: best,
-            chosen: trained.chosen,
+            chosen: match &tuned {
+                Some(tuned) => tuned.best.clone(),
+                None => trained.chosen,
+            },
+            trials: tuned.map(|tuned| tuned.trials.len()),
+            importance,
             train_rows: trained.train_rows,
             validation: trained.report.filter(|_| trained.measured_on == "validation rows"),
             test: test_report,
@@ -194,8 +219,8 @@ impl Platform {
             wall_seconds: started.elapsed().as_secs_f64(),
             dir: dir.clone(),
         };
-        write_json(&dir.join("results.json"), &results)?;
-        write(&dir.join("summary.txt"), format!("{results}\n{summary}").as_bytes())?;
+        folder.write_json("results.json", &results)?;
+        folder.write("summary.txt", format!("{results}\n{summary}").as_bytes())?;
         Ok(results)
     }
 
@@ -257,38 +282,12 @@ impl Platform {
                 .cloned()
                 .collect(),
             folds: config.folds,
+            folding: self.config.split.folding(),
             metrics: config.metrics.clone(),
             timeout_s: config.timeout_s,
             max_rows: None,
             prepare: self.config.prepare.clone(),
         }
-    }
-
-    /// The report of the held-out rows: text, one HTML page, pictures.
-    fn report(&self, title: &str, truth: &Target, prediction: &Prediction, ctx: &FitContext) -> Result<()> {
-        let files = match prediction.output() {
-            Predicted::Classes(classes) => {
-                let rows = Predictions {
-                    y_true: truth.as_classes()?.0,
-                    y_pred: &prediction.codes()?,
-                    classes: classes.names(),
-                    proba: Some(prediction.probabilities()?.0),
-                    ..Predictions::default()
-                };
-                classification_files(title, &rows, ctx)?.1
-            }
-            _ => {
-                let rows = PredictedNumbers {
-                    y_true: truth.as_regression()?,
-                    y_pred: &prediction.values()?,
-                    ..PredictedNumbers::default()
-                };
-                regression_files(title, &rows, ctx)?.1
-            }
-        };
-        files
-            .iter()
-            .try_for_each(|file| write(&self.config.output.dir.join(&file.name), file.content.as_bytes()))
     }
 }
 
@@ -302,63 +301,6 @@ fn score(scorer: &dyn Scorer, data: &LoadedTable, rows: &[usize]) -> Result<Pred
 
 fn stage(ctx: &FitContext, name: &str) -> Result<()> {
     ctx.report(&Event { stage: name, step: 0, total: None, values: &[] }).map(drop)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = AtomicFile::create(path)?;
-    file.write_all(bytes).map_err(|e| Error::io("write", path, e))?;
-    file.commit()
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::input(format!("{}: {e}", path.display()), "report this as a bug"))?;
-    write(path, text.as_bytes())
-}
-
-/// A row a learner: the mean of each metric with its interval, and the times.
-fn comparison_csv(comparison: &Comparison) -> String {
-    let metrics: Vec<&str> = comparison
-        .models
-        .iter()
-        .find(|m| !m.scores.is_empty())
-        .map(|m| m.scores.iter().map(|s| s.metric.as_str()).collect())
-        .unwrap_or_default();
-    let mut csv = "model,status".to_owned();
-    metrics.iter().for_each(|m| csv += &format!(",{m},{m}_low,{m}_high,{m}_held_out"));
-    csv += ",fit_seconds,predict_us_per_row\n";
-    let number = |v: Option<f64>| v.filter(|v| v.is_finite()).map_or_else(String::new, |v| v.to_string());
-    for model in &comparison.models {
-        csv += &format!("{},\"{}\"", model.model, model.status.replace('"', "'"));
-        for i in 0..metrics.len() {
-            let score = model.scores.get(i);
-            for value in [
-                score.map(|s| s.mean),
-                score.map(|s| s.interval[0]),
-                score.map(|s| s.interval[1]),
-                score.and_then(|s| s.held_out),
-            ] {
-                csv += &format!(",{}", number(value));
-            }
-        }
-        csv += &format!(",{},{}\n", number(model.fit_seconds), number(model.predict_us_per_row));
-    }
-    csv
-}
-
-fn picture(comparison: &Comparison, best: &str) -> Result<String> {
-    let scored = comparison.models.iter().filter_map(|m| Some((m, m.scores.first()?)));
-    let metric = scored.clone().next().map_or("", |(_, s)| s.metric.as_str());
-    let bars: Vec<ModelBar> = scored
-        .filter(|(_, score)| score.mean.is_finite())
-        .map(|(model, score)| ModelBar {
-            name: model.model.clone(),
-            value: score.mean,
-            bounds: score.interval[0].is_finite().then_some((score.interval[0], score.interval[1])),
-            chosen: model.model == best,
-        })
-        .collect();
-    comparison_svg("Learners by cross-validation", metric, &bars)
 }
 
 #[cfg(test)]

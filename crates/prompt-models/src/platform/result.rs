@@ -38,8 +38,12 @@ pub struct PlatformResults {
     pub comparison: Comparison,
     /// The learner that was kept.
     pub model: String,
-    /// Parameters that were chosen on the validation rows.
+    /// Parameters that were chosen, by the study or on the validation rows.
     pub chosen: BTreeMap<String, Value>,
+    /// Trials of the study, where there was one.
+    pub trials: Option<usize>,
+    /// The mean |contribution| of every column of the model's matrix to its margins on held-out rows, the largest first.
+    pub importance: Vec<(String, f64)>,
     /// Rows that it was fitted on.
     pub train_rows: usize,
     /// What was measured on the validation rows, by which the parameters were chosen.
@@ -67,13 +71,24 @@ impl fmt::Display for PlatformResults {
         }
         writeln!(f, "\n{}", self.comparison)?;
         writeln!(f, "Kept: {}, fitted on {} rows", self.model, self.train_rows)?;
+        let by = match self.trials {
+            Some(trials) => format!("chosen by {trials} trials"),
+            None => "chosen on the validation rows".to_owned(),
+        };
         for (name, value) in &self.chosen {
-            writeln!(f, "  chosen on the validation rows: {name} = {value}")?;
+            writeln!(f, "  {by}: {name} = {value}")?;
         }
         for (which, report) in [("validation", &self.validation), ("test", &self.test)] {
             if let Some(report) = report {
                 writeln!(f, "\nOn the {which} rows:\n{report}")?;
             }
+        }
+        const SHOWN: usize = 8;
+        if !self.importance.is_empty() {
+            writeln!(f, "\nWhat moves its margins most (mean |contribution|):")?;
+        }
+        for (name, value) in self.importance.iter().take(SHOWN).filter(|part| part.1 > 0.0) {
+            writeln!(f, "  {value:>9.4}  {name}")?;
         }
         writeln!(f, "Written to {} in {:.1} s", self.dir.display(), self.wall_seconds)
     }

@@ -1,3 +1,7 @@
+use std::path::Path;
+
+use prompt_data::table::TableOptions;
+
 use super::*;
 
 fn config(dir: &Path) -> PlatformConfig {
@@ -87,4 +91,62 @@ fn rows_are_held_out_in_time_and_by_group() {
     config.split.group = Some("region".into());
     let error = Platform::new(config).unwrap().run(&FitContext::new(1)).unwrap_err().to_string();
     assert!(error.starts_with("unknown column `region`"), "{error}");
+}
+
+#[test]
+fn a_study_chooses_and_is_kept_and_the_model_is_explained() {
+    let place = tempfile::tempdir().unwrap();
+    let mut config = config(place.path());
+    config.data.target_kind = Some(TargetKind::Regression);
+    config.compare.models = vec!["ridge".into()];
+    config.tune = Some(toml::from_str("method = 'tpe'\ntrials = 5\nfolds = 2\ngeneration = 2").unwrap());
+    let run =
+        |config: &PlatformConfig| Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap();
+    let studies = || -> Vec<String> {
+        let files = std::fs::read_dir(place.path()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with("study-")).collect()
+    };
+    let first = run(&config);
+    assert!(first.trials == Some(5) && first.chosen.keys().eq(["alpha"]), "{:?}", first.chosen);
+    assert!(first.to_string().contains("chosen by 5 trials: alpha"), "{first}");
+    for name in ["importance.csv", "explanations.jsonl", "contributions.svg", "dependence-1.svg"] {
+        assert!(place.path().join(name).exists(), "{name}");
+    }
+    let explained = std::fs::read_to_string(place.path().join("explanations.jsonl")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(explained.lines().next().unwrap()).unwrap();
+    let parts = line["contributions"].as_array().unwrap().iter();
+    let sum: f64 = parts.map(|part| part["contribution"].as_f64().unwrap()).sum();
+    assert!((line["base"].as_f64().unwrap() + sum - line["margin"].as_f64().unwrap()).abs() < 1e-9);
+
+    // Cut in the middle, the study goes on and ends where it did.
+    let study = place.path().join(&studies()[0]);
+    let whole = std::fs::read_to_string(&study).unwrap();
+    std::fs::write(&study, &whole[..whole.len() * 2 / 3]).unwrap();
+    assert_eq!(run(&config).chosen, first.chosen);
+    // One of other settings takes its place, and so do the files of a run that explains.
+    config.tune.as_mut().unwrap().trials = Some(3);
+    config.tune.as_mut().unwrap().metric = Some("mae".into());
+    config.explain.rows = 0;
+    std::fs::write(place.path().join("mine.txt"), "").unwrap();
+    assert_eq!((run(&config).trials, studies().len()), (Some(3), 1));
+    assert!(!study.exists() && !place.path().join("importance.csv").exists());
+    assert!(place.path().join("mine.txt").exists() && place.path().join("report.html").exists());
+}
+
+#[test]
+fn no_step_of_a_study_sees_a_held_out_row() {
+    // The codes of a target encoder would give the answer away, if they were learned from the rows that are scored.
+    let mut csv = "id,target\n".to_owned();
+    (0..60).for_each(|i| csv += &format!("row {i},{}\n", i * 37 % 60));
+    let data = TableOptions::default().target("target").from_bytes("ids.csv", csv.as_bytes()).unwrap();
+    let recipe = TableRecipe {
+        model: Some("ridge".into()),
+        prepare: toml::from_str("encode = { categories = 'target' }").unwrap(),
+        ..TableRecipe::default()
+    };
+    let options = toml::from_str("method = 'random'\ntrials = 4\nfolds = 3\nmetric = 'r2'").unwrap();
+    let store = Box::new(prompt_core::MemoryStudy::default());
+    let (tuned, _) = tune_table(&recipe, &data, &options, store, &FitContext::new(1)).unwrap();
+    assert!(tuned.value < 0.1, "r2 of numbers that nothing tells: {}", tuned.value);
 }

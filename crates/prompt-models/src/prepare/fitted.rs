@@ -50,6 +50,15 @@ impl FittedPrepare {
         }
     }
 
+    /// The level that a code in a column of the matrix stands for; see [`FittedTableEncoder::level`].
+    pub fn level(&self, column: usize, code: f64) -> Option<&str> {
+        let before = match &self.selection {
+            None => column,
+            Some(selection) => *selection.kept().get(column)? as usize,
+        };
+        self.encoder.level(before, code)
+    }
+
     /// Names of the table's columns that are read; some may be made on the way.
     pub fn columns(&self) -> BTreeSet<&str> {
         let target = self.target.iter().flat_map(FittedTargetEncoder::columns);

@@ -7,10 +7,12 @@
 //! The encoder is fitted on the training rows alone, together with the learner; a model that is saved reads the same
 //! columns again and nothing else of a file.
 
+mod folds;
 mod scorer;
 mod target;
 mod train;
 
+pub use folds::Folding;
 pub(crate) use scorer::KIND;
 pub use scorer::TableScorer;
 pub use target::{target_of, task_of};

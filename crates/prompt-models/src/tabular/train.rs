@@ -14,7 +14,7 @@ use prompt_data::table::LoadedTable;
 use prompt_features::TableEncoder;
 use serde_json::{Value, json};
 
-use super::{TASK, TableSchema, TableScorer, target_of, task_of};
+use super::{Folding, TASK, TableSchema, TableScorer, target_of, task_of};
 use crate::learners;
 use crate::measured::Report;
 use crate::prepare::{Prepare, Prepared};
@@ -49,6 +49,8 @@ pub struct TableRecipe {
     pub encoder: Option<TableEncoder>,
     /// What is done with the table first.
     pub prepare: Prepare,
+    /// How rows are dealt into folds where its parameters are tuned.
+    pub folding: Folding,
 }
 
 /// The learner that is trained when none is named.
