@@ -216,3 +216,15 @@ fn what_cannot_be_explained_is_refused_in_words() {
     assert!(TreeExplainer::background(&model, &x.select_rows(&[])).is_err());
     assert_eq!(TreeExplainer::new(&model).unwrap().explain(&x.select_rows(&[]), &ctx).unwrap().rows(), 0);
 }
+
+#[test]
+fn a_linear_model_is_explained_as_shap_does() {
+    let expect = expect();
+    let linear = &expect["linear"];
+    let x = matrix(&linear["train"]);
+    let y = Target::regression(serde_json::from_value(linear["value"].clone()).unwrap()).unwrap();
+    let model = crate::linear::LinearRegression::default().fit(&x, &y, &FitContext::new(1)).unwrap();
+    let explainer = crate::explain::LinearExplainer::new(&model).unwrap().with_background(&x).unwrap();
+    let found = explainer.explain(&matrix(&expect["rows"])).unwrap();
+    close(&found, &linear["values"], &linear["base"], 1e-9);
+}

@@ -7,6 +7,7 @@
 //!        its threshold is no number, and the low bits of that say which leaf it is
 //! ```
 
+mod compact;
 mod grown;
 mod saved;
 mod walk;
@@ -57,6 +58,7 @@ pub struct TreeNodes {
     sets: Vec<u64>,
     /// Where each level set ends in `sets`.
     set_ends: Vec<u32>,
+    lazy: compact::Lazy,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +82,7 @@ impl TreeNodes {
             covers: Vec::new(),
             sets: Vec::new(),
             set_ends: Vec::new(),
+            lazy: compact::Lazy::default(),
         }
     }
 
@@ -190,6 +193,7 @@ impl TreeNodes {
     /// Forgets the trees from number `keep` on.
     pub fn truncate(&mut self, keep: usize) {
         let Some(&end) = self.roots.get(keep) else { return };
+        self.forget_compact();
         let end = end as usize;
         let leaves = self.leaf[..end].iter().filter(|l| **l != NO_LEAF).count();
         self.roots.truncate(keep);

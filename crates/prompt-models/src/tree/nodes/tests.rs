@@ -98,6 +98,69 @@ fn every_way_of_scoring_reaches_the_leaf_that_the_definition_says() {
     }
 }
 
+/// A tree of so many splits by `threshold`.
+fn by_thresholds(splits: usize, mut threshold: impl FnMut() -> f64) -> GrownTree {
+    let mut tree = GrownTree::leaf(vec![0.0]);
+    let mut leaves = vec![0];
+    for at in 0..splits {
+        let split = Split::Numeric { column: at % 3, threshold: threshold(), missing_left: at % 2 == 0 };
+        let last = leaves.remove(at / 2 % leaves.len());
+        leaves.extend(tree.split(last, split, [vec![at as f64], vec![-(at as f64) - 0.5]]));
+    }
+    tree
+}
+
+#[test]
+fn the_compact_form_reaches_the_same_leaves() {
+    let few = [-1.5, 0.0, -0.0, 0.25, 1.0, 2.0, f64::INFINITY];
+    let mut rng = Seed::new(9).rng();
+    // Shallow trees in whole groups and some more, then deep ones.
+    for (count, splits) in [(8, 7), (37, 40), (16, 120)] {
+        let mut trees = TreeNodes::new(3, 1);
+        (0..count).for_each(|_| trees.push(&by_thresholds(splits, || few[rng.below(7)])).unwrap());
+        assert!(trees.compact().is_some());
+        let numbers = [-2.0, -1.5, 0.0, -0.0, 0.1, 0.25, 1.0, 3.0, f64::INFINITY, -f64::INFINITY, f64::NAN];
+        for _ in 0..300 {
+            let row = [(); 3].map(|()| numbers[rng.below(numbers.len())]);
+            let mut dense = Vec::new();
+            let mut said = Vec::new();
+            trees.for_each_leaf(RowView::Dense(&row), &mut dense, |t, value| said.push((t, value[0])));
+            let one = |t| (t, trees.value_of(t, RowView::Dense(&row), &mut Vec::new(), |v| v[0]));
+            assert_eq!(said, (0..count).map(one).collect::<Vec<_>>(), "{row:?}");
+        }
+        // A tree that comes later is not forgotten, nor is one that goes remembered.
+        trees.push(&by_thresholds(1, || 7.0)).unwrap();
+        let mut seen = 0;
+        let row = RowView::Dense(&[8.0, 0.0, 0.0]);
+        trees.for_each_leaf(row, &mut Vec::new(), |_, _| seen += 1);
+        assert_eq!(seen, count + 1);
+        trees.truncate(count - 1);
+        trees.for_each_leaf(row, &mut Vec::new(), |_, _| seen -= 1);
+        assert_eq!(seen, 2);
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_compact_form_is_walked_as_it_is() {
+    let mut rising = 0.0;
+    let mut next = || {
+        rising += 1.0;
+        rising
+    };
+    let of = |tree: &GrownTree, count: usize| {
+        let mut trees = TreeNodes::new(3, 1);
+        (0..count).for_each(|_| trees.push(tree).unwrap());
+        trees
+    };
+    assert!(of(&by_thresholds(300, &mut next), 7).compact().is_none(), "too few");
+    assert!(of(&by_thresholds(3 * 255, &mut next), 8).compact().is_some());
+    assert!(of(&by_thresholds(3 * 256, &mut next), 8).compact().is_none(), "256 thresholds a column");
+    assert!(trees(9, 1).0.compact().is_none(), "level sets");
+    let mut wide = TreeNodes::new(257, 1);
+    (0..8).for_each(|_| wide.push(&by_thresholds(3, || 0.0)).unwrap());
+    assert!(wide.compact().is_none());
+}
+
 #[test]
 fn a_split_moves_and_scales_leaves_as_told() {
     let mut tree = GrownTree::leaf(vec![1.0]);

@@ -7,42 +7,28 @@ use super::{CATEGORIES, COLUMN, MISSING_LEFT, Node, TreeNodes};
 /// Trees, or rows, that are walked in step, so that the wait for one node hides behind the others.
 const LANES: usize = 8;
 
-/// Columns up to which a row is copied before it is walked: its place is then known to hold every column.
-const NEAR: usize = 64;
-
 /// Depth up to which every lane takes as many steps as the deepest tree has. In deeper ones most rows are at their leaf
 /// long before.
-const SHALLOW: u32 = 16;
+pub(super) const SHALLOW: u32 = 16;
 
 impl TreeNodes {
     /// The leaf that a row reaches in every tree, in order. `dense` is memory for sparse rows: all zero, and left so.
     pub fn for_each_leaf(&self, row: RowView<'_>, dense: &mut Vec<f64>, mut f: impl FnMut(usize, &[f64])) {
-        self.with_dense(row, dense, |row| match self.near(row) {
-            Some(near) => {
-                let right = |node: &Node, _| near[node.column as usize % NEAR] > node.threshold;
-                self.for_each_leaf_by(right, &mut f);
+        self.with_dense(row, dense, |row| {
+            if let Some((small, ranks)) = self.compact().and_then(|small| Some((small, small.ranks(row)?))) {
+                let leaf = |node: u32| self.leaf[node as usize] as usize * self.width;
+                return small.for_each(self, &ranks, |t, node| {
+                    f(t, &self.values[leaf(node)..leaf(node) + self.width]);
+                });
             }
-            None if self.set_ends.is_empty() => {
+            if self.set_ends.is_empty() {
                 let right = |node: &Node, _| node.numeric(row[(node.column & COLUMN) as usize]);
                 self.for_each_leaf_by(right, &mut f);
-            }
-            None => {
+            } else {
                 let right = |node: &Node, _| self.any(node, row[(node.column & COLUMN) as usize]);
                 self.for_each_leaf_by(right, &mut f);
             }
         });
-    }
-
-    /// A copy of a row of few columns in which nothing is missing, for trees without categories.
-    #[inline]
-    fn near(&self, row: &[f64]) -> Option<[f64; NEAR]> {
-        if !self.set_ends.is_empty() || row.len() > NEAR {
-            return None;
-        }
-        let mut near = [0.0; NEAR];
-        near[..row.len()].copy_from_slice(row);
-        let missing = near.iter().fold(false, |any, v| any | v.is_nan());
-        (!missing).then_some(near)
     }
 
     #[inline]
