@@ -1,0 +1,5 @@
+//! Draft.
+mod checkpoint;
+mod config;
+pub use checkpoint::{Checkpoint, SavedAs, Tensor, Weights, write_safetensors};
+pub use config::{Activation, Albert, Deberta, Details, EncoderConfig, Family, HeadConfig, ModernBert, MultiTask, ProblemType, TaskHead};
