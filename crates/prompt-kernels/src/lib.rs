@@ -1,15 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod attention;
 mod error;
 mod level;
 mod linear;
 mod math;
+mod norm;
+mod output;
 mod rows;
+mod scratch;
 mod simd;
 mod threads;
+mod vector;
 
+pub use attention::{Attention, ScoreBias, attention};
 pub use error::{Error, Result};
 pub use level::Level;
 pub use linear::{Combine, Epilogue, PackedF32};
 pub use math::Activation;
+pub use norm::{Norm, apply, exp, normalise, softmax};
 pub use rows::{Rows, RowsMut};
+pub use vector::{Pool, axpy, dot, pool, unit_length};

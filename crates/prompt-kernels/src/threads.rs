@@ -25,6 +25,14 @@ pub(crate) fn for_each(threads: usize, n: usize, task: impl Fn(usize) + Sync) {
     spread(workers, &work);
 }
 
+/// Floating-point operations below which a second thread takes longer to wake than to help.
+const WORTH_A_THREAD: usize = 400_000;
+
+/// How many threads so much work is worth.
+pub(crate) fn worth(threads: usize, operations: usize) -> usize {
+    threads.min(operations / WORTH_A_THREAD).max(1)
+}
+
 /// `work` on `workers` threads, or on fewer that find nothing left to do.
 fn spread(workers: usize, work: &(impl Fn() + Sync)) {
     if workers <= 1 {

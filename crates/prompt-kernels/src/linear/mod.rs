@@ -13,6 +13,8 @@ mod pack;
 mod product;
 mod tile;
 
+pub(crate) use tile::tile;
+
 pub use epilogue::{Combine, Epilogue};
 
 

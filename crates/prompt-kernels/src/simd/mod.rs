@@ -28,6 +28,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// Rows of a tile of the matrix product: as many as the registers hold.
     const TILE_ROWS: usize;
+    /// Rows of a tile in attention, whose panels are two vectors wide.
+    const ATTENTION_ROWS: usize;
 
     fn splat(self, x: f32) -> Self::V;
     /// Reads [`LANES`](Self::LANES) floats.
