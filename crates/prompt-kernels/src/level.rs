@@ -4,6 +4,9 @@
 
 use std::sync::OnceLock;
 
+use crate::int8::Words;
+#[cfg(target_arch = "x86_64")]
+use crate::int8::{AvxVnni, Vnni};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
@@ -31,6 +34,8 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
@@ -44,10 +49,10 @@ impl Level {
     pub const PORTABLE: Self = Self(Kind::Portable);
 
     /// The names that [`from_name`](Self::from_name) knows, from the lowest level to the highest.
-    pub const NAMES: [&'static str; 4] = ["portable", "avx2", "avx512", "avx512vnni"];
+    pub const NAMES: [&'static str; 5] = ["portable", "avx2", "avxvnni", "avx512", "avx512vnni"];
 
     /// The best level of this processor, or the lower one that the environment variable `PROMPT_KERNELS` names
-    /// (`portable`, `avx2`, `avx512`, `avx512vnni`). Looked up once; an unknown name, or a level that the processor
+    /// (one of [`NAMES`](Self::NAMES)). Looked up once; an unknown name, or a level that the processor
     /// does not have, is passed over.
     pub fn detect() -> Self {
         static BEST: OnceLock<Level> = OnceLock::new();
@@ -68,6 +73,8 @@ impl Level {
             "portable" => Some(Self::PORTABLE),
             #[cfg(target_arch = "x86_64")]
             "avx2" => has_avx2().then_some(Self(Kind::Avx2)),
+            #[cfg(target_arch = "x86_64")]
+            "avxvnni" => (has_avx2() && is_x86_feature_detected!("avxvnni")).then_some(Self(Kind::AvxVnni)),
             #[cfg(target_arch = "x86_64")]
             "avx512" => has_avx512().then_some(Self(Kind::Avx512)),
             #[cfg(target_arch = "x86_64")]
@@ -99,11 +106,33 @@ impl Level {
         match self.0 {
             Kind::Portable => kernel.run(Portable),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: a level of this kind is only made by `from_name`, after AVX2 and FMA were detected.
-            Kind::Avx2 => unsafe { with_avx2(kernel) },
+            // SAFETY: a level of these kinds is only made by `from_name`, after AVX2 and FMA were detected.
+            Kind::Avx2 | Kind::AvxVnni => unsafe { with_avx2(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level of these kinds is only made by `from_name`, after AVX-512 F, BW, DQ and VL were detected.
             Kind::Avx512 | Kind::Avx512Vnni => unsafe { with_avx512(kernel) },
+        }
+    }
+}
+
+impl Level {
+    /// Runs a kernel with this level's products of small whole numbers.
+    #[inline]
+    pub(crate) fn run_words<K: WordKernel>(self, kernel: K) -> K::Out {
+        match self.0 {
+            Kind::Portable => kernel.run(Portable),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level of this kind is only made by `from_name`, after AVX2 and FMA were detected.
+            Kind::Avx2 => unsafe { words_avx2(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level of this kind is only made by `from_name`, after AVX2, FMA and AVX-VNNI were detected.
+            Kind::AvxVnni => unsafe { words_avx_vnni(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level of this kind is only made by `from_name`, after AVX-512 F, BW, DQ and VL were detected.
+            Kind::Avx512 => unsafe { words_avx512(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a level of this kind is only made by `from_name`, after these and AVX-512 VNNI were detected.
+            Kind::Avx512Vnni => unsafe { words_avx512_vnni(kernel) },
         }
     }
 }
@@ -152,6 +181,36 @@ fn with_avx2<K: Kernel>(kernel: K) -> K::Out {
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 fn with_avx512<K: Kernel>(kernel: K) -> K::Out {
     kernel.run(Avx512::here())
+}
+
+/// [`Kernel`] for sums of products of small whole numbers.
+pub(crate) trait WordKernel {
+    type Out;
+    fn run<W: Words>(self, w: W) -> Self::Out;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn words_avx2<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(Avx2::here())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avxvnni")]
+fn words_avx_vnni<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(AvxVnni::here())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn words_avx512<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(Avx512::here())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn words_avx512_vnni<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(Vnni::here())
 }
 
 struct Lanes;

@@ -2,6 +2,7 @@
 
 mod attention;
 mod error;
+mod int8;
 mod level;
 mod linear;
 mod math;
@@ -15,6 +16,7 @@ mod vector;
 
 pub use attention::{Attention, ScoreBias, attention};
 pub use error::{Error, Result};
+pub use int8::PackedI8;
 pub use level::Level;
 pub use linear::{Combine, Epilogue, PackedF32};
 pub use math::Activation;

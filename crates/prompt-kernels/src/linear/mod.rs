@@ -13,9 +13,10 @@ mod pack;
 mod product;
 mod tile;
 
-pub(crate) use tile::tile;
-
+pub(crate) use epilogue::finish;
 pub use epilogue::{Combine, Epilogue};
+pub(crate) use product::Split;
+pub(crate) use tile::tile;
 
 
 use crate::error::{self, Result};

@@ -41,6 +41,11 @@ impl Split {
         if self.rows == 0 { 0 } else { self.row_blocks * self.panel_blocks }
     }
 
+    /// Whether several tasks read the same rows.
+    pub(crate) fn shares_rows(&self) -> bool {
+        self.panel_blocks > 1
+    }
+
     /// Rows and panels of one task.
     pub(crate) fn task(&self, i: usize) -> (Range<usize>, Range<usize>) {
         let tiles = self.rows.div_ceil(self.tile_rows);
@@ -60,6 +65,7 @@ pub(super) fn product(
     threads: usize,
 ) {
     let level = layer.level;
+    let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(2 * layer.n)));
     let split = Split::new(x.rows(), layer.n.div_ceil(layer.width), level.tile_rows(), ROW_BLOCK, threads);
     let out = Out::new(out);
     threads::for_each(threads, split.tasks(), |i| {
