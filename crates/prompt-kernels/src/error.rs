@@ -53,7 +53,7 @@ pub enum Error {
         rule: &'static str,
     },
     /// Sequence boundaries do not start at zero, do not rise, or do not end at the number of tokens.
-    #[error("offsets[{at}] is {found}, expected {expected}: boundaries start at 0, never fall and end at the rows of q")]
+    #[error("offsets[{at}] is {found}, expected {expected}: boundaries start at 0, never fall and end at the number of tokens")]
     Offsets {
         /// Which entry.
         at: usize,
@@ -90,4 +90,19 @@ pub(crate) fn size(what: &'static str, rows: usize, columns: usize) -> Result<us
         Some(size) if size <= isize::MAX as usize / 64 => Ok(size),
         _ => Err(Error::TooLarge { what, found: rows.saturating_mul(columns), limit: isize::MAX as usize / 64, rule }),
     }
+}
+
+/// An error unless `offsets` begin at 0, never fall and end at `rows`.
+pub(crate) fn boundaries(offsets: &[usize], rows: usize) -> Result<()> {
+    let mut least = 0;
+    for (at, &found) in offsets.iter().enumerate() {
+        if found < least || found > rows || (at == 0 && found != 0) {
+            return Err(Error::Offsets { at, found, expected: least.min(rows) });
+        }
+        least = found;
+    }
+    if least != rows {
+        return Err(Error::Offsets { at: offsets.len().saturating_sub(1), found: least, expected: rows });
+    }
+    Ok(())
 }

@@ -91,19 +91,7 @@ impl<'a> Attention<'a> {
         for (what, found) in [("k", self.k.rows()), ("v", self.v.rows()), ("the output", out.rows())] {
             error::axis(what, "rows", found, self.q.rows(), "the rows of q")?;
         }
-        let mut least = 0;
-        for (at, &found) in self.offsets.iter().enumerate() {
-            let wrong = found < least || found > self.q.rows() || (at == 0 && found != 0);
-            if wrong {
-                return Err(Error::Offsets { at, found, expected: least.min(self.q.rows()) });
-            }
-            least = found;
-        }
-        if least != self.q.rows() {
-            let at = self.offsets.len().saturating_sub(1);
-            return Err(Error::Offsets { at, found: least, expected: self.q.rows() });
-        }
-        Ok(())
+        error::boundaries(self.offsets, self.q.rows())
     }
 }
 
