@@ -53,7 +53,7 @@ fn main() {
     report("residual and layer norm 128×384", &mut || {
         let rows = RowsMut::new(&mut x, 128, 384).unwrap();
         let residual = Rows::new(&y, 128, 384).unwrap();
-        normalise(level, rows, Some(residual), Norm::layer(&gamma[..384], Some(&gamma[..384]), 1e-12)).unwrap();
+        normalise(level, rows, Some(residual), Norm::layer(&gamma[..384], Some(&gamma[..384]), 1e-12), 1).unwrap();
     });
     report("softmax 1536×128", &mut || softmax(level, RowsMut::new(&mut x, 1536, 128).unwrap()));
 }

@@ -1,10 +1,15 @@
 //! Row by row: layer norm, RMS norm, softmax, and functions of single numbers.
+#![allow(unsafe_code, reason = "tasks normalise disjoint rows of one matrix in place")]
+
+use std::ops::Range;
 
 use crate::error::{self, Result};
 use crate::level::{Kernel, Level};
 use crate::math::{self, Activation, activate};
+use crate::output::Out;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
+use crate::threads;
 
 /// How a row is centred and scaled.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +36,7 @@ impl<'a> Norm<'a> {
     }
 }
 
-/// Normalises every row in place, after adding the same row of `residual`, if there is one.
+/// Normalises every row in place, after adding the same row of `residual`, if there is one, on up to `threads` threads.
 ///
 /// # Shapes
 /// `x` and `residual` rows × columns; γ and β columns.
@@ -44,12 +49,18 @@ impl<'a> Norm<'a> {
 ///
 /// let mut x = [1.0, 2.0, 3.0];
 /// let norm = Norm::layer(&[1.0, 1.0, 1.0], Some(&[0.0, 10.0, 0.0]), 0.0);
-/// normalise(Level::detect(), RowsMut::new(&mut x, 1, 3)?, None, norm)?;
+/// normalise(Level::detect(), RowsMut::new(&mut x, 1, 3)?, None, norm, 1)?;
 /// assert_eq!(x[1], 10.0);
 /// assert!((x[2] - 1.5f32.sqrt()).abs() < 1e-6);
 /// # Ok::<(), prompt_kernels::Error>(())
 /// ```
-pub fn normalise(level: Level, x: RowsMut<'_>, residual: Option<Rows<'_>>, norm: Norm<'_>) -> Result<()> {
+pub fn normalise(
+    level: Level,
+    mut x: RowsMut<'_>,
+    residual: Option<Rows<'_>>,
+    norm: Norm<'_>,
+    threads: usize,
+) -> Result<()> {
     error::exact("gamma", norm.gamma.len(), x.cols(), "one for each column")?;
     if let Some(beta) = norm.beta {
         error::exact("beta", beta.len(), x.cols(), "one for each column")?;
@@ -58,14 +69,25 @@ pub fn normalise(level: Level, x: RowsMut<'_>, residual: Option<Rows<'_>>, norm:
         error::axis("the residual", "columns", residual.cols(), x.cols(), "the columns of x")?;
         error::axis("the residual", "rows", residual.rows(), x.rows(), "the rows of x")?;
     }
-    if x.cols() > 0 {
-        level.run(Normalise { x, residual, norm });
+    let (rows, cols) = (x.rows(), x.cols());
+    if cols > 0 {
+        let threads = threads::worth(threads, rows.saturating_mul(cols * 10));
+        let x = Out::new(&mut x);
+        threads::for_each(threads, rows.div_ceil(ROWS), |i| {
+            let rows = i * ROWS..rows.min((i + 1) * ROWS);
+            level.run(Normalise { x, rows, cols, residual, norm });
+        });
     }
     Ok(())
 }
 
+/// Rows of a task.
+const ROWS: usize = 16;
+
 struct Normalise<'a> {
-    x: RowsMut<'a>,
+    x: Out,
+    rows: Range<usize>,
+    cols: usize,
     residual: Option<Rows<'a>>,
     norm: Norm<'a>,
 }
@@ -74,9 +96,10 @@ impl Kernel for Normalise<'_> {
     type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        for i in 0..self.x.rows() {
-            let row = self.x.row_mut(i);
+    fn run<S: Simd>(self, s: S) {
+        for i in self.rows {
+            // SAFETY: x has these rows and columns, and no other task has the same rows.
+            let row = unsafe { self.x.slice(i, 0, self.cols) };
             if let Some(residual) = self.residual {
                 math::zip(s, row, residual.row(i), |a, b| s.add(a, b));
             }

@@ -117,11 +117,29 @@ fn norms_equal_their_formula() {
                 let mut out = x.clone();
                 let to = RowsMut::strided(&mut out, rows, cols, stride).unwrap();
                 let other = with_residual.then(|| Rows::new(&residual, rows, cols).unwrap());
-                normalise(level, to, other, norm).unwrap();
+                normalise(level, to, other, norm, random.between(0, 3)).unwrap();
                 let dense: Vec<f32> = out.chunks(stride).flat_map(|r| &r[..cols]).copied().collect();
                 // One or two columns: the deviation itself is a difference of nearly equal numbers.
                 close(&format!("{level} {rows} × {cols}"), &dense, &expected, 10.0, 1e-5);
             }
+        }
+    }
+}
+
+#[test]
+fn a_row_is_normalised_the_same_on_any_number_of_threads() {
+    let x = Random(35).floats(2000 * 33);
+    let gamma = [0.5; 33];
+    for level in levels() {
+        let run = |threads: usize| {
+            let mut out = x.clone();
+            let rows = RowsMut::new(&mut out, 2000, 33).unwrap();
+            normalise(level, rows, None, Norm::layer(&gamma, None, 1e-5), threads).unwrap();
+            out
+        };
+        for threads in [2, 16] {
+            let found = common::pool(threads).install(|| run(threads));
+            same_bits(&format!("{level}, {threads} threads"), &found, &run(1));
         }
     }
 }
@@ -220,7 +238,7 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(pool(level, Pool::Mean, rows, &mut [0.0]), Err(Error::Length { .. })));
     let mut x = [1.0, 2.0];
     let refused = |x: &mut [f32], residual, norm| {
-        normalise(level, RowsMut::new(x, 1, 2).unwrap(), residual, norm).unwrap_err()
+        normalise(level, RowsMut::new(x, 1, 2).unwrap(), residual, norm, 1).unwrap_err()
     };
     assert!(matches!(refused(&mut x, None, Norm::layer(&[1.0], None, 0.0)), Error::Length { what: "gamma", .. }));
     let norm = Norm::layer(&[1.0; 2], Some(&[1.0; 3]), 0.0);

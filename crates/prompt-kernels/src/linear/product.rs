@@ -12,10 +12,12 @@ use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
 use crate::threads;
 
-/// Steps of k after which the partial sums go to the output: a panel of so many steps stays in the first-level cache
-/// while all rows of a block pass by.
-const K_BLOCK: usize = 256;
-/// Rows of a block: with K_BLOCK steps they stay in the second-level cache while all panels pass by.
+/// Steps of k that a panel is read for at a time: so much of it stays in the first-level cache while all rows of a block
+/// pass by. The partial sums rest in the output.
+const K_INNER: usize = 256;
+/// Steps of k after which the next panel has its turn: so much of a block of rows stays in the second-level cache.
+const K_OUTER: usize = 768;
+/// Rows of a block.
 const ROW_BLOCK: usize = 128;
 
 /// A product cut into rectangles of rows × panels that nothing else writes.
@@ -74,6 +76,19 @@ pub(super) fn product(
     });
 }
 
+/// How many blocks of at most `most` steps; one, where there are no steps at all.
+#[inline(always)]
+fn blocks(steps: Range<usize>, most: usize) -> usize {
+    steps.len().div_ceil(most).max(1)
+}
+
+/// One of so many blocks of even size: 384 steps are 2 × 192, not 256 + 128.
+#[inline(always)]
+fn part(steps: Range<usize>, i: usize, blocks: usize) -> Range<usize> {
+    let at = |i: usize| steps.start + steps.len() * i / blocks;
+    at(i)..at(i + 1)
+}
+
 /// A rectangle of the output.
 struct Block<'a> {
     layer: &'a PackedF32,
@@ -118,22 +133,24 @@ impl Block<'_> {
         }
     }
 
-    /// Blocks of k; in each, every panel meets all rows.
+    /// Large blocks of k; in each, every panel meets all rows, small block of k by small block.
     #[inline(always)]
     fn many_rows<S: Simd>(&self, s: S) {
         let k = self.layer.k;
-        let blocks = k.div_ceil(K_BLOCK).max(1);
-        for block in 0..blocks {
-            let steps = k * block / blocks..k * (block + 1) / blocks;
+        let large = blocks(0..k, K_OUTER);
+        for outer in 0..large {
+            let steps = part(0..k, outer, large);
+            let small = blocks(steps.clone(), K_INNER);
             for panel in self.panels.clone() {
                 // Partial sums cannot rest in the output where a panel is wider than what is left of it.
-                let all = (panel + 1) * self.layer.width <= self.layer.n;
-                if all {
-                    self.rows(s, panel, steps.clone());
-                } else if block == 0 {
+                if (panel + 1) * self.layer.width <= self.layer.n {
+                    for inner in 0..small {
+                        self.rows(s, panel, part(steps.clone(), inner, small));
+                    }
+                } else if outer == 0 {
                     self.rows(s, panel, 0..k);
                 }
-                if block + 1 == blocks {
+                if outer + 1 == large {
                     self.finish(s, panel, 1);
                 }
             }
