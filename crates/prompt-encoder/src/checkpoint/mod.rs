@@ -233,4 +233,8 @@ impl Checkpoint {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+
+    pub(crate) fn into_parts(self) -> (EncoderConfig, Weights, PathBuf) {
+        (self.config, self.weights, self.folder)
+    }
 }

@@ -46,6 +46,18 @@ impl Activation {
             .map(|&(_, activation)| activation)
             .ok_or_else(|| Error::unknown("activation", name, Self::NAMES.map(|(n, _)| n)))
     }
+
+    /// The kernel that computes it.
+    pub(crate) fn kernel(self) -> prompt_kernels::Activation {
+        use prompt_kernels::Activation as Kernel;
+        match self {
+            Self::Gelu => Kernel::GeluErf,
+            Self::GeluTanh => Kernel::GeluTanh,
+            Self::Relu => Kernel::Relu,
+            Self::Silu => Kernel::Silu,
+            Self::Tanh => Kernel::Tanh,
+        }
+    }
 }
 
 /// What `config.json` says about an encoder, in one vocabulary for all families.
