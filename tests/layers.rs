@@ -61,6 +61,10 @@ impl Graph {
 fn arrows_point_one_way() {
     let graph = Graph::of("prompt-cli");
     assert_eq!(graph.ours("prompt-core"), BTreeSet::new());
+    assert_eq!(
+        Graph::of("prompt-encoder").ours("prompt-encoder"),
+        BTreeSet::from(["prompt-core", "prompt-kernels"])
+    );
     assert_eq!(Graph::of("prompt-kernels").ours("prompt-kernels"), BTreeSet::new());
     for lower in ["prompt-data", "prompt-features", "prompt-metrics", "prompt-registry"] {
         assert_eq!(

@@ -14,3 +14,8 @@ pub use config::{
 };
 pub use engine::{Pooling, Precision};
 pub use tokenizer::{Encoded, Long, Tokenizer, Tokens, Window};
+
+// The code of the guide's chapter runs with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/encoders.md")]
+mod guide {}

@@ -1,14 +1,11 @@
 //! Ids as Python's tokenizers give them, from every kind of tokenizer file.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
 
-use std::path::PathBuf;
+mod common;
 
+use common::folder;
 use prompt_encoder::{EncoderConfig, Long, Tokenizer};
 use serde_json::Value;
-
-fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)
-}
 
 fn open(name: &str) -> Tokenizer {
     let config = EncoderConfig::open(folder(name).join("config.json")).unwrap();
@@ -16,8 +13,7 @@ fn open(name: &str) -> Tokenizer {
 }
 
 fn expected(name: &str) -> (Vec<String>, Vec<Vec<u32>>) {
-    let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
-    let value: Value = serde_json::from_str(&text).unwrap();
+    let value: Value = common::expected(name);
     (
         serde_json::from_value(value["texts"].clone()).unwrap(),
         serde_json::from_value(value["ids"].clone()).unwrap(),
