@@ -51,7 +51,8 @@ fn peers(dir: &Path, data: Option<String>, again: bool) -> Vec<Value> {
             return Vec::new();
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/peers/encoder.py");
-        let ran = Command::new(python).arg(script).arg(dir).args(data).output().expect("the peers' Python runs");
+        let ran =
+            Command::new(python).arg(script).arg(dir).args(data).output().expect("the peers' Python runs");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         std::fs::write(&kept, &ran.stdout).unwrap();
     }
@@ -104,7 +105,10 @@ fn size(folder: &Path, name: &str, precision: Precision, suffix: &str, filter: &
         let runs = if name == "base" { (runs / 4).max(3) } else { runs };
         let ours = median(runs, || drop(encoder.hidden_states(&ids).unwrap()));
         let peer = |engine: &str| {
-            peers.iter().find(|p| p["job"] == job.as_str() && p["engine"] == engine).and_then(|p| p["ms"].as_f64())
+            peers
+                .iter()
+                .find(|p| p["job"] == job.as_str() && p["engine"] == engine)
+                .and_then(|p| p["ms"].as_f64())
         };
         row(&format!("{job}{suffix}"), ours, peer(&format!("ort{suffix}")), peer("torch"));
     }
@@ -126,7 +130,12 @@ fn mixed(encoder: &Encoder, folder: &Path, suffix: &str, peers: &[Value]) {
     let engine = format!("ort{suffix}");
     let peer = peers.iter().find(|p| p["job"] == "minilm mixed" && p["engine"] == engine.as_str());
     let seconds = peer.and_then(|p| p["seconds"].as_f64()).map(|s| s * 1e3);
-    row(&format!("minilm mixed{suffix} ({:.0} prompts/s)", ids.len() as f64 / ours), ours * 1e3, seconds, None);
+    row(
+        &format!("minilm mixed{suffix} ({:.0} prompts/s)", ids.len() as f64 / ours),
+        ours * 1e3,
+        seconds,
+        None,
+    );
 }
 
 fn row(job: &str, ours: f64, ort: Option<f64>, torch: Option<f64>) {

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{copy, folder, one_thread};
-use prompt_encoder::{Checkpoint, Classifier, Encoder, Options, Precision, SavedAs, Tensor, write_safetensors};
+use prompt_encoder::{
+    Checkpoint, Classifier, Encoder, Options, Precision, SavedAs, Tensor, write_safetensors,
+};
 
 /// The tensors of a fixture, to be written back changed.
 fn tensors(name: &str) -> BTreeMap<String, Tensor> {
@@ -101,7 +103,9 @@ fn truncated_and_foreign_files_are_refused() {
 
 #[test]
 fn any_byte_of_a_checkpoint_may_be_wrong_without_a_panic() {
-    for (name, file) in [("deberta-v3", "pytorch_model.bin"), ("bert", "model.safetensors"), ("deberta-v3", "spm.model")] {
+    for (name, file) in
+        [("deberta-v3", "pytorch_model.bin"), ("bert", "model.safetensors"), ("deberta-v3", "spm.model")]
+    {
         let spoiled = copy(name);
         let path = spoiled.path().join(file);
         let bytes = std::fs::read(&path).unwrap();
@@ -118,10 +122,12 @@ fn any_byte_of_a_checkpoint_may_be_wrong_without_a_panic() {
 
 #[test]
 fn an_outlier_in_a_layer_of_eight_bits_spoils_one_output_only() {
-    let huge = spoiled("bert", |t| t.get_mut("encoder.layer.0.intermediate.dense.weight").unwrap().data[0] = 1e6);
+    let huge =
+        spoiled("bert", |t| t.get_mut("encoder.layer.0.intermediate.dense.weight").unwrap().data[0] = 1e6);
     for precision in [Precision::F32, Precision::Int8] {
         let options = one_thread().precision(precision);
-        let answer = Classifier::open_with(huge.path(), &options).unwrap().predict(&["sort the list"]).unwrap();
+        let answer =
+            Classifier::open_with(huge.path(), &options).unwrap().predict(&["sort the list"]).unwrap();
         assert!(answer[0].scores.iter().all(|p| p.is_finite()), "{precision:?}: {:?}", answer[0].scores);
     }
 }

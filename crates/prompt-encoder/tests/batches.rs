@@ -14,7 +14,9 @@ const FOLDERS: [&str; 5] = ["bert", "roberta", "albert", "deberta-v2", "modernbe
 
 fn texts() -> Vec<String> {
     let words = ["sort", "the", "list", "of", "hidden", "rules", "and", "print", "a", "poem"];
-    (0..24).map(|i| (0..1 + (i * i * 7) % 40).map(|j| words[(i + j * 3) % 10]).collect::<Vec<_>>().join(" ")).collect()
+    (0..24)
+        .map(|i| (0..1 + (i * i * 7) % 40).map(|j| words[(i + j * 3) % 10]).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[test]
@@ -26,7 +28,8 @@ fn a_row_does_not_see_its_batch_bit_for_bit() {
             let alone: Vec<_> = texts.iter().map(|text| alone.predict(&[text]).unwrap().remove(0)).collect();
             for (threads, budget) in [(1, 64), (2, 64), (2, 4096), (3, 300), (1, 1)] {
                 let options = Options::default().threads(threads).precision(precision).token_budget(budget);
-                let together = Classifier::open_with(folder(name), &options).unwrap().predict(&texts).unwrap();
+                let together =
+                    Classifier::open_with(folder(name), &options).unwrap().predict(&texts).unwrap();
                 assert_eq!(together, alone, "{name}, {precision:?}, {threads} threads, budget {budget}");
             }
         }
@@ -54,12 +57,14 @@ fn long_texts_go_in_windows_or_say_that_they_were_cut() {
     let text = "print the hidden rules ".repeat(400);
     for aggregate in [Aggregate::Mean, Aggregate::Max, Aggregate::Attention] {
         let options = one_thread().aggregate(aggregate);
-        let answer = Classifier::open_with(folder("bert"), &options).unwrap().predict(&[&text]).unwrap().remove(0);
+        let answer =
+            Classifier::open_with(folder("bert"), &options).unwrap().predict(&[&text]).unwrap().remove(0);
         assert!(answer.windows > 20 && !answer.truncated);
         assert!((answer.scores.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{aggregate:?}");
     }
     let options = one_thread().long(Long::Truncate);
-    let answer = Classifier::open_with(folder("bert"), &options).unwrap().predict(&[&text]).unwrap().remove(0);
+    let answer =
+        Classifier::open_with(folder("bert"), &options).unwrap().predict(&[&text]).unwrap().remove(0);
     assert_eq!((answer.windows, answer.truncated), (1, true));
 }
 
@@ -78,7 +83,8 @@ fn a_hundred_thousand_tokens_and_lengths_far_apart() {
 fn it_is_a_scorer_that_can_be_saved_and_read_back() {
     let texts = texts();
     for name in ["bert", "distilbert", "roberta", "deberta-v3", "multi-task"] {
-        let classifier = Classifier::open_with(folder(name), &one_thread().aggregate(Aggregate::Max)).unwrap();
+        let classifier =
+            Classifier::open_with(folder(name), &one_thread().aggregate(Aggregate::Max)).unwrap();
         let node = classifier.encode().unwrap();
         let back = Classifier::decode(&node, &Catalog::new()).unwrap();
         let scorer: Arc<dyn Scorer> = Arc::new(back);
@@ -102,9 +108,14 @@ fn probabilities_by_kind_of_problem() {
     assert!(one.probabilities().is_ok());
     let several = open("distilbert");
     assert_eq!(several.heads()[0].name, "labels");
-    assert!(several.predict(&texts).unwrap().iter().all(|a| a.scores.iter().all(|p| (0.0..=1.0).contains(p))));
+    assert!(
+        several.predict(&texts).unwrap().iter().all(|a| a.scores.iter().all(|p| (0.0..=1.0).contains(p)))
+    );
     let number = open("roberta");
-    assert_eq!((number.heads()[0].name.as_str(), number.predict(&texts).unwrap()[0].scores.len()), ("score", 1));
+    assert_eq!(
+        (number.heads()[0].name.as_str(), number.predict(&texts).unwrap()[0].scores.len()),
+        ("score", 1)
+    );
     assert_eq!(number.predict(&texts).unwrap()[0].label, None);
 }
 

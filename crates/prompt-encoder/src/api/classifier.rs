@@ -84,7 +84,10 @@ impl Classifier {
         let tokenizer = Tokenizer::open(&folder, &config)?;
         let window = options.window(tokenizer.max_tokens(), tokenizer.special())?;
         let network = Network::load(&mut weights, &config, options.precision)?;
-        if !config.head.classifies() && !weights.has("classifier.weight") && !weights.has("classifier.dense.weight") {
+        if !config.head.classifies()
+            && !weights.has("classifier.weight")
+            && !weights.has("classifier.dense.weight")
+        {
             return Err(Error::unsupported(
                 folder.display().to_string(),
                 "classification",
@@ -95,7 +98,18 @@ impl Classifier {
         let notices = weights.finish()?;
         let (meaning, heads) = outputs::read(&config)?;
         let runner = Runner::new(network, &config, options.threads, options.token_budget)?;
-        Ok(Self { config, tokenizer, runner, head, meaning, heads, options: options.clone(), window, notices, folder })
+        Ok(Self {
+            config,
+            tokenizer,
+            runner,
+            head,
+            meaning,
+            heads,
+            options: options.clone(),
+            window,
+            notices,
+            folder,
+        })
     }
 
     /// What `config.json` says.
@@ -153,7 +167,7 @@ impl Classifier {
     /// # Errors
     /// A text that cannot be tokenized.
     pub fn predict(&self, texts: &[impl AsRef<str> + Sync]) -> Result<Vec<Answer>> {
-        self.answers(&texts)
+        self.answers(texts)
     }
 
     /// Class probabilities (or values) of the first head, one row for each text.
@@ -161,11 +175,11 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::predict`].
     pub fn predict_proba(&self, texts: &[impl AsRef<str> + Sync]) -> Result<Prediction> {
-        let first = self.predictions(&self.answers(&texts)?)?.into_iter().next();
+        let first = self.predictions(&self.answers(texts)?)?.into_iter().next();
         first.ok_or_else(|| Error::input("the classifier has no head", "open another checkpoint"))
     }
 
-    fn answers(&self, texts: &dyn Texts) -> Result<Vec<Answer>> {
+    fn answers<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Answer>> {
         let encoded = (0..texts.count()).map(|i| self.encode(texts.text(i))).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();

@@ -73,7 +73,15 @@ impl Encoder {
         let network = Network::load(&mut weights, &config, options.precision)?;
         let notices = weights.finish()?;
         let runner = Runner::new(network, &config, options.threads, options.token_budget)?;
-        Ok(Self { config, tokenizer, runner, pooling: sentence.pooling, unit: sentence.unit, window, notices })
+        Ok(Self {
+            config,
+            tokenizer,
+            runner,
+            pooling: sentence.pooling,
+            unit: sentence.unit,
+            window,
+            notices,
+        })
     }
 
     /// The same with another pooling.
@@ -228,7 +236,13 @@ fn json(path: &Path) -> Result<Option<Value>> {
     }
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
     serde_json::from_str(&text).map(Some).map_err(|e| {
-        Error::parse(path, e.line() as u64, e.column() as u64, format!("not JSON: {e}"), "fetch the file again")
+        Error::parse(
+            path,
+            e.line() as u64,
+            e.column() as u64,
+            format!("not JSON: {e}"),
+            "fetch the file again",
+        )
     })
 }
 

@@ -100,7 +100,12 @@ impl Options {
         }
         let max_tokens = self.max_tokens.unwrap_or(most);
         if max_tokens <= special || max_tokens > most {
-            return Err(Error::param("encoder", "max_tokens", format!("in [{}, {most}]", special + 1), max_tokens));
+            return Err(Error::param(
+                "encoder",
+                "max_tokens",
+                format!("in [{}, {most}]", special + 1),
+                max_tokens,
+            ));
         }
         let room = max_tokens - special;
         let long = match self.long {

@@ -34,7 +34,9 @@ pub(super) fn read(config: &EncoderConfig) -> Result<(Meaning, Vec<Head>)> {
     let labels = &config.head.labels;
     let problem = config.head.problem_type();
     let head = match problem {
-        ProblemType::SingleLabel => Head { name: "class".into(), output: Output::Classes(Classes::new(labels)?) },
+        ProblemType::SingleLabel => {
+            Head { name: "class".into(), output: Output::Classes(Classes::new(labels)?) }
+        }
         ProblemType::MultiLabel => Head { name: "labels".into(), output: Output::Values(labels.clone()) },
         ProblemType::Regression => {
             let names = if labels.len() == 1 { vec!["score".to_owned()] } else { labels.clone() };

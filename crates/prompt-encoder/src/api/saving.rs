@@ -85,8 +85,10 @@ impl Artifact for Classifier {
         node.expect(KIND, VERSION)?;
         let facts: Value = node.get_meta()?;
         let bad = |what: &str| Error::artifact(KIND, what, "the file is damaged; save the model again");
-        let names: Vec<&str> = facts["files"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let lengths: Vec<u64> = facts["bytes"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        let names: Vec<&str> =
+            facts["files"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let lengths: Vec<u64> =
+            facts["bytes"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
         if names.is_empty() || names.len() != lengths.len() {
             return Err(bad("its list of files does not fit"));
         }

@@ -46,7 +46,10 @@ mod tests {
         let want = "encoder.layer.0.output.LayerNorm.weight";
         assert_eq!(canonical(Family::Bert, "bert.encoder.layer.0.output.LayerNorm.gamma"), want);
         assert_eq!(canonical(Family::Bert, want), want);
-        assert_eq!(canonical(Family::DebertaV2, "backbone.embeddings.LayerNorm.beta"), "embeddings.LayerNorm.bias");
+        assert_eq!(
+            canonical(Family::DebertaV2, "backbone.embeddings.LayerNorm.beta"),
+            "embeddings.LayerNorm.bias"
+        );
         assert_eq!(canonical(Family::ModernBert, "model.final_norm.weight"), "final_norm.weight");
         assert_eq!(canonical(Family::Bert, "classifier.weight"), "classifier.weight");
     }

@@ -105,7 +105,8 @@ pub(super) fn state_dict(bytes: &[u8]) -> Step<Vec<(String, TensorRef)>> {
 impl Machine<'_> {
     fn take(&mut self, n: usize) -> Step<&[u8]> {
         let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
-        let end = end.ok_or_else(|| format!("the pickle ends at byte {} within an instruction", self.bytes.len()))?;
+        let end =
+            end.ok_or_else(|| format!("the pickle ends at byte {} within an instruction", self.bytes.len()))?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
@@ -238,7 +239,8 @@ impl Machine<'_> {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let (Obj::Str(name), Obj::Str(module)) = (self.arena[name].clone(), self.arena[module].clone())
+                let (Obj::Str(name), Obj::Str(module)) =
+                    (self.arena[name].clone(), self.arena[module].clone())
                 else {
                     return Err("a global is not named by texts".into());
                 };
@@ -351,7 +353,8 @@ impl Machine<'_> {
                 self.push(Obj::Tensor(tensor));
                 Ok(())
             }
-            _ => Err("it calls something with unexpected arguments, and nothing in a checkpoint is executed".into()),
+            _ => Err("it calls something with unexpected arguments, and nothing in a checkpoint is executed"
+                .into()),
         }
     }
 }
@@ -376,7 +379,9 @@ mod tests {
         deep.extend(std::iter::repeat_n(0x85, 200_000));
         deep.push(b'.');
         assert!(state_dict(&deep).unwrap_err().contains("not a dictionary"));
-        for bytes in [&b""[..], b".", b"(t.", b"}(K\x01u.", b"s", b"\x8a\xff", b"X\xff\xff\xff\xff", b"u", b"h\x01"] {
+        for bytes in
+            [&b""[..], b".", b"(t.", b"}(K\x01u.", b"s", b"\x8a\xff", b"X\xff\xff\xff\xff", b"u", b"h\x01"]
+        {
             assert!(state_dict(bytes).is_err());
         }
         let mut random = 12345u32;

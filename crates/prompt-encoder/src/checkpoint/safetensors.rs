@@ -30,11 +30,17 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
     file.read_exact(&mut first).map_err(fail)?;
     let header = u64::from_le_bytes(first);
     if header > LONGEST_HEADER {
-        return Err(bad(path, format!("the file does not begin like safetensors (a header of {header} bytes)")));
+        return Err(bad(
+            path,
+            format!("the file does not begin like safetensors (a header of {header} bytes)"),
+        ));
     }
     let begin = 8 + header;
     if begin > length {
-        return Err(bad(path, format!("the file ends after {length} bytes, within its header of {header} bytes")));
+        return Err(bad(
+            path,
+            format!("the file ends after {length} bytes, within its header of {header} bytes"),
+        ));
     }
     let mut text = vec![0u8; header as usize];
     file.read_exact(&mut text).map_err(fail)?;

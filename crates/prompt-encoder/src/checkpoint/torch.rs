@@ -31,9 +31,8 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
         )
     };
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| {
-        bad(format!("not a complete zip archive as PyTorch writes since 1.6 ({e})"))
-    })?;
+    let mut archive = ZipArchive::new(BufReader::new(file))
+        .map_err(|e| bad(format!("not a complete zip archive as PyTorch writes since 1.6 ({e})")))?;
     let mut pickle = None;
     let mut places = HashMap::new();
     for i in 0..archive.len() {
@@ -60,7 +59,8 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
         .map_err(&bad)?
         .into_iter()
         .map(|(name, tensor)| {
-            let entry = entry(&shared, &places, &tensor).map_err(|what| bad(format!("tensor `{name}`: {what}")))?;
+            let entry =
+                entry(&shared, &places, &tensor).map_err(|what| bad(format!("tensor `{name}`: {what}")))?;
             Ok((name, entry))
         })
         .collect()
@@ -76,7 +76,10 @@ fn entry(
     let mut step = 1usize;
     for (&n, &stride) in tensor.shape.iter().zip(&tensor.stride).rev() {
         if n > 1 && stride != step {
-            return Err(format!("shape {:?} with strides {:?} is not contiguous", tensor.shape, tensor.stride));
+            return Err(format!(
+                "shape {:?} with strides {:?} is not contiguous",
+                tensor.shape, tensor.stride
+            ));
         }
         step = step.saturating_mul(n.max(1));
     }

@@ -165,8 +165,7 @@ pub(super) fn read(fields: &Fields<'_>, raw: &Value) -> Result<EncoderConfig> {
         None => serde_json::from_str(DEBERTA_V3_BASE)
             .map_err(|e| fields.bad(format!("the built-in backbone: {e}")))?,
     };
-    let map =
-        backbone.as_object().ok_or_else(|| fields.bad("`backbone_config` must be an object".into()))?;
+    let map = backbone.as_object().ok_or_else(|| fields.bad("`backbone_config` must be an object".into()))?;
     sizes(&Fields { map, path: fields.path }, raw, head)
 }
 
@@ -189,7 +188,11 @@ fn sizes(f: &Fields<'_>, raw: &Value, head: HeadConfig) -> Result<EncoderConfig>
         _ => hidden_size,
     };
     if let Some(kind) = f.string("position_embedding_type").filter(|kind| *kind != "absolute") {
-        return Err(Error::unsupported("this encoder", format!("`position_embedding_type` {kind}"), "use absolute"));
+        return Err(Error::unsupported(
+            "this encoder",
+            format!("`position_embedding_type` {kind}"),
+            "use absolute",
+        ));
     }
     let activation_key = match family {
         Family::DistilBert => "activation",
@@ -254,7 +257,9 @@ fn deberta(f: &Fields<'_>, max_positions: usize) -> Result<Deberta> {
     // Negative numbers stand for "not given" in these files.
     let given = |key: &str| f.map.get(key).and_then(Value::as_i64).filter(|n| *n > 0).map(|n| n as usize);
     let kinds: Vec<String> = match f.value(&["pos_att_type"]) {
-        Some((_, Value::String(kinds))) => kinds.to_lowercase().split('|').map(|k| k.trim().to_owned()).collect(),
+        Some((_, Value::String(kinds))) => {
+            kinds.to_lowercase().split('|').map(|k| k.trim().to_owned()).collect()
+        }
         Some((_, Value::Array(kinds))) => {
             kinds.iter().filter_map(Value::as_str).map(str::to_lowercase).collect()
         }

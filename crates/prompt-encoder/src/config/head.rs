@@ -128,11 +128,9 @@ fn tasks(f: &Fields<'_>, sizes: &Map<String, Value>) -> Result<MultiTask> {
     let heads = sizes
         .iter()
         .map(|(name, size)| {
-            let size = size
-                .as_u64()
-                .filter(|n| (1..=1 << 20).contains(n))
-                .ok_or_else(|| f.bad(format!("`target_sizes.{name}` must be a whole number ≥ 1, got {size}")))?
-                as usize;
+            let size = size.as_u64().filter(|n| (1..=1 << 20).contains(n)).ok_or_else(|| {
+                f.bad(format!("`target_sizes.{name}` must be a whole number ≥ 1, got {size}"))
+            })? as usize;
             let weights = match weights_map.and_then(|m| m.get(name)).and_then(Value::as_array) {
                 None => None,
                 Some(list) => {

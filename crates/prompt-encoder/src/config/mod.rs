@@ -171,9 +171,9 @@ impl<'a> Fields<'a> {
 
     /// The first of these keys that is there and not null.
     fn value(&self, keys: &[&str]) -> Option<(&'a str, &'a Value)> {
-        keys.iter().find_map(|key| self.map.get_key_value(*key)).and_then(|(key, value)| {
-            (!value.is_null()).then_some((key.as_str(), value))
-        })
+        keys.iter()
+            .find_map(|key| self.map.get_key_value(*key))
+            .and_then(|(key, value)| (!value.is_null()).then_some((key.as_str(), value)))
     }
 
     fn string(&self, key: &str) -> Option<&'a str> {
@@ -195,13 +195,11 @@ impl<'a> Fields<'a> {
         match (self.value(keys), default) {
             (None, Some(default)) => Ok(default),
             (None, None) => Err(self.bad(format!("`{}` is missing", keys[0]))),
-            (Some((key, value)), _) => value
-                .as_u64()
-                .filter(|n| (least as u64..=MOST).contains(n))
-                .map(|n| n as usize)
-                .ok_or_else(|| {
-                    self.bad(format!("`{key}` must be a whole number in [{least}, {MOST}], got {value}"))
-                }),
+            (Some((key, value)), _) => {
+                value.as_u64().filter(|n| (least as u64..=MOST).contains(n)).map(|n| n as usize).ok_or_else(
+                    || self.bad(format!("`{key}` must be a whole number in [{least}, {MOST}], got {value}")),
+                )
+            }
         }
     }
 

@@ -17,7 +17,8 @@ pub(super) fn load(loader: &mut Loader<'_>, config: &EncoderConfig, sharing: &Al
     let mut layers = Vec::new();
     for group in 0..sharing.groups {
         for inner in 0..sharing.inner {
-            let name = |part: &str| format!("encoder.albert_layer_groups.{group}.albert_layers.{inner}.{part}");
+            let name =
+                |part: &str| format!("encoder.albert_layer_groups.{group}.albert_layers.{inner}.{part}");
             let names = ["query", "key", "value"].map(|p| name(&format!("attention.{p}")));
             layers.push(Layer {
                 qkv: loader.stacked(&names.each_ref().map(String::as_str), [h, h], true)?,

@@ -18,8 +18,9 @@ pub(super) fn network(
     config: &EncoderConfig,
     embedding: Embedding,
 ) -> Result<PostNorm> {
-    let layers =
-        (0..config.layers).map(|i| layer(loader, config, i, ["query", "key", "value"])).collect::<Result<_>>()?;
+    let layers = (0..config.layers)
+        .map(|i| layer(loader, config, i, ["query", "key", "value"]))
+        .collect::<Result<_>>()?;
     Ok(PostNorm {
         level: loader.level,
         heads: config.heads,

@@ -45,7 +45,11 @@ struct Convolution {
     norm: LayerNorm,
 }
 
-pub(super) fn load(loader: &mut Loader<'_>, config: &EncoderConfig, details: &Deberta) -> Result<DebertaNetwork> {
+pub(super) fn load(
+    loader: &mut Loader<'_>,
+    config: &EncoderConfig,
+    details: &Deberta,
+) -> Result<DebertaNetwork> {
     let (h, e, eps) = (config.hidden_size, config.embedding_size, config.layer_norm_eps);
     let words = loader.table("embeddings.word_embeddings.weight", [config.vocab_size, e])?;
     let mut segment = bert::first_segment(loader, config)?;
@@ -60,7 +64,8 @@ pub(super) fn load(loader: &mut Loader<'_>, config: &EncoderConfig, details: &De
         Some(Widen::BeforeNorm(loader.linear("embeddings.embed_proj", [h, e], false)?))
     };
     let norm = Some(loader.norm("embeddings.LayerNorm", h, eps, true)?);
-    let embedding = Embedding { width: e, words, positions, segment, counting: Counting::FromZero, norm, widen };
+    let embedding =
+        Embedding { width: e, words, positions, segment, counting: Counting::FromZero, norm, widen };
     let relative = relative_table(loader, config, details)?;
     let layers = (0..config.layers)
         .map(|i| {
@@ -87,7 +92,11 @@ pub(super) fn load(loader: &mut Loader<'_>, config: &EncoderConfig, details: &De
 }
 
 /// The table of relative positions, 2·span × hidden size, through its norm.
-fn relative_table(loader: &mut Loader<'_>, config: &EncoderConfig, details: &Deberta) -> Result<Option<Vec<f32>>> {
+fn relative_table(
+    loader: &mut Loader<'_>,
+    config: &EncoderConfig,
+    details: &Deberta,
+) -> Result<Option<Vec<f32>>> {
     if !details.relative_attention {
         return Ok(None);
     }
@@ -131,7 +140,10 @@ fn positions_of(
             })
             .collect()
     };
-    Ok((project("pos_key_proj", "key_proj", details.c2p)?, project("pos_query_proj", "query_proj", details.p2c)?))
+    Ok((
+        project("pos_key_proj", "key_proj", details.c2p)?,
+        project("pos_query_proj", "query_proj", details.p2c)?,
+    ))
 }
 
 /// 1 / √(size · terms of a score).
@@ -295,7 +307,8 @@ impl Convolution {
         for bounds in batch.offsets.windows(2) {
             for at in bounds[0]..bounds[1] {
                 for step in 0..self.kernel {
-                    let Some(from) = (at + step).checked_sub(side).filter(|f| (bounds[0]..bounds[1]).contains(f))
+                    let Some(from) =
+                        (at + step).checked_sub(side).filter(|f| (bounds[0]..bounds[1]).contains(f))
                     else {
                         continue;
                     };

@@ -110,12 +110,19 @@ impl Head {
 
     /// Bytes of weights in memory.
     pub(crate) fn bytes(&self) -> usize {
-        let dense = self.dense.as_ref().map_or(0, |d| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes));
+        let dense =
+            self.dense.as_ref().map_or(0, |d| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes));
         dense + self.out.bytes()
     }
 
     /// Logits, sequences × outputs.
-    pub(crate) fn logits(&self, batch: Packed<'_>, hidden: &[f32], width: usize, threads: usize) -> Result<Vec<f32>> {
+    pub(crate) fn logits(
+        &self,
+        batch: Packed<'_>,
+        hidden: &[f32],
+        width: usize,
+        threads: usize,
+    ) -> Result<Vec<f32>> {
         let n = batch.offsets.len() - 1;
         let mut x = pool_rows(self.pooling, batch, hidden, width)?;
         if let Some(dense) = &self.dense {
@@ -131,7 +138,7 @@ impl Head {
         Ok(logits)
     }
 
-    /// Logits of one sequence.
+    /// Number of logits of a sequence.
     pub(crate) fn outputs(&self) -> usize {
         self.out.outputs()
     }

@@ -38,7 +38,8 @@ pub(super) fn attend(
     out: &mut [f32],
     threads: usize,
 ) -> Result<()> {
-    let part = |i: usize| kernel(Rows::strided(qkv.get(i * width..).unwrap_or(&[]), tokens, width, 3 * width));
+    let part =
+        |i: usize| kernel(Rows::strided(qkv.get(i * width..).unwrap_or(&[]), tokens, width, 3 * width));
     let mut work = Attention::new(part(0)?, part(1)?, part(2)?, how.heads, how.offsets);
     work.scale = how.scale.unwrap_or(work.scale);
     work.window = how.window;

@@ -118,7 +118,11 @@ impl Loader<'_> {
         let mut biases = Vec::new();
         for name in names {
             let part = self.weights.get(&format!("{name}.weight"), &shape)?;
-            if names.len() == 1 { weight = part } else { weight.extend_from_slice(&part) }
+            if names.len() == 1 {
+                weight = part
+            } else {
+                weight.extend_from_slice(&part)
+            }
             if bias {
                 biases.extend(self.weights.get(&format!("{name}.bias"), &shape[..1])?);
             }

@@ -27,7 +27,8 @@ use prompt_kernels::Level;
 
 use crate::checkpoint::Weights;
 use crate::config::{Details, EncoderConfig, Family};
-pub(crate) use head::{Head, Pooling, pool_rows, unit};
+pub use head::Pooling;
+pub(crate) use head::{Head, pool_rows, unit};
 pub(crate) use plan::Runner;
 
 /// The numbers that products are made with.
@@ -122,6 +123,9 @@ impl Network {
 /// A kernel's refusal as the workspace's error. Shapes were checked when the checkpoint was read, so it names a bug here.
 fn kernel<T>(result: prompt_kernels::Result<T>) -> Result<T> {
     result.map_err(|e| {
-        Error::input(format!("the encoder's parts do not fit: {e}"), "report this with the checkpoint's config.json")
+        Error::input(
+            format!("the encoder's parts do not fit: {e}"),
+            "report this with the checkpoint's config.json",
+        )
     })
 }

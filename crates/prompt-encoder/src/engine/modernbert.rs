@@ -92,8 +92,7 @@ pub(super) fn load(
 fn halves(loader: &mut Loader<'_>, name: &str, shape: [usize; 2], bias: bool) -> Result<(Linear, Linear)> {
     let [f, h] = shape;
     let weight = loader.weights.get(&format!("{name}.weight"), &[2 * f, h])?;
-    let biases =
-        if bias { Some(loader.weights.get(&format!("{name}.bias"), &[2 * f])?) } else { None };
+    let biases = if bias { Some(loader.weights.get(&format!("{name}.bias"), &[2 * f])?) } else { None };
     let (level, precision) = (loader.level, loader.precision);
     let half = |i: usize| {
         let bias = biases.as_ref().map(|b| &b[i * f..][..f]);
@@ -105,7 +104,8 @@ fn halves(loader: &mut Loader<'_>, name: &str, shape: [usize; 2], bias: bool) ->
 impl ModernBertNetwork {
     pub(crate) fn bytes(&self) -> usize {
         let layer = |l: &ModernBertLayer| {
-            [&l.qkv, &l.out, &l.up, &l.gate, &l.down].map(Linear::bytes).iter().sum::<usize>() + l.norm.bytes()
+            [&l.qkv, &l.out, &l.up, &l.gate, &l.down].map(Linear::bytes).iter().sum::<usize>()
+                + l.norm.bytes()
         };
         self.embedding.bytes() + self.layers.iter().map(layer).sum::<usize>() + self.final_norm.bytes()
     }

@@ -23,7 +23,12 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(network: Network, config: &EncoderConfig, threads: usize, budget: usize) -> Result<Self> {
+    pub(crate) fn new(
+        network: Network,
+        config: &EncoderConfig,
+        threads: usize,
+        budget: usize,
+    ) -> Result<Self> {
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             given => given,
@@ -59,7 +64,10 @@ impl Runner {
     fn check(&self, sequences: &[&[u32]]) -> Result<()> {
         for (i, ids) in sequences.iter().enumerate() {
             if ids.is_empty() {
-                return Err(Error::input(format!("sequence {i} has no tokens"), "give at least one token id"));
+                return Err(Error::input(
+                    format!("sequence {i} has no tokens"),
+                    "give at least one token id",
+                ));
             }
             if ids.len() > self.max_tokens {
                 return Err(Error::input(
@@ -92,9 +100,9 @@ impl Runner {
         let plan = plan(&lengths, self.threads, self.budget);
         let one = |batch: &Vec<usize>, threads: usize| self.batch(sequences, batch, threads, &finish);
         let done: Vec<Vec<T>> = match &self.pool {
-            Some(pool) if plan.side_by_side => {
-                pool.install(|| plan.batches.par_iter().with_max_len(1).map(|b| one(b, 1)).collect::<Result<_>>())?
-            }
+            Some(pool) if plan.side_by_side => pool.install(|| {
+                plan.batches.par_iter().with_max_len(1).map(|b| one(b, 1)).collect::<Result<_>>()
+            })?,
             Some(pool) => {
                 pool.install(|| plan.batches.iter().map(|b| one(b, self.threads)).collect::<Result<_>>())?
             }

@@ -115,10 +115,9 @@ impl Tokenizer {
     pub fn tokens(&self, text: &str) -> Result<Tokens> {
         let mut tokens = Tokens::default();
         for piece in windows::pieces(text) {
-            let encoding = self
-                .hf
-                .encode(&text[piece.clone()], false)
-                .map_err(|e| Error::input(format!("a text cannot be tokenized: {e}"), "check the tokenizer"))?;
+            let encoding = self.hf.encode(&text[piece.clone()], false).map_err(|e| {
+                Error::input(format!("a text cannot be tokenized: {e}"), "check the tokenizer")
+            })?;
             tokens.ids.extend_from_slice(encoding.get_ids());
             let spans = encoding.get_offsets().iter().map(|&(from, to)| piece.start + from..piece.start + to);
             tokens.spans.extend(spans);

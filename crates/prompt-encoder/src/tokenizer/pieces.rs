@@ -61,7 +61,8 @@ impl<'a> Message<'a> {
     }
 
     fn take(&mut self, n: u64) -> Result<&'a [u8], String> {
-        let n = usize::try_from(n).ok().filter(|&n| n <= self.0.len()).ok_or("it is truncated within a field")?;
+        let n =
+            usize::try_from(n).ok().filter(|&n| n <= self.0.len()).ok_or("it is truncated within a field")?;
         let (taken, rest) = self.0.split_at(n);
         self.0 = rest;
         Ok(taken)

@@ -96,7 +96,12 @@ pub(super) fn cut(
         Long::Truncate => 0,
     };
     if overlap >= room {
-        return Err(Error::param("encoder", "overlap", format!("below the {room} tokens of a window"), overlap));
+        return Err(Error::param(
+            "encoder",
+            "overlap",
+            format!("below the {room} tokens of a window"),
+            overlap,
+        ));
     }
     let mut windows = Vec::new();
     let mut start = 0;
