@@ -36,6 +36,8 @@ pub mod train;
 pub mod tree;
 pub mod tune;
 
+#[cfg(feature = "encoder")]
+pub use prompt_encoder as encoder;
 pub use prompt_core as core;
 pub use prompt_data as data;
 pub use prompt_features as features;

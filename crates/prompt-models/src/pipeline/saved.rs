@@ -16,6 +16,8 @@ pub fn catalog() -> Catalog {
     prompt_features::register(&mut catalog);
     crate::learners::register(&mut catalog);
     catalog.scorer::<TableScorer>(tabular::KIND);
+    #[cfg(feature = "encoder")]
+    prompt_encoder::register(&mut catalog);
     catalog
 }
 
@@ -35,15 +37,41 @@ impl std::fmt::Debug for LoadedModel {
 }
 
 impl LoadedModel {
-    /// Opens the folder of a saved pipeline and checks every byte.
+    /// Opens the folder of a saved pipeline and checks every byte. With the feature `encoder` it may also be a Hugging Face
+    /// folder of a text classifier (`config.json`, weights, tokenizer) as it is.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be read; [`Error::Artifact`] when it was altered, is newer than this program, or
-    /// is no pipeline.
+    /// is no pipeline; [`Error::Unsupported`] for a Hugging Face folder without the feature.
     pub fn open(dir: &Path) -> Result<Self> {
+        if dir.join("config.json").is_file() && !dir.join("manifest.json").exists() {
+            return Self::checkpoint(dir);
+        }
         let bundle = Bundle::open(dir)?;
         let scorer = catalog().decode_scorer(&bundle.root)?;
         Ok(Self { manifest: bundle.manifest, scorer })
+    }
+
+    #[cfg(not(feature = "encoder"))]
+    fn checkpoint(dir: &Path) -> Result<Self> {
+        Err(Error::unsupported(
+            format!("the Hugging Face folder {}", dir.display()),
+            "this build",
+            "build with the feature `encoder` (cargo install prompt-cli --features encoder)",
+        ))
+    }
+
+    /// What the checkpoint of an encoder says of itself: its name is the folder's.
+    #[cfg(feature = "encoder")]
+    fn checkpoint(dir: &Path) -> Result<Self> {
+        let classifier = prompt_encoder::Classifier::open(dir)?;
+        let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let scorer: Arc<dyn Scorer> = Arc::new(classifier);
+        let head = scorer.heads().first();
+        let classes = head.and_then(|h| h.output.classes()).map(|c| c.names().to_vec()).unwrap_or_default();
+        let manifest =
+            Manifest { kind: scorer.kind().to_owned(), name, task: "text".to_owned(), classes, ..Manifest::default() };
+        Ok(Self { manifest, scorer })
     }
 
     /// The classes of its first head.

@@ -1,0 +1,219 @@
+//! Batches by tokens: what runs together, on which threads, and back into the order of the input.
+
+use std::sync::{Mutex, PoisonError};
+
+use prompt_core::{Error, Result};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::{Network, Packed, Workspace};
+use crate::config::EncoderConfig;
+
+/// A network with its threads, its token budget and the buffers it keeps.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    network: Network,
+    vocab_size: usize,
+    max_tokens: usize,
+    threads: usize,
+    budget: usize,
+    /// None for one thread: then work stays on the caller's.
+    pool: Option<ThreadPool>,
+    spare: Mutex<Vec<Workspace>>,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        network: Network,
+        config: &EncoderConfig,
+        threads: usize,
+        budget: usize,
+    ) -> Result<Self> {
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            given => given,
+        };
+        let pool = if threads == 1 {
+            None
+        } else {
+            let name = |i| format!("encoder-{i}");
+            let built = ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+            Some(built.map_err(|e| {
+                Error::input(format!("{threads} threads cannot be started: {e}"), "ask for fewer threads")
+            })?)
+        };
+        Ok(Self {
+            network,
+            vocab_size: config.vocab_size,
+            max_tokens: config.max_tokens(),
+            threads,
+            budget: budget.max(1),
+            pool,
+            spare: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.network.bytes()
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn check(&self, sequences: &[&[u32]]) -> Result<()> {
+        for (i, ids) in sequences.iter().enumerate() {
+            if ids.is_empty() {
+                return Err(Error::input(
+                    format!("sequence {i} has no tokens"),
+                    "give at least one token id",
+                ));
+            }
+            if ids.len() > self.max_tokens {
+                return Err(Error::input(
+                    format!("sequence {i} has {} tokens, the encoder takes {}", ids.len(), self.max_tokens),
+                    "cut it into windows, as texts are",
+                ));
+            }
+            if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab_size) {
+                return Err(Error::input(
+                    format!("sequence {i} holds the id {id}, but the encoder knows {} ids", self.vocab_size),
+                    "use the tokenizer that belongs to this checkpoint",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all sequences; `finish` turns the hidden states of a batch into one value a sequence. Values come back in
+    /// the order of the input.
+    ///
+    /// # Errors
+    /// A sequence without tokens or with too many, an id beyond the vocabulary.
+    pub(crate) fn run<T: Send>(
+        &self,
+        sequences: &[&[u32]],
+        finish: impl Fn(Packed<'_>, &[f32], usize) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        self.check(sequences)?;
+        let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
+        let plan = plan(&lengths, self.threads, self.budget);
+        let one = |batch: &Vec<usize>, threads: usize| self.batch(sequences, batch, threads, &finish);
+        let done: Vec<Vec<T>> = match &self.pool {
+            Some(pool) if plan.side_by_side => pool.install(|| {
+                plan.batches.par_iter().with_max_len(1).map(|b| one(b, 1)).collect::<Result<_>>()
+            })?,
+            Some(pool) => {
+                pool.install(|| plan.batches.iter().map(|b| one(b, self.threads)).collect::<Result<_>>())?
+            }
+            None => plan.batches.iter().map(|b| one(b, 1)).collect::<Result<_>>()?,
+        };
+        let mut placed: Vec<Option<T>> = sequences.iter().map(|_| None).collect();
+        for (batch, values) in plan.batches.iter().zip(done) {
+            for (&i, value) in batch.iter().zip(values) {
+                placed[i] = Some(value);
+            }
+        }
+        Ok(placed.into_iter().flatten().collect())
+    }
+
+    fn batch<T>(
+        &self,
+        sequences: &[&[u32]],
+        batch: &[usize],
+        threads: usize,
+        finish: impl Fn(Packed<'_>, &[f32], usize) -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let mut ids = Vec::new();
+        let mut offsets = vec![0];
+        for &i in batch {
+            ids.extend_from_slice(sequences[i]);
+            offsets.push(ids.len());
+        }
+        let packed = Packed { ids: &ids, offsets: &offsets };
+        let mut workspace = self.spare().pop().unwrap_or_default();
+        self.network.forward(packed, &mut workspace, threads)?;
+        let values = finish(packed, &workspace.hidden, threads);
+        self.spare().push(workspace);
+        values
+    }
+
+    /// A buffer is whole whatever happened to a thread that held the lock.
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which sequences run together.
+struct Plan {
+    batches: Vec<Vec<usize>>,
+    /// One thread for each batch, or all threads for one batch after another.
+    side_by_side: bool,
+}
+
+/// Longest first, so that the last batches are short and threads end together. All batches that run at one time stay
+/// within the budget, unless a single sequence is longer.
+fn plan(lengths: &[usize], threads: usize, budget: usize) -> Plan {
+    let total: usize = lengths.iter().sum();
+    let rounds = total.div_ceil(budget).max(1);
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
+    let side_by_side = fill(&order, lengths, total.div_ceil(rounds * threads));
+    let largest = side_by_side.iter().map(|b| tokens(b, lengths)).max().unwrap_or(0);
+    // Side by side is worth it where no batch is much more than its share of the work.
+    if threads > 1 && side_by_side.len() >= threads && largest * threads <= total + total / 4 {
+        return Plan { batches: side_by_side, side_by_side: true };
+    }
+    Plan { batches: fill(&order, lengths, total.div_ceil(rounds)), side_by_side: false }
+}
+
+fn tokens(batch: &[usize], lengths: &[usize]) -> usize {
+    batch.iter().map(|&i| lengths[i]).sum()
+}
+
+/// Consecutive runs of at most `most` tokens, or of one sequence.
+fn fill(order: &[usize], lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut held = usize::MAX;
+    for &i in order {
+        if held.saturating_add(lengths[i]) > most {
+            batches.push(Vec::new());
+            held = 0;
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(i);
+        }
+        held += lengths[i];
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sequence_runs_once_within_the_budget() {
+        let lengths: Vec<usize> = (0..200).map(|i| 1 + (i * 37) % 90).chain([700]).collect();
+        for threads in [1, 2, 3] {
+            for budget in [1, 64, 512, 100_000] {
+                let plan = plan(&lengths, threads, budget);
+                let mut seen: Vec<usize> = plan.batches.concat();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
+                let most = if plan.side_by_side { budget.div_ceil(threads) } else { budget };
+                for batch in &plan.batches {
+                    assert!(batch.len() == 1 || tokens(batch, &lengths) <= most, "{threads} {budget}");
+                }
+            }
+        }
+        assert!(plan(&[], 2, 10).batches.is_empty());
+    }
+
+    #[test]
+    fn a_long_sequence_runs_on_all_threads() {
+        assert!(!plan(&[500, 10], 2, 4096).side_by_side);
+        assert!(plan(&[128; 32], 2, 4096).side_by_side);
+        assert!(!plan(&[32], 2, 4096).side_by_side);
+    }
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod checkpoint;
+mod config;
+mod engine;
+mod tokenizer;
+
+pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register};
+pub use checkpoint::{Checkpoint, SavedAs, Tensor, Weights, write_safetensors};
+pub use config::{
+    Activation, Albert, Deberta, Details, EncoderConfig, Family, HeadConfig, ModernBert, MultiTask,
+    ProblemType, TaskHead,
+};
+pub use engine::{Pooling, Precision};
+pub use tokenizer::{Encoded, Long, Tokenizer, Tokens, Window};
+
+// The code of the guide's chapter runs with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/encoders.md")]
+mod guide {}
