@@ -24,18 +24,30 @@ fn peak() -> Option<f64> {
         let mut acc = [_mm256_set1_ps(1.0); 12];
         let (x, y) = (_mm256_set1_ps(black_box(0.5)), _mm256_set1_ps(black_box(0.25)));
         for _ in 0..STEPS {
-            acc = acc.map(|a| _mm256_fmadd_ps(a, x, y));
+            for a in &mut acc {
+                *a = _mm256_fmadd_ps(*a, x, y);
+            }
         }
-        acc.iter().map(|&a| _mm256_cvtss_f32(a)).sum()
+        let mut sum = 0.0;
+        for a in acc {
+            sum += _mm256_cvtss_f32(a);
+        }
+        sum
     }
     #[target_feature(enable = "avx512f")]
     fn avx512() -> f32 {
         let mut acc = [_mm512_set1_ps(1.0); 12];
         let (x, y) = (_mm512_set1_ps(black_box(0.5)), _mm512_set1_ps(black_box(0.25)));
         for _ in 0..STEPS {
-            acc = acc.map(|a| _mm512_fmadd_ps(a, x, y));
+            for a in &mut acc {
+                *a = _mm512_fmadd_ps(*a, x, y);
+            }
         }
-        acc.iter().map(|&a| _mm512_cvtss_f32(a)).sum()
+        let mut sum = 0.0;
+        for a in acc {
+            sum += _mm512_cvtss_f32(a);
+        }
+        sum
     }
     let work = |lanes: usize| (STEPS * 12 * lanes * 2) as f64 / 1e9;
     if Level::detect().name().starts_with("avx512") {

@@ -21,11 +21,22 @@ pub(crate) unsafe fn tile<S: Simd, const R: usize, const V: usize>(
         // SAFETY: `step` < k, and the caller's promise.
         unsafe {
             let row = b.add(step * b_step);
-            let columns: [S::V; V] = std::array::from_fn(|v| s.load_ptr(row.add(offset[v])));
-            for r in 0..R {
-                let x = s.splat(*a.add(r * a_stride + step));
+            // Whichever of rows and columns is fewer waits in registers: accumulators and the fewer fit sixteen.
+            if R < V {
+                let x: [S::V; R] = std::array::from_fn(|r| s.splat(*a.add(r * a_stride + step)));
                 for v in 0..V {
-                    acc[r][v] = s.mul_add(x, columns[v], acc[r][v]);
+                    let column = s.load_ptr(row.add(offset[v]));
+                    for r in 0..R {
+                        acc[r][v] = s.mul_add(x[r], column, acc[r][v]);
+                    }
+                }
+            } else {
+                let columns: [S::V; V] = std::array::from_fn(|v| s.load_ptr(row.add(offset[v])));
+                for r in 0..R {
+                    let x = s.splat(*a.add(r * a_stride + step));
+                    for v in 0..V {
+                        acc[r][v] = s.mul_add(x, columns[v], acc[r][v]);
+                    }
                 }
             }
         }
