@@ -1,10 +1,13 @@
 //! The product's blocks: which tile is computed when, and by which thread.
-#![allow(unsafe_code, reason = "threads write disjoint tiles of one output; tiles are read and written through pointers")]
+#![allow(
+    unsafe_code,
+    reason = "threads write disjoint tiles of one output; tiles are read and written through pointers"
+)]
 
 use std::ops::Range;
 
 use super::epilogue::{Epilogue, finish};
-use super::tile::tile;
+use super::tile::{tile, tile_rows};
 use super::{PANEL_VECTORS, PackedF32};
 use crate::level::Kernel;
 use crate::output::Out;
@@ -90,17 +93,17 @@ fn copied(x: Rows<'_>, rows: usize, k: usize) -> usize {
     if collide { rows * (k.min(K_OUTER) + GAP) } else { 0 }
 }
 
-/// How many blocks of at most `most` steps; one, where there are no steps at all.
-#[inline(always)]
-fn blocks(steps: Range<usize>, most: usize) -> usize {
-    steps.len().div_ceil(most).max(1)
-}
-
-/// One of so many blocks of even size: 384 steps are 2 × 192, not 256 + 128.
-#[inline(always)]
-fn part(steps: Range<usize>, i: usize, blocks: usize) -> Range<usize> {
-    let at = |i: usize| steps.start + steps.len() * i / blocks;
-    at(i)..at(i + 1)
+/// The blocks of k: large ones, each in small ones, of even sizes (384 steps are 2 × 192, not 256 + 128).
+///
+/// They are computed once for a layer: computed where they are used, the compiler moves their divisions into the innermost
+/// loop.
+pub(super) fn steps(k: usize) -> Vec<Vec<Range<usize>>> {
+    let even = |steps: Range<usize>, most: usize| {
+        let blocks = steps.len().div_ceil(most).max(1);
+        let at = move |i: usize| steps.start + steps.len() * i / blocks;
+        (0..blocks).map(move |i| at(i)..at(i + 1))
+    };
+    even(0..k, K_OUTER).map(|large| even(large, K_INNER).collect()).collect()
 }
 
 /// A rectangle of the output.
@@ -122,7 +125,7 @@ impl Kernel for Block<'_> {
     fn run<S: Simd>(mut self, s: S) {
         match self.rows.len() {
             // One or two rows fill the pipeline only with several panels at once.
-            1 => self.few_rows::<S, 1, 12>(s),
+            1 => self.few_rows::<S, 1, 8>(s),
             2 => self.few_rows::<S, 2, 6>(s),
             _ => self.many_rows(s),
         }
@@ -185,23 +188,20 @@ impl Block<'_> {
     #[inline(always)]
     fn many_rows<S: Simd>(&mut self, s: S) {
         let copy = std::mem::take(&mut self.copy);
-        let k = self.layer.k;
-        let large = blocks(0..k, K_OUTER);
-        for outer in 0..large {
-            let steps = part(0..k, outer, large);
-            let small = blocks(steps.clone(), K_INNER);
+        let layer = self.layer;
+        for (outer, large) in layer.steps.iter().enumerate() {
+            let steps = large[0].start..large[large.len() - 1].end;
             let x = if copy.is_empty() { self.x(steps.start) } else { self.copy_rows(steps.clone(), copy) };
             for panel in self.panels.clone() {
                 // Partial sums cannot rest in the output where a panel is wider than what is left of it.
-                if (panel + 1) * self.layer.width <= self.layer.n {
-                    for inner in 0..small {
-                        let part = part(steps.clone(), inner, small);
-                        self.rows(s, x.skip(part.start - steps.start), panel, part);
+                if (panel + 1) * layer.width <= layer.n {
+                    for small in large {
+                        self.rows(s, x.skip(small.start - steps.start), panel, small.clone());
                     }
                 } else if outer == 0 {
-                    self.rows(s, self.x(0), panel, 0..k);
+                    self.rows(s, self.x(0), panel, 0..layer.k);
                 }
-                if outer + 1 == large {
+                if outer + 1 == layer.steps.len() {
                     self.finish(s, panel, 1);
                 }
             }
@@ -213,7 +213,7 @@ impl Block<'_> {
     fn rows<S: Simd>(&self, s: S, x: Left, panel: usize, steps: Range<usize>) {
         let mut row = self.rows.start;
         while row < self.rows.end {
-            let rows = (self.rows.end - row).min(S::TILE_ROWS);
+            let rows = tile_rows(self.rows.end - row, S::TILE_ROWS);
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {
@@ -249,10 +249,13 @@ impl Block<'_> {
         // at k. The partial sums are only read, and whole vectors only written, where the output has all their columns.
         let acc: [[S::V; V]; R] = unsafe {
             let start = if steps.start == 0 {
-                let bias: [S::V; V] = std::array::from_fn(|v| s.load_ptr(layer.bias.as_ptr().add(col + v * S::LANES)));
+                let bias: [S::V; V] =
+                    std::array::from_fn(|v| s.load_ptr(layer.bias.as_ptr().add(col + v * S::LANES)));
                 [bias; R]
             } else {
-                std::array::from_fn(|r| std::array::from_fn(|v| s.load_ptr(out.at(row + r, col + v * S::LANES))))
+                std::array::from_fn(|r| {
+                    std::array::from_fn(|v| s.load_ptr(out.at(row + r, col + v * S::LANES)))
+                })
             };
             let a = x.data.add((row - self.rows.start) * x.stride);
             let b = layer.panels.as_ptr().add(col * k + steps.start * width);

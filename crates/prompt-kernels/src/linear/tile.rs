@@ -1,5 +1,8 @@
 //! The innermost loop: a few rows times a few vectors of columns, kept in registers.
-#![allow(unsafe_code, reason = "reads matrices through pointers: the bounds are checked once, not in the innermost loop")]
+#![allow(
+    unsafe_code,
+    reason = "reads matrices through pointers: the bounds are checked once, not in the innermost loop"
+)]
 
 use crate::simd::Simd;
 
@@ -42,4 +45,11 @@ pub(crate) unsafe fn tile<S: Simd, const R: usize, const V: usize>(
         }
     }
     acc
+}
+
+/// Rows of the next tile where so many are left: full tiles, but for the last two, which share what remains. A tile of one
+/// or two rows would leave the pipeline half empty.
+#[inline(always)]
+pub(crate) fn tile_rows(left: usize, most: usize) -> usize {
+    if left > most && left < 2 * most { left.div_ceil(2) } else { left.min(most) }
 }
