@@ -1,4 +1,5 @@
 //! Attention against its definition in f64: shapes, strides, windows, biases, many sequences, many threads.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
 use common::{Random, cases, close, levels, pool, same_bits};

@@ -1,4 +1,5 @@
 //! The 8-bit product: within its stated bound of f64 sums, and the same whole numbers at every level.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
 use common::{Random, cases, levels, pool, same_bits};

@@ -1,4 +1,5 @@
 //! Levels: what there is, and what the environment chooses.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 use prompt_kernels::Level;
 
 #[test]

@@ -1,4 +1,5 @@
 //! exp and the activations over sweeps, norms, softmax, pooling and dot products against f64.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
 use common::{Random, cases, close, erf, levels, same_bits};
