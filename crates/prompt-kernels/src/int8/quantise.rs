@@ -8,6 +8,9 @@ const LEAST: f32 = 1e-30;
 /// 1.5 · 2²³: a number from 0 to 255 added to it stands, rounded, in the sum's lowest byte.
 const SHIFT: f32 = 12_582_912.0;
 
+/// 1.5 · 2⁵²: a small number added to it is rounded to a whole one, without a call of the mathematics library.
+const WIDE_SHIFT: f64 = 6_755_399_441_055_744.0;
+
 /// How a quantised row is read: `x ≈ scale · (q − zero)`, q from 0 to 255.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scale {
@@ -96,6 +99,6 @@ pub(super) fn weights(row: &[f32], most: f32) -> (Vec<i32>, f32) {
         return (vec![0; row.len()], 0.0);
     }
     let inverse = f64::from(most) / f64::from(top);
-    let q = row.iter().map(|&w| (f64::from(w) * inverse).round_ties_even() as i32).collect();
+    let q = row.iter().map(|&w| ((f64::from(w) * inverse + WIDE_SHIFT) - WIDE_SHIFT) as i32).collect();
     (q, top / most)
 }
