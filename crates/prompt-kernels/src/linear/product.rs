@@ -19,7 +19,7 @@ use crate::{scratch, threads};
 /// pass by. The partial sums rest in the output.
 const K_INNER: usize = 256;
 /// Steps of k after which the next panel has its turn: so much of a block of rows stays in the second-level cache.
-const K_OUTER: usize = 512;
+const K_OUTER: usize = 768;
 /// Rows of a block.
 const ROW_BLOCK: usize = 128;
 
