@@ -1,4 +1,5 @@
 //! The f32 product against f64 sums, over seeded shapes, strides, epilogues and threads, at every level.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
 use common::{Random, cases, close, erf, levels, pool, same_bits};

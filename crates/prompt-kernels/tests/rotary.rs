@@ -1,4 +1,5 @@
 //! Rotary embedding against its formula in f64.
+#![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
 use common::{Random, cases, close, levels};

@@ -1,18 +1,19 @@
 //! One head of one sequence for a few queries.
-#![allow(unsafe_code, reason = "threads write disjoint parts of one output; tiles read matrices through pointers")]
+#![allow(
+    unsafe_code,
+    reason = "threads write disjoint parts of one output; tiles read matrices through pointers"
+)]
 
 use std::ops::Range;
 
 use super::{Attention, KEYS, QUERIES};
 use crate::level::Kernel;
-use crate::linear::tile;
-use crate::math;
+use crate::linear::{PANEL_VECTORS as VECTORS, tile, tile_rows};
+use crate::math::{self, ExpBelow, Times};
 use crate::norm::largest;
 use crate::output::Out;
 use crate::simd::{MAX_LANES, Simd};
 
-/// Vectors in a panel of keys or of a head's numbers.
-const VECTORS: usize = 2;
 /// The most rows of a tile, at any level.
 const MAX_ROWS: usize = 8;
 
@@ -70,13 +71,13 @@ impl Kernel for Block<'_> {
             let packed = Packed { keys, k, v };
             let mut i = queries.start;
             while i < queries.end {
-                let rows = (queries.end - i).min(S::ATTENTION_ROWS);
+                let rows = tile_rows(queries.end - i, S::TILE_ROWS);
                 let at = i - queries.start..i - queries.start + rows;
                 let state = (&mut top[at.clone()], &mut total[at]);
                 macro_rules! arms {
                     ($($r:literal)*) => {
                         match rows {
-                            $($r if $r <= S::ATTENTION_ROWS => self.tile::<S, $r>(s, start, i, &packed, scores, state),)*
+                            $($r if $r <= S::TILE_ROWS => self.tile::<S, $r>(s, start, i, &packed, scores, state),)*
                             _ => {}
                         }
                     };
@@ -86,8 +87,7 @@ impl Kernel for Block<'_> {
             }
         }
         for i in queries.clone() {
-            let scale = s.splat(1.0 / total[i - queries.start]);
-            math::map(s, self.row(start + i), |x| s.mul(x, scale));
+            math::map(s, self.row(start + i), Times(1.0 / total[i - queries.start]));
         }
     }
 }
@@ -95,6 +95,7 @@ impl Kernel for Block<'_> {
 impl Block<'_> {
     /// This head's part of a token's output.
     #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "this part of the output is this task's alone")]
     fn row(&self, token: usize) -> &mut [f32] {
         // SAFETY: the output has the shape of q, which was checked; only this task writes this head of these tokens, and
         // one such slice lives at a time.
@@ -189,8 +190,7 @@ impl Block<'_> {
             let new = if top[r] > new { top[r] } else { new };
             // Nothing but −∞ so far: any shift will do, but −∞ itself.
             let shift = if new == f32::NEG_INFINITY { 0.0 } else { new };
-            let shifted = s.splat(shift);
-            math::map(s, row, |x| math::exp_below_zero(s, s.sub(x, shifted)));
+            math::map(s, row, ExpBelow(shift));
             let mut factor = [0.0; MAX_LANES];
             s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
             rescale[r] = factor[0];
@@ -201,11 +201,20 @@ impl Block<'_> {
         for (panel, first) in (0..size).step_by(width).enumerate() {
             let numbers = (size - first).min(width);
             let mut wide = [0.0; VECTORS * MAX_LANES];
-            let acc: [[S::V; VECTORS]; R] = std::array::from_fn(|r| {
-                wide[..numbers].copy_from_slice(&self.row(start + i + r)[first..][..numbers]);
+            let mut acc = [[s.splat(0.0); VECTORS]; R];
+            for r in 0..R {
+                let part = &self.row(start + i + r)[first..][..numbers];
                 let factor = s.splat(rescale[r]);
-                std::array::from_fn(|v| s.mul(factor, s.load(&wide[v * S::LANES..])))
-            });
+                let from = if numbers == width {
+                    part
+                } else {
+                    wide[..numbers].copy_from_slice(part);
+                    &wide[..]
+                };
+                for v in 0..VECTORS {
+                    acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+                }
+            }
             // SAFETY: each of the R rows of scores holds the keys in `all`, and so does the panel of packed values.
             let acc = unsafe {
                 let p = scores[..R * KEYS].as_ptr().add(all.start);
@@ -213,10 +222,14 @@ impl Block<'_> {
                 tile(s, all.len(), (p, KEYS), (v, width, offset), acc)
             };
             for r in 0..R {
+                let part = &mut self.row(start + i + r)[first..][..numbers];
+                let to = if numbers == width { &mut *part } else { &mut wide[..] };
                 for v in 0..VECTORS {
-                    s.store(&mut wide[v * S::LANES..], acc[r][v]);
+                    s.store(&mut to[v * S::LANES..], acc[r][v]);
                 }
-                self.row(start + i + r)[first..][..numbers].copy_from_slice(&wide[..numbers]);
+                if numbers < width {
+                    part.copy_from_slice(&wide[..numbers]);
+                }
             }
         }
     }

@@ -8,6 +8,9 @@ const LEAST: f32 = 1e-30;
 /// 1.5 · 2²³: a number from 0 to 255 added to it stands, rounded, in the sum's lowest byte.
 const SHIFT: f32 = 12_582_912.0;
 
+/// 1.5 · 2⁵²: a small number added to it is rounded to a whole one, without a call of the mathematics library.
+const WIDE_SHIFT: f64 = 6_755_399_441_055_744.0;
+
 /// How a quantised row is read: `x ≈ scale · (q − zero)`, q from 0 to 255.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scale {
@@ -24,7 +27,7 @@ pub(crate) fn row<W: Words>(w: W, x: &[f32], words: &mut [u32]) -> Scale {
     let s = w.float();
     let (low, high) = range(s, x);
     let spread = high - low;
-    if !(spread >= LEAST && spread < f32::INFINITY) {
+    if !(LEAST..f32::INFINITY).contains(&spread) {
         words.fill(0);
         let scale = if spread < LEAST { 0.0 } else { f32::NAN };
         return Scale { scale, zero: 0 };
@@ -85,8 +88,8 @@ fn range<S: Simd>(s: S, x: &[f32]) -> (f32, f32) {
     (-negative + poison, s.max_lane(high) + poison)
 }
 
-/// A weight's row as whole numbers from −127 to 127 and their scale; NaN scale where the row has a NaN or an infinity.
-pub(super) fn weights(row: &[f32]) -> (Vec<i32>, f32) {
+/// A weight's row as whole numbers from −most to most and their scale; NaN scale where the row has a NaN or an infinity.
+pub(super) fn weights(row: &[f32], most: f32) -> (Vec<i32>, f32) {
     let top = row.iter().fold(0.0f32, |top, &w| if w.abs() <= top { top } else { w.abs() });
     let finite = row.iter().all(|w| w.is_finite());
     if !finite {
@@ -95,7 +98,7 @@ pub(super) fn weights(row: &[f32]) -> (Vec<i32>, f32) {
     if top < LEAST {
         return (vec![0; row.len()], 0.0);
     }
-    let inverse = 127.0 / f64::from(top);
-    let q = row.iter().map(|&w| (f64::from(w) * inverse).round_ties_even() as i32).collect();
-    (q, top / 127.0)
+    let inverse = f64::from(most) / f64::from(top);
+    let q = row.iter().map(|&w| ((f64::from(w) * inverse + WIDE_SHIFT) - WIDE_SHIFT) as i32).collect();
+    (q, top / most)
 }
