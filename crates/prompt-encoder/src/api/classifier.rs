@@ -145,7 +145,7 @@ impl Classifier {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode(&self, text: &str) -> Result<Encoded> {
+    pub fn windows(&self, text: &str) -> Result<Encoded> {
         self.tokenizer.encode(text, self.window.0, self.window.1)
     }
 
@@ -180,7 +180,7 @@ impl Classifier {
     }
 
     fn answers<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Answer>> {
-        let encoded = (0..texts.count()).map(|i| self.encode(texts.text(i))).collect::<Result<Vec<_>>>()?;
+        let encoded = (0..texts.count()).map(|i| self.windows(texts.text(i))).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();
         let mut numbers = self.logits(&sequences)?.into_iter().map(|logits| self.meaning.numbers(&logits));

@@ -130,7 +130,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode(&self, text: &str) -> Result<Encoded> {
+    pub fn windows(&self, text: &str) -> Result<Encoded> {
         self.tokenizer.encode(text, self.window.0, self.window.1)
     }
 
@@ -139,7 +139,7 @@ impl Encoder {
     /// # Errors
     /// A text that cannot be tokenized.
     pub fn embed(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Embedding>> {
-        let encoded = texts.iter().map(|text| self.encode(text.as_ref())).collect::<Result<Vec<_>>>()?;
+        let encoded = texts.iter().map(|text| self.windows(text.as_ref())).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();
         let mut pooled = self.embed_ids(&sequences)?.into_iter();
