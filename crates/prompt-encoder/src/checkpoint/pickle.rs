@@ -384,12 +384,13 @@ mod tests {
         {
             assert!(state_dict(bytes).is_err());
         }
+        const CODES: &[u8] = b"\x80.()]}t\x85\x86NK\x01\x8aGXUqhQRsuaebc\n\x94\x93";
         let mut random = 12345u32;
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..24)
                 .map(|_| {
                     random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    b"\x80.()]}t\x85\x86NK\x01\x8aGXUqhQRsuaebc\n\x94\x93"[(random >> 24) as usize % 33]
+                    CODES[(random >> 24) as usize % CODES.len()]
                 })
                 .collect();
             let _ = state_dict(&bytes);
