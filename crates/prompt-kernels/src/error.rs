@@ -31,7 +31,9 @@ pub enum Error {
         rule: &'static str,
     },
     /// The rows of a matrix would overlap.
-    #[error("{what}: a stride of {stride} is less than the {columns} columns of a row; rows must not overlap")]
+    #[error(
+        "{what}: a stride of {stride} is less than the {columns} columns of a row; rows must not overlap"
+    )]
     Stride {
         /// Which argument.
         what: &'static str,
@@ -53,7 +55,9 @@ pub enum Error {
         rule: &'static str,
     },
     /// Sequence boundaries do not start at zero, do not rise, or do not end at the number of tokens.
-    #[error("offsets[{at}] is {found}, expected {expected}: boundaries start at 0, never fall and end at the number of tokens")]
+    #[error(
+        "offsets[{at}] is {found}, expected {expected}: boundaries start at 0, never fall and end at the number of tokens"
+    )]
     Offsets {
         /// Which entry.
         at: usize,
@@ -88,7 +92,12 @@ pub(crate) fn size(what: &'static str, rows: usize, columns: usize) -> Result<us
     let rule = "rows · columns";
     match rows.checked_mul(columns) {
         Some(size) if size <= isize::MAX as usize / 64 => Ok(size),
-        _ => Err(Error::TooLarge { what, found: rows.saturating_mul(columns), limit: isize::MAX as usize / 64, rule }),
+        _ => Err(Error::TooLarge {
+            what,
+            found: rows.saturating_mul(columns),
+            limit: isize::MAX as usize / 64,
+            rule,
+        }),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::simd::Simd;
 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// ln 2 = HI + LO, HI short enough that its product with a small whole number is exact.
-const LN2_HI: f32 = 0.693_359_375;
+const LN2_HI: f32 = 0.693_359_4;
 const LN2_LO: f32 = -2.121_944_4e-4;
 
 /// c₀ + x·(c₁ + x·(…)).
@@ -122,30 +122,99 @@ pub enum Activation {
 pub(crate) fn activate<S: Simd>(s: S, activation: Activation, row: &mut [f32]) {
     match activation {
         Activation::Identity => {}
-        Activation::GeluErf => map(s, row, |x| gelu_erf(s, x)),
-        Activation::GeluTanh => map(s, row, |x| gelu_tanh(s, x)),
-        Activation::Relu => map(s, row, |x| s.max(s.splat(0.0), x)),
-        Activation::Silu => map(s, row, |x| silu(s, x)),
-        Activation::Tanh => map(s, row, |x| tanh(s, x)),
+        Activation::GeluErf => map(s, row, GeluErf),
+        Activation::GeluTanh => map(s, row, GeluTanh),
+        Activation::Relu => map(s, row, Relu),
+        Activation::Silu => map(s, row, Silu),
+        Activation::Tanh => map(s, row, Tanh),
     }
+}
+
+/// A function of single numbers. A trait and not a closure, because a closure cannot be told to be compiled into its caller,
+/// with the caller's instructions.
+pub(crate) trait Each<S: Simd> {
+    fn of(&self, s: S, x: S::V) -> S::V;
 }
 
 /// Replaces each number by a function of it. The last few go through a vector of their own, so that a number's result
 /// does not depend on where it stands.
 #[inline(always)]
-pub(crate) fn map<S: Simd>(s: S, row: &mut [f32], f: impl Fn(S::V) -> S::V) {
+pub(crate) fn map<S: Simd>(s: S, row: &mut [f32], f: impl Each<S>) {
     let mut chunks = row.chunks_exact_mut(S::LANES);
     for chunk in &mut chunks {
-        s.store(chunk, f(s.load(chunk)));
+        s.store(chunk, f.of(s, s.load(chunk)));
     }
     let rest = chunks.into_remainder();
     if !rest.is_empty() {
         let mut last = [0.0; crate::simd::MAX_LANES];
         last[..rest.len()].copy_from_slice(rest);
-        let y = f(s.load(&last));
+        let y = f.of(s, s.load(&last));
         s.store(&mut last, y);
         rest.copy_from_slice(&last[..rest.len()]);
     }
+}
+
+/// eˣ.
+pub(crate) struct Exponential;
+
+impl<S: Simd> Each<S> for Exponential {
+    #[inline(always)]
+    fn of(&self, s: S, x: S::V) -> S::V {
+        exp(s, x)
+    }
+}
+
+/// e to the power of x less this, which is no less than x.
+pub(crate) struct ExpBelow(pub(crate) f32);
+
+impl<S: Simd> Each<S> for ExpBelow {
+    #[inline(always)]
+    fn of(&self, s: S, x: S::V) -> S::V {
+        exp_below_zero(s, s.sub(x, s.splat(self.0)))
+    }
+}
+
+/// x times this.
+pub(crate) struct Times(pub(crate) f32);
+
+impl<S: Simd> Each<S> for Times {
+    #[inline(always)]
+    fn of(&self, s: S, x: S::V) -> S::V {
+        s.mul(x, s.splat(self.0))
+    }
+}
+
+/// x less this.
+pub(crate) struct Less(pub(crate) f32);
+
+impl<S: Simd> Each<S> for Less {
+    #[inline(always)]
+    fn of(&self, s: S, x: S::V) -> S::V {
+        s.sub(x, s.splat(self.0))
+    }
+}
+
+macro_rules! activations {
+    ($($name:ident: |$s:ident, $x:ident| $e:expr;)*) => {
+        $(
+            struct $name;
+
+            impl<S: Simd> Each<S> for $name {
+                #[inline(always)]
+                fn of(&self, $s: S, $x: S::V) -> S::V {
+                    $e
+                }
+            }
+        )*
+    };
+}
+
+activations! {
+    GeluErf: |s, x| gelu_erf(s, x);
+    GeluTanh: |s, x| gelu_tanh(s, x);
+    Relu: |s, x| s.max(s.splat(0.0), x);
+    Silu: |s, x| silu(s, x);
+    Tanh: |s, x| tanh(s, x);
 }
 
 /// Replaces each number of a row by a function of it and its partner.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::error::{self, Result};
 use crate::level::{Kernel, Level};
-use crate::math::{self, Activation, activate};
+use crate::math::{self, Activation, ExpBelow, Exponential, Less, Times, activate};
 use crate::output::Out;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
@@ -106,7 +106,7 @@ impl Kernel for Normalise<'_> {
             let n = row.len() as f32;
             if self.norm.centred {
                 let mean = sum(s, row, |x| x) / n;
-                math::map(s, row, |x| s.sub(x, s.splat(mean)));
+                math::map(s, row, Less(mean));
             }
             let variance = sum(s, row, |x| s.mul(x, x)) / n;
             let scale = s.splat(1.0 / (variance + self.norm.epsilon).sqrt());
@@ -181,10 +181,10 @@ impl Kernel for Softmax<'_> {
     fn run<S: Simd>(mut self, s: S) {
         for i in 0..self.x.rows() {
             let row = self.x.row_mut(i);
-            let top = s.splat(largest(s, row));
-            math::map(s, row, |x| math::exp_below_zero(s, s.sub(x, top)));
-            let scale = s.splat(1.0 / sum(s, row, |x| x));
-            math::map(s, row, |x| s.mul(x, scale));
+            let top = largest(s, row);
+            math::map(s, row, ExpBelow(top));
+            let scale = 1.0 / sum(s, row, |x| x);
+            math::map(s, row, Times(scale));
         }
     }
 }
@@ -232,6 +232,6 @@ impl Kernel for Exp<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        math::map(s, self.x, |x| math::exp(s, x));
+        math::map(s, self.x, Exponential);
     }
 }

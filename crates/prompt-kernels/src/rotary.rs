@@ -42,7 +42,8 @@ impl Rotary {
     /// If `size` is odd or zero, or the tables would not fit memory.
     pub fn new(size: usize, positions: usize, base: f64) -> Result<Self> {
         if size == 0 || !size.is_multiple_of(2) {
-            let (expected, rule) = (size + size % 2 + 2 * usize::from(size == 0), "halves of a head are rotated as pairs");
+            let (expected, rule) =
+                (size + size % 2 + 2 * usize::from(size == 0), "halves of a head are rotated as pairs");
             return Err(Error::Shape { what: "a head", axis: "columns", found: size, expected, rule });
         }
         let half = size / 2;

@@ -2,7 +2,7 @@
 
 use crate::error::{self, Result};
 use crate::level::{Kernel, Level};
-use crate::math::zip;
+use crate::math::{Times, map, zip};
 use crate::norm::sum;
 use crate::rows::Rows;
 use crate::simd::{MAX_LANES, Simd};
@@ -29,8 +29,7 @@ impl Kernel for Dot<'_> {
         let mut parts = [s.splat(0.0); 4];
         let (mut a, mut b) = (self.a.chunks_exact(4 * S::LANES), self.b.chunks_exact(4 * S::LANES));
         for (a, b) in (&mut a).zip(&mut b) {
-            for (part, (a, b)) in
-                parts.iter_mut().zip(a.chunks_exact(S::LANES).zip(b.chunks_exact(S::LANES)))
+            for (part, (a, b)) in parts.iter_mut().zip(a.chunks_exact(S::LANES).zip(b.chunks_exact(S::LANES)))
             {
                 *part = s.mul_add(s.load(a), s.load(b), *part);
             }
@@ -128,8 +127,7 @@ impl Kernel for Pooled<'_> {
             }
         }
         if how == Pool::Mean {
-            let scale = s.splat(1.0 / x.rows() as f32);
-            crate::math::map(s, out, |a| s.mul(a, scale));
+            map(s, out, Times(1.0 / x.rows() as f32));
         }
     }
 }
@@ -151,7 +149,6 @@ impl Kernel for UnitLength<'_> {
         let length = sum(s, self.x, |x| s.mul(x, x)).sqrt();
         // The bound first: a NaN stays one.
         let length = if 1e-12 > length { 1e-12 } else { length };
-        let scale = s.splat(1.0 / length);
-        crate::math::map(s, self.x, |x| s.mul(x, scale));
+        map(s, self.x, Times(1.0 / length));
     }
 }

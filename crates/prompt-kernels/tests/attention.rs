@@ -59,7 +59,11 @@ impl Case {
             Rows::strided(self.qkv.get(i * cols..).unwrap_or_default(), n, cols, self.stride).unwrap()
         };
         let bias = self.bias.as_ref().map(|b| b as &dyn ScoreBias);
-        Attention { window: self.window, bias, ..Attention::new(part(0), part(1), part(2), self.heads, &self.offsets) }
+        Attention {
+            window: self.window,
+            bias,
+            ..Attention::new(part(0), part(1), part(2), self.heads, &self.offsets)
+        }
     }
 
     fn run(&self, level: Level, threads: usize) -> Vec<f32> {
@@ -78,7 +82,8 @@ impl Case {
 
     fn expected(&self) -> Vec<f64> {
         let (size, cols) = (self.size, self.heads * self.size);
-        let at = |part: usize, token: usize, i: usize| f64::from(self.qkv[token * self.stride + part * cols + i]);
+        let at =
+            |part: usize, token: usize, i: usize| f64::from(self.qkv[token * self.stride + part * cols + i]);
         let mut out = vec![0.0; self.tokens() * cols];
         for (sequence, bounds) in self.offsets.windows(2).enumerate() {
             let n = bounds[1] - bounds[0];
@@ -92,7 +97,8 @@ impl Case {
                         let dot: f64 = (head * size..(head + 1) * size)
                             .map(|i| at(0, bounds[0] + q, i) * at(1, bounds[0] + key, i))
                             .sum();
-                        let bias = self.bias.as_ref().map_or(0.0, |b| f64::from(b.of(sequence, head, q, key)));
+                        let bias =
+                            self.bias.as_ref().map_or(0.0, |b| f64::from(b.of(sequence, head, q, key)));
                         scores[key] = dot / (size as f64).sqrt() + bias;
                     }
                     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -120,7 +126,8 @@ fn equals_its_definition_over_shapes_windows_and_biases() {
         work.bias = (random.between(0, 2) == 0).then(|| Slopes { never: random.between(0, 3) });
         let expected = work.expected();
         for level in levels() {
-            let what = format!("case {case}: {lengths:?}, {heads} × {size}, window {:?}, {level}", work.window);
+            let what =
+                format!("case {case}: {lengths:?}, {heads} × {size}, window {:?}, {level}", work.window);
             close(&what, &work.run(level, random.between(0, 3)), &expected, 2.0, 1e-5);
         }
     }
@@ -130,7 +137,9 @@ fn equals_its_definition_over_shapes_windows_and_biases() {
 fn blocks_of_keys_and_chunks_of_queries_make_no_difference() {
     let mut random = Random(12);
     let n = if cfg!(miri) { 20 } else { 600 };
-    for (window, bias) in [(None, None), (Some(40), None), (Some(1), Some(Slopes { never: 0 })), (Some(900), None)] {
+    for (window, bias) in
+        [(None, None), (Some(40), None), (Some(1), Some(Slopes { never: 0 })), (Some(900), None)]
+    {
         let mut work = Case::new(&mut random, &[3, n], 1, 24);
         (work.window, work.bias) = (window, bias);
         let expected = work.expected();
@@ -228,12 +237,26 @@ fn what_does_not_fit_is_refused() {
         attention(Level::PORTABLE, work, RowsMut::new(&mut out, rows, cols).unwrap(), 1).unwrap_err()
     };
     let square = m(4, 6);
-    assert!(matches!(refused(Attention::new(square, square, square, 4, &[0, 4]), 4, 6), Error::Shape { what: "q", .. }));
-    assert!(matches!(refused(Attention::new(square, square, square, 0, &[0, 4]), 4, 6), Error::Shape { what: "q", .. }));
-    assert!(matches!(refused(Attention::new(square, m(4, 5), square, 2, &[0, 4]), 4, 6), Error::Shape { what: "k", .. }));
-    assert!(matches!(refused(Attention::new(square, square, m(3, 6), 2, &[0, 4]), 4, 6), Error::Shape { what: "v", .. }));
+    assert!(matches!(
+        refused(Attention::new(square, square, square, 4, &[0, 4]), 4, 6),
+        Error::Shape { what: "q", .. }
+    ));
+    assert!(matches!(
+        refused(Attention::new(square, square, square, 0, &[0, 4]), 4, 6),
+        Error::Shape { what: "q", .. }
+    ));
+    assert!(matches!(
+        refused(Attention::new(square, m(4, 5), square, 2, &[0, 4]), 4, 6),
+        Error::Shape { what: "k", .. }
+    ));
+    assert!(matches!(
+        refused(Attention::new(square, square, m(3, 6), 2, &[0, 4]), 4, 6),
+        Error::Shape { what: "v", .. }
+    ));
     assert!(matches!(refused(Attention::new(square, square, square, 2, &[0, 4]), 4, 5), Error::Shape { .. }));
-    for (offsets, at) in [(&[][..], 0), (&[1, 4], 0), (&[0, 3], 1), (&[0, 5], 1), (&[0, 3, 2, 4], 2), (&[0], 0)] {
+    for (offsets, at) in
+        [(&[][..], 0), (&[1, 4], 0), (&[0, 3], 1), (&[0, 5], 1), (&[0, 3, 2, 4], 2), (&[0], 0)]
+    {
         let error = refused(Attention::new(square, square, square, 2, offsets), 4, 6);
         assert!(matches!(error, Error::Offsets { at: found, .. } if found == at), "{offsets:?}: {error}");
     }

@@ -73,7 +73,10 @@ fn stays_within_its_bound_over_shapes_and_strides() {
                 let (exact, bound) = case_.exact(at / n, at % n);
                 let what = format!("case {case}: {m} × {k} × {n} at {at}, {level}");
                 assert!((f64::from(y) - exact).abs() <= bound, "{what}: {y}, exact {exact}, bound {bound}");
-                assert!((y - portable).abs() <= 1e-5 * portable.abs().max(1.0), "{what}: {y}, portable {portable}");
+                assert!(
+                    (y - portable).abs() <= 1e-5 * portable.abs().max(1.0),
+                    "{what}: {y}, portable {portable}"
+                );
             }
         }
     }
@@ -165,7 +168,11 @@ fn nan_and_infinity_show_in_their_row_or_output() {
         layer.product(rows, to, Epilogue::default(), 2).unwrap();
         for (i, row) in out.chunks(30).enumerate() {
             for (j, y) in row.iter().enumerate() {
-                assert_eq!(y.is_nan(), i == 1 || i == 2 || j == 4 || j == 5, "{level}: row {i}, output {j} is {y}");
+                assert_eq!(
+                    y.is_nan(),
+                    i == 1 || i == 2 || j == 4 || j == 5,
+                    "{level}: row {i}, output {j} is {y}"
+                );
             }
         }
         assert_eq!(out[90], 0.0, "a row of zeros");
@@ -178,7 +185,10 @@ fn what_does_not_fit_is_refused() {
     let level = Level::PORTABLE;
     assert!(matches!(PackedI8::new(level, 70_000, 0, &[], None), Err(Error::TooLarge { limit: 65_536, .. })));
     assert!(matches!(PackedI8::new(level, 2, 2, &[0.0; 3], None), Err(Error::Length { what: "weight", .. })));
-    assert!(matches!(PackedI8::new(level, 1, 2, &[0.0; 2], Some(&[])), Err(Error::Length { what: "bias", .. })));
+    assert!(matches!(
+        PackedI8::new(level, 1, 2, &[0.0; 2], Some(&[])),
+        Err(Error::Length { what: "bias", .. })
+    ));
     let layer = PackedI8::new(level, 2, 2, &[0.0; 4], None).unwrap();
     let mut out = [0.0; 4];
     let to = RowsMut::new(&mut out, 1, 2).unwrap();

@@ -3,7 +3,8 @@ mod common;
 
 use common::{Random, cases, close, erf, levels, same_bits};
 use prompt_kernels::{
-    Activation, Error, Level, Norm, Pool, Rows, RowsMut, apply, axpy, dot, exp, normalise, pool, softmax, unit_length,
+    Activation, Error, Level, Norm, Pool, Rows, RowsMut, apply, axpy, dot, exp, normalise, pool, softmax,
+    unit_length,
 };
 
 /// Evenly spaced numbers from one end to the other.
@@ -59,7 +60,10 @@ fn activations_are_within_their_bounds() {
                 apply(level, a, &mut y);
                 for (&x, &y) in x.iter().zip(&y) {
                     let (e, scale) = (exact(a, f64::from(x)), f64::from(x.abs()).max(1.0));
-                    assert!((f64::from(y) - e).abs() <= bound * scale, "{level} {a:?}({x}) is {y}, expected {e}");
+                    assert!(
+                        (f64::from(y) - e).abs() <= bound * scale,
+                        "{level} {a:?}({x}) is {y}, expected {e}"
+                    );
                 }
             }
             let mut ends = [f32::NAN, f32::INFINITY, 1e30, -1e30];
@@ -96,7 +100,9 @@ fn norms_equal_their_formula() {
         let (x, residual) = (random.floats(rows * stride), random.floats(rows * cols));
         let (gamma, beta) = (random.floats(cols), random.floats(cols));
         let with_residual = random.between(0, 1) == 1;
-        for (norm, centred) in [(Norm::layer(&gamma, Some(&beta), 1e-5), true), (Norm::rms(&gamma, 1e-6), false)] {
+        for (norm, centred) in
+            [(Norm::layer(&gamma, Some(&beta), 1e-5), true), (Norm::rms(&gamma, 1e-6), false)]
+        {
             let mut expected = Vec::new();
             for i in 0..rows {
                 let row: Vec<f64> = (0..cols)
@@ -221,7 +227,8 @@ fn pooling_dots_and_sums() {
             assert!(out[0].is_nan(), "{level}: {x:?}");
         }
         let mut out = [0.0];
-        pool(level, Pool::Max, Rows::new(&[f32::INFINITY, f32::NEG_INFINITY], 2, 1).unwrap(), &mut out).unwrap();
+        pool(level, Pool::Max, Rows::new(&[f32::INFINITY, f32::NEG_INFINITY], 2, 1).unwrap(), &mut out)
+            .unwrap();
         assert_eq!(out, [f32::INFINITY]);
         let mut zero = [0.0; 3];
         unit_length(level, &mut zero);
@@ -240,7 +247,10 @@ fn what_does_not_fit_is_refused() {
     let refused = |x: &mut [f32], residual, norm| {
         normalise(level, RowsMut::new(x, 1, 2).unwrap(), residual, norm, 1).unwrap_err()
     };
-    assert!(matches!(refused(&mut x, None, Norm::layer(&[1.0], None, 0.0)), Error::Length { what: "gamma", .. }));
+    assert!(matches!(
+        refused(&mut x, None, Norm::layer(&[1.0], None, 0.0)),
+        Error::Length { what: "gamma", .. }
+    ));
     let norm = Norm::layer(&[1.0; 2], Some(&[1.0; 3]), 0.0);
     assert!(matches!(refused(&mut x, None, norm), Error::Length { what: "beta", .. }));
     let other = Rows::new(&[1.0, 2.0], 2, 1).unwrap();

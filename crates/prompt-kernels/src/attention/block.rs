@@ -1,18 +1,19 @@
 //! One head of one sequence for a few queries.
-#![allow(unsafe_code, reason = "threads write disjoint parts of one output; tiles read matrices through pointers")]
+#![allow(
+    unsafe_code,
+    reason = "threads write disjoint parts of one output; tiles read matrices through pointers"
+)]
 
 use std::ops::Range;
 
 use super::{Attention, KEYS, QUERIES};
 use crate::level::Kernel;
-use crate::linear::tile;
-use crate::math;
+use crate::linear::{PANEL_VECTORS as VECTORS, tile, tile_rows};
+use crate::math::{self, ExpBelow, Times};
 use crate::norm::largest;
 use crate::output::Out;
 use crate::simd::{MAX_LANES, Simd};
 
-/// Vectors in a panel of keys or of a head's numbers.
-const VECTORS: usize = 2;
 /// The most rows of a tile, at any level.
 const MAX_ROWS: usize = 8;
 
@@ -70,13 +71,13 @@ impl Kernel for Block<'_> {
             let packed = Packed { keys, k, v };
             let mut i = queries.start;
             while i < queries.end {
-                let rows = (queries.end - i).min(S::ATTENTION_ROWS);
+                let rows = tile_rows(queries.end - i, S::TILE_ROWS);
                 let at = i - queries.start..i - queries.start + rows;
                 let state = (&mut top[at.clone()], &mut total[at]);
                 macro_rules! arms {
                     ($($r:literal)*) => {
                         match rows {
-                            $($r if $r <= S::ATTENTION_ROWS => self.tile::<S, $r>(s, start, i, &packed, scores, state),)*
+                            $($r if $r <= S::TILE_ROWS => self.tile::<S, $r>(s, start, i, &packed, scores, state),)*
                             _ => {}
                         }
                     };
@@ -86,8 +87,7 @@ impl Kernel for Block<'_> {
             }
         }
         for i in queries.clone() {
-            let scale = s.splat(1.0 / total[i - queries.start]);
-            math::map(s, self.row(start + i), |x| s.mul(x, scale));
+            math::map(s, self.row(start + i), Times(1.0 / total[i - queries.start]));
         }
     }
 }
@@ -95,6 +95,7 @@ impl Kernel for Block<'_> {
 impl Block<'_> {
     /// This head's part of a token's output.
     #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "this part of the output is this task's alone")]
     fn row(&self, token: usize) -> &mut [f32] {
         // SAFETY: the output has the shape of q, which was checked; only this task writes this head of these tokens, and
         // one such slice lives at a time.
@@ -189,8 +190,7 @@ impl Block<'_> {
             let new = if top[r] > new { top[r] } else { new };
             // Nothing but −∞ so far: any shift will do, but −∞ itself.
             let shift = if new == f32::NEG_INFINITY { 0.0 } else { new };
-            let shifted = s.splat(shift);
-            math::map(s, row, |x| math::exp_below_zero(s, s.sub(x, shifted)));
+            math::map(s, row, ExpBelow(shift));
             let mut factor = [0.0; MAX_LANES];
             s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
             rescale[r] = factor[0];

@@ -112,7 +112,8 @@ pub fn attention(level: Level, work: Attention<'_>, mut out: RowsMut<'_>, thread
     for (sequence, bounds) in work.offsets.windows(2).enumerate() {
         let n = bounds[1] - bounds[0];
         units.extend((0..n).step_by(QUERIES).map(|first| (sequence, first)));
-        scores = scores.saturating_add(n.saturating_mul(n.min(work.window.map_or(n, |w| w.saturating_mul(2)))));
+        scores =
+            scores.saturating_add(n.saturating_mul(n.min(work.window.map_or(n, |w| w.saturating_mul(2)))));
     }
     let threads = threads::worth(threads, scores.saturating_mul(work.q.cols() * 4));
     let out = Out::new(&mut out);

@@ -4,7 +4,10 @@
 //! bytes where the processor multiplies bytes exactly (VNNI). AVX2's own byte product (`vpmaddubsw`) adds two products in
 //! 16 bits and cuts the sum at ±32767, which activations of 8 bits and weights of 8 bits overrun; `vpmaddwd` on 16-bit
 //! numbers adds in 32 bits and cuts nothing, at the same number of products per cycle.
-#![allow(unsafe_code, reason = "calls the processor's vector instructions; the token proves that they are there")]
+#![allow(
+    unsafe_code,
+    reason = "calls the processor's vector instructions; the token proves that they are there"
+)]
 
 #[cfg(target_arch = "x86_64")]
 use core::arch::x86_64::*;
@@ -21,6 +24,8 @@ pub(crate) trait Words: Copy + Send + Sync + 'static {
     type Sums: Copy;
     /// Numbers in a word.
     const GROUP: usize;
+    /// Rows of a tile. A sum is one cycle behind the next, so few fill the pipeline.
+    const TILE_ROWS: usize;
 
     fn float(self) -> Self::Float;
     fn zero(self) -> Self::Sums;
@@ -36,6 +41,7 @@ impl Words for Portable {
     type Float = Self;
     type Sums = [i32; 4];
     const GROUP: usize = 2;
+    const TILE_ROWS: usize = 4;
 
     #[inline(always)]
     fn float(self) -> Self {
@@ -70,6 +76,7 @@ impl Words for Avx2 {
     type Float = Self;
     type Sums = __m256i;
     const GROUP: usize = 2;
+    const TILE_ROWS: usize = 4;
 
     #[inline(always)]
     fn float(self) -> Self {
@@ -104,6 +111,7 @@ impl Words for Avx512 {
     type Float = Self;
     type Sums = __m512i;
     const GROUP: usize = 2;
+    const TILE_ROWS: usize = 8;
 
     #[inline(always)]
     fn float(self) -> Self {
@@ -153,6 +161,7 @@ impl Words for Vnni {
     type Float = Avx512;
     type Sums = __m512i;
     const GROUP: usize = 4;
+    const TILE_ROWS: usize = 8;
 
     #[inline(always)]
     fn float(self) -> Avx512 {
@@ -199,6 +208,7 @@ impl Words for AvxVnni {
     type Float = Avx2;
     type Sums = __m256i;
     const GROUP: usize = 4;
+    const TILE_ROWS: usize = 4;
 
     #[inline(always)]
     fn float(self) -> Avx2 {

@@ -12,9 +12,9 @@ mod dot;
 mod product;
 mod quantise;
 
+pub(crate) use dot::Words;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use dot::{AvxVnni, Vnni};
-pub(crate) use dot::Words;
 
 use crate::error::{self, Error, Result};
 use crate::level::{Level, WordKernel};

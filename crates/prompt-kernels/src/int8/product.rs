@@ -7,7 +7,7 @@ use super::PackedI8;
 use super::dot::Words;
 use super::quantise::{self, Scale};
 use crate::level::WordKernel;
-use crate::linear::{Epilogue, PANEL_VECTORS, Split, finish};
+use crate::linear::{Epilogue, PANEL_VECTORS, Split, finish, tile_rows};
 use crate::output::Out;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
@@ -98,11 +98,11 @@ impl WordKernel for Block<'_> {
             // One or two rows fill the pipeline only with several panels at once.
             let done = match self.rows.len() {
                 1 if left >= 4 => {
-                    self.strip::<W, 1, 12>(w, 0, panel);
+                    self.strip::<W, 1, 8>(w, 0, panel);
                     4
                 }
                 2 if left >= 2 => {
-                    self.strip::<W, 2, 6>(w, 0, panel);
+                    self.strip::<W, 2, 4>(w, 0, panel);
                     2
                 }
                 _ => {
@@ -122,11 +122,11 @@ impl Block<'_> {
     fn panel<W: Words>(&self, w: W, panel: usize) {
         let mut row = 0;
         while row < self.rows.len() {
-            let rows = (self.rows.len() - row).min(<W::Float as Simd>::TILE_ROWS);
+            let rows = tile_rows(self.rows.len() - row, W::TILE_ROWS);
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {
-                        $($r if $r <= <W::Float as Simd>::TILE_ROWS => {
+                        $($r if $r <= W::TILE_ROWS => {
                             self.strip::<W, $r, PANEL_VECTORS>(w, row, panel);
                         })*
                         _ => {}
@@ -154,8 +154,7 @@ impl Block<'_> {
                 let x = unsafe { *words.get_unchecked(r * steps + step) };
                 for v in 0..V {
                     // SAFETY: `panels` holds whole panels of `steps` rows of `width` words; vector v lies in one of them.
-                    acc[r][v] =
-                        unsafe { w.dot(acc[r][v], x, panels.as_ptr().add(step * width + offset[v])) };
+                    acc[r][v] = unsafe { w.dot(acc[r][v], x, panels.as_ptr().add(step * width + offset[v])) };
                 }
             }
         }

@@ -24,7 +24,7 @@ pub(crate) fn row<W: Words>(w: W, x: &[f32], words: &mut [u32]) -> Scale {
     let s = w.float();
     let (low, high) = range(s, x);
     let spread = high - low;
-    if !(spread >= LEAST && spread < f32::INFINITY) {
+    if !(LEAST..f32::INFINITY).contains(&spread) {
         words.fill(0);
         let scale = if spread < LEAST { 0.0 } else { f32::NAN };
         return Scale { scale, zero: 0 };

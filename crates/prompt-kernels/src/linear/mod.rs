@@ -1,7 +1,7 @@
 //! The matrix product of a linear layer, f32.
 //!
 //! ```text
-//! weight [n × k]  --pack once-->  panels of 3 vectors of columns, row after row of k, beside one another
+//! weight [n × k]  --pack once-->  panels of 2 vectors of columns, row after row of k, beside one another
 //! x [m × k]  ·  panels  -->  out [m × n]  = activation(x·Wᵀ + bias)  (+ or ·) another matrix
 //! ```
 //!
@@ -16,15 +16,16 @@ mod tile;
 pub(crate) use epilogue::finish;
 pub use epilogue::{Combine, Epilogue};
 pub(crate) use product::Split;
-pub(crate) use tile::tile;
+pub(crate) use tile::{tile, tile_rows};
 
+use std::ops::Range;
 
 use crate::error::{self, Result};
 use crate::level::Level;
 use crate::rows::{Rows, RowsMut};
 
 /// Vectors in a panel of columns.
-pub(crate) const PANEL_VECTORS: usize = 3;
+pub(crate) const PANEL_VECTORS: usize = 2;
 
 /// A linear layer's weight and bias, laid out for one [`Level`].
 ///
@@ -52,6 +53,8 @@ pub struct PackedF32 {
     n: usize,
     /// Columns of a panel.
     width: usize,
+    /// Large blocks of k, each in small ones.
+    steps: Vec<Vec<Range<usize>>>,
     /// Panel after panel, each k × width; the last one is filled up with zeros.
     panels: Vec<f32>,
     /// n numbers, filled up with zeros to whole panels.
@@ -75,7 +78,8 @@ impl PackedF32 {
         if let Some(bias) = bias {
             full[..n].copy_from_slice(bias);
         }
-        Ok(Self { level, k, n, width, panels: pack::panels(weight, k, n, width), bias: full })
+        let panels = pack::panels(weight, k, n, width);
+        Ok(Self { level, k, n, width, steps: product::steps(k), panels, bias: full })
     }
 
     /// Inputs of the layer: columns of x.
@@ -117,7 +121,13 @@ impl PackedF32 {
 }
 
 /// The shapes of a product.
-pub(crate) fn check(x: Rows<'_>, out: &RowsMut<'_>, epilogue: Epilogue<'_>, k: usize, n: usize) -> Result<()> {
+pub(crate) fn check(
+    x: Rows<'_>,
+    out: &RowsMut<'_>,
+    epilogue: Epilogue<'_>,
+    k: usize,
+    n: usize,
+) -> Result<()> {
     error::axis("x", "columns", x.cols(), k, "the layer's inputs")?;
     error::axis("the output", "columns", out.cols(), n, "the layer's outputs")?;
     error::axis("the output", "rows", out.rows(), x.rows(), "the rows of x")?;

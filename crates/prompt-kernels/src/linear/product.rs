@@ -1,16 +1,19 @@
 //! The product's blocks: which tile is computed when, and by which thread.
-#![allow(unsafe_code, reason = "threads write disjoint tiles of one output; tiles are read and written through pointers")]
+#![allow(
+    unsafe_code,
+    reason = "threads write disjoint tiles of one output; tiles are read and written through pointers"
+)]
 
 use std::ops::Range;
 
 use super::epilogue::{Epilogue, finish};
-use super::tile::tile;
+use super::tile::{tile, tile_rows};
 use super::{PANEL_VECTORS, PackedF32};
 use crate::level::Kernel;
 use crate::output::Out;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
-use crate::threads;
+use crate::{scratch, threads};
 
 /// Steps of k that a panel is read for at a time: so much of it stays in the first-level cache while all rows of a block
 /// pass by. The partial sums rest in the output.
@@ -72,21 +75,35 @@ pub(super) fn product(
     let out = Out::new(out);
     threads::for_each(threads, split.tasks(), |i| {
         let (rows, panels) = split.task(i);
-        level.run(Block { layer, x, out, epilogue, rows, panels });
+        scratch::floats(copied(x, rows.len(), layer.k), |copy| {
+            level.run(Block { layer, x, out, epilogue, rows, panels, copy });
+        });
     });
 }
 
-/// How many blocks of at most `most` steps; one, where there are no steps at all.
-#[inline(always)]
-fn blocks(steps: Range<usize>, most: usize) -> usize {
-    steps.len().div_ceil(most).max(1)
+/// Floats between the rows of a copied block beside its steps of k.
+const GAP: usize = 16;
+
+/// Floats for a copy of a block of x, or none where x is read as it lies.
+///
+/// Rows a multiple of 2 KiB apart fall into the same few sets of the first-level cache and drive out one another and the
+/// panel; a copy with other distances does not.
+fn copied(x: Rows<'_>, rows: usize, k: usize) -> usize {
+    let collide = rows > 2 && (x.stride() * size_of::<f32>()).is_multiple_of(2048);
+    if collide { rows * (k.min(K_OUTER) + GAP) } else { 0 }
 }
 
-/// One of so many blocks of even size: 384 steps are 2 × 192, not 256 + 128.
-#[inline(always)]
-fn part(steps: Range<usize>, i: usize, blocks: usize) -> Range<usize> {
-    let at = |i: usize| steps.start + steps.len() * i / blocks;
-    at(i)..at(i + 1)
+/// The blocks of k: large ones, each in small ones, of even sizes (384 steps are 2 × 192, not 256 + 128).
+///
+/// They are computed once for a layer: computed where they are used, the compiler moves their divisions into the innermost
+/// loop.
+pub(super) fn steps(k: usize) -> Vec<Vec<Range<usize>>> {
+    let even = |steps: Range<usize>, most: usize| {
+        let blocks = steps.len().div_ceil(most).max(1);
+        let at = move |i: usize| steps.start + steps.len() * i / blocks;
+        (0..blocks).map(move |i| at(i)..at(i + 1))
+    };
+    even(0..k, K_OUTER).map(|large| even(large, K_INNER).collect()).collect()
 }
 
 /// A rectangle of the output.
@@ -97,23 +114,57 @@ struct Block<'a> {
     epilogue: Epilogue<'a>,
     rows: Range<usize>,
     panels: Range<usize>,
+    /// Room for a copy of some steps of the rows, or empty.
+    copy: &'a mut [f32],
 }
 
 impl Kernel for Block<'_> {
     type Out = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    fn run<S: Simd>(mut self, s: S) {
         match self.rows.len() {
             // One or two rows fill the pipeline only with several panels at once.
-            1 => self.few_rows::<S, 1, 12>(s),
+            1 => self.few_rows::<S, 1, 8>(s),
             2 => self.few_rows::<S, 2, 6>(s),
             _ => self.many_rows(s),
         }
     }
 }
 
+/// Where the rows of a block are read: its first row's first step in turn, and floats from row to row.
+#[derive(Clone, Copy)]
+struct Left {
+    data: *const f32,
+    stride: usize,
+}
+
+impl Left {
+    /// The same rows some steps on.
+    #[inline(always)]
+    fn skip(self, steps: usize) -> Self {
+        Self { data: self.data.wrapping_add(steps), ..self }
+    }
+}
+
 impl Block<'_> {
+    /// The rows of this block as they lie in x, from a step of k on.
+    #[inline(always)]
+    fn x(&self, step: usize) -> Left {
+        let first = self.rows.start * self.x.stride() + step;
+        Left { data: self.x.as_ptr().wrapping_add(first), stride: self.x.stride() }
+    }
+
+    /// Some steps of the rows of this block, copied.
+    #[inline(always)]
+    fn copy_rows(&self, steps: Range<usize>, to: &mut [f32]) -> Left {
+        let stride = steps.len() + GAP;
+        for (to, i) in to.chunks_exact_mut(stride).zip(self.rows.clone()) {
+            to[..steps.len()].copy_from_slice(&self.x.row(i)[steps.clone()]);
+        }
+        Left { data: to.as_ptr(), stride }
+    }
+
     /// All steps of k at once, `V` vectors of columns beside one another.
     #[inline(always)]
     fn few_rows<S: Simd, const R: usize, const V: usize>(&self, s: S) {
@@ -122,10 +173,10 @@ impl Block<'_> {
             let steps = 0..self.layer.k;
             let wide = V / PANEL_VECTORS;
             let done = if panel + wide <= self.panels.end {
-                self.strip::<S, R, V>(s, self.rows.start, panel, steps);
+                self.strip::<S, R, V>(s, self.x(0), self.rows.start, panel, steps);
                 wide
             } else {
-                self.strip::<S, R, PANEL_VECTORS>(s, self.rows.start, panel, steps);
+                self.strip::<S, R, PANEL_VECTORS>(s, self.x(0), self.rows.start, panel, steps);
                 1
             };
             self.finish(s, panel, done);
@@ -135,22 +186,22 @@ impl Block<'_> {
 
     /// Large blocks of k; in each, every panel meets all rows, small block of k by small block.
     #[inline(always)]
-    fn many_rows<S: Simd>(&self, s: S) {
-        let k = self.layer.k;
-        let large = blocks(0..k, K_OUTER);
-        for outer in 0..large {
-            let steps = part(0..k, outer, large);
-            let small = blocks(steps.clone(), K_INNER);
+    fn many_rows<S: Simd>(&mut self, s: S) {
+        let copy = std::mem::take(&mut self.copy);
+        let layer = self.layer;
+        for (outer, large) in layer.steps.iter().enumerate() {
+            let steps = large[0].start..large[large.len() - 1].end;
+            let x = if copy.is_empty() { self.x(steps.start) } else { self.copy_rows(steps.clone(), copy) };
             for panel in self.panels.clone() {
                 // Partial sums cannot rest in the output where a panel is wider than what is left of it.
-                if (panel + 1) * self.layer.width <= self.layer.n {
-                    for inner in 0..small {
-                        self.rows(s, panel, part(steps.clone(), inner, small));
+                if (panel + 1) * layer.width <= layer.n {
+                    for small in large {
+                        self.rows(s, x.skip(small.start - steps.start), panel, small.clone());
                     }
                 } else if outer == 0 {
-                    self.rows(s, panel, 0..k);
+                    self.rows(s, self.x(0), panel, 0..layer.k);
                 }
-                if outer + 1 == large {
+                if outer + 1 == layer.steps.len() {
                     self.finish(s, panel, 1);
                 }
             }
@@ -159,14 +210,16 @@ impl Block<'_> {
 
     /// One panel, some steps of k, all rows, tile by tile.
     #[inline(always)]
-    fn rows<S: Simd>(&self, s: S, panel: usize, steps: Range<usize>) {
+    fn rows<S: Simd>(&self, s: S, x: Left, panel: usize, steps: Range<usize>) {
         let mut row = self.rows.start;
         while row < self.rows.end {
-            let rows = (self.rows.end - row).min(S::TILE_ROWS);
+            let rows = tile_rows(self.rows.end - row, S::TILE_ROWS);
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {
-                        $($r if $r <= S::TILE_ROWS => self.strip::<S, $r, PANEL_VECTORS>(s, row, panel, steps.clone()),)*
+                        $($r if $r <= S::TILE_ROWS => {
+                            self.strip::<S, $r, PANEL_VECTORS>(s, x, row, panel, steps.clone());
+                        })*
                         _ => {}
                     }
                 };
@@ -181,28 +234,32 @@ impl Block<'_> {
     fn strip<S: Simd, const R: usize, const V: usize>(
         &self,
         s: S,
+        x: Left,
         row: usize,
         panel: usize,
         steps: Range<usize>,
     ) {
-        let Self { layer, x, out, .. } = self;
+        let Self { layer, out, .. } = self;
         let (k, n, width) = (layer.k, layer.n, layer.width);
         let col = panel * width;
-        debug_assert!(row + R <= x.rows() && (panel * width + V * S::LANES) <= layer.bias.len());
+        debug_assert!(row + R <= self.rows.end && (panel * width + V * S::LANES) <= layer.bias.len());
         let offset = std::array::from_fn(|v| v / PANEL_VECTORS * width * k + v % PANEL_VECTORS * S::LANES);
         // SAFETY: rows `row..row + R` and panels up to `V / PANEL_VECTORS` from `panel` on are in this task's rectangle,
-        // which lies in `x`, the panels, the bias (whole panels long) and the output, whose shapes were checked; steps end
+        // which lies in x (or its copy), the panels, the bias (whole panels long) and the output, whose shapes were checked; steps end
         // at k. The partial sums are only read, and whole vectors only written, where the output has all their columns.
         let acc: [[S::V; V]; R] = unsafe {
             let start = if steps.start == 0 {
-                let bias: [S::V; V] = std::array::from_fn(|v| s.load_ptr(layer.bias.as_ptr().add(col + v * S::LANES)));
+                let bias: [S::V; V] =
+                    std::array::from_fn(|v| s.load_ptr(layer.bias.as_ptr().add(col + v * S::LANES)));
                 [bias; R]
             } else {
-                std::array::from_fn(|r| std::array::from_fn(|v| s.load_ptr(out.at(row + r, col + v * S::LANES))))
+                std::array::from_fn(|r| {
+                    std::array::from_fn(|v| s.load_ptr(out.at(row + r, col + v * S::LANES)))
+                })
             };
-            let a = x.as_ptr().add(row * x.stride() + steps.start);
+            let a = x.data.add((row - self.rows.start) * x.stride);
             let b = layer.panels.as_ptr().add(col * k + steps.start * width);
-            tile(s, steps.len(), (a, x.stride()), (b, width, offset), start)
+            tile(s, steps.len(), (a, x.stride), (b, width, offset), start)
         };
         let whole = col + V * S::LANES <= n;
         for r in 0..R {

@@ -1,5 +1,8 @@
 //! The innermost loop: a few rows times a few vectors of columns, kept in registers.
-#![allow(unsafe_code, reason = "reads matrices through pointers: the bounds are checked once, not in the innermost loop")]
+#![allow(
+    unsafe_code,
+    reason = "reads matrices through pointers: the bounds are checked once, not in the innermost loop"
+)]
 
 use crate::simd::Simd;
 
@@ -21,14 +24,32 @@ pub(crate) unsafe fn tile<S: Simd, const R: usize, const V: usize>(
         // SAFETY: `step` < k, and the caller's promise.
         unsafe {
             let row = b.add(step * b_step);
-            let columns: [S::V; V] = std::array::from_fn(|v| s.load_ptr(row.add(offset[v])));
-            for r in 0..R {
-                let x = s.splat(*a.add(r * a_stride + step));
+            // Whichever of rows and columns is fewer waits in registers: accumulators and the fewer fit sixteen.
+            if R < V {
+                let x: [S::V; R] = std::array::from_fn(|r| s.splat(*a.add(r * a_stride + step)));
                 for v in 0..V {
-                    acc[r][v] = s.mul_add(x, columns[v], acc[r][v]);
+                    let column = s.load_ptr(row.add(offset[v]));
+                    for r in 0..R {
+                        acc[r][v] = s.mul_add(x[r], column, acc[r][v]);
+                    }
+                }
+            } else {
+                let columns: [S::V; V] = std::array::from_fn(|v| s.load_ptr(row.add(offset[v])));
+                for r in 0..R {
+                    let x = s.splat(*a.add(r * a_stride + step));
+                    for v in 0..V {
+                        acc[r][v] = s.mul_add(x, columns[v], acc[r][v]);
+                    }
                 }
             }
         }
     }
     acc
+}
+
+/// Rows of the next tile where so many are left: full tiles, but for the last two, which share what remains. A tile of one
+/// or two rows would leave the pipeline half empty.
+#[inline(always)]
+pub(crate) fn tile_rows(left: usize, most: usize) -> usize {
+    if left > most && left < 2 * most { left.div_ceil(2) } else { left.min(most) }
 }

@@ -1,5 +1,8 @@
 //! Vectors of eight floats: AVX2 with FMA.
-#![allow(unsafe_code, reason = "calls the processor's vector instructions; the token proves that they are there")]
+#![allow(
+    unsafe_code,
+    reason = "calls the processor's vector instructions; the token proves that they are there"
+)]
 
 use core::arch::x86_64::*;
 
@@ -29,8 +32,7 @@ macro_rules! have {
 impl Simd for Avx2 {
     type V = __m256;
     const LANES: usize = 8;
-    const TILE_ROWS: usize = 4;
-    const ATTENTION_ROWS: usize = 6;
+    const TILE_ROWS: usize = 6;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m256 {

@@ -1,5 +1,8 @@
 //! Vectors of sixteen floats: AVX-512 F, BW, DQ and VL.
-#![allow(unsafe_code, reason = "calls the processor's vector instructions; the token proves that they are there")]
+#![allow(
+    unsafe_code,
+    reason = "calls the processor's vector instructions; the token proves that they are there"
+)]
 
 use core::arch::x86_64::*;
 
@@ -30,7 +33,6 @@ impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
     const TILE_ROWS: usize = 8;
-    const ATTENTION_ROWS: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {

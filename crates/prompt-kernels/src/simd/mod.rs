@@ -26,10 +26,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     /// Floats in a vector.
     const LANES: usize;
-    /// Rows of a tile of the matrix product: as many as the registers hold.
+    /// Rows of a tile: as many as the registers hold, two vectors each, beside what is multiplied.
     const TILE_ROWS: usize;
-    /// Rows of a tile in attention, whose panels are two vectors wide.
-    const ATTENTION_ROWS: usize;
 
     fn splat(self, x: f32) -> Self::V;
     /// Reads [`LANES`](Self::LANES) floats.

@@ -18,7 +18,6 @@ impl Simd for Portable {
     type V = V;
     const LANES: usize = 4;
     const TILE_ROWS: usize = 4;
-    const ATTENTION_ROWS: usize = 4;
 
     #[inline(always)]
     fn splat(self, x: f32) -> V {

@@ -1,9 +1,5 @@
 //! What the tests share: seeded numbers, the levels of this machine, and how results are compared.
-#![allow(
-    dead_code,
-    clippy::panic,
-    reason = "each test file uses its part; an unequal result ends the test"
-)]
+#![allow(dead_code, clippy::panic, reason = "each test file uses its part; an unequal result ends the test")]
 
 use prompt_kernels::Level;
 
