@@ -4,9 +4,9 @@
 
 use std::sync::OnceLock;
 
-use crate::int8::Words;
 #[cfg(target_arch = "x86_64")]
-use crate::int8::{AvxVnni, Vnni};
+use crate::int8::{Avx2Bytes, Avx512Bytes, AvxVnni, Vnni};
+use crate::int8::{WeightBits, Words};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
@@ -90,6 +90,17 @@ impl Level {
         Self::NAMES[self.0 as usize]
     }
 
+    /// Whether weights of 8 bits cost nothing more than those of 7.
+    pub(crate) fn has_exact_bytes(self) -> bool {
+        match self.0 {
+            Kind::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni | Kind::Avx512Vnni => true,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 | Kind::Avx512 => false,
+        }
+    }
+
     /// Floats in a vector.
     pub(crate) fn lanes(self) -> usize {
         self.run(Lanes)
@@ -116,20 +127,32 @@ impl Level {
 }
 
 impl Level {
-    /// Runs a kernel with this level's products of small whole numbers.
+    /// Runs a kernel with this level's products of small whole numbers, for weights of so many bits.
     #[inline]
-    pub(crate) fn run_words<K: WordKernel>(self, kernel: K) -> K::Out {
+    pub(crate) fn run_words<K: WordKernel>(self, bits: WeightBits, kernel: K) -> K::Out {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = bits; // one way for both
         match self.0 {
             Kind::Portable => kernel.run(Portable),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level of this kind is only made by `from_name`, after AVX2 and FMA were detected.
-            Kind::Avx2 => unsafe { words_avx2(kernel) },
+            Kind::Avx2 => unsafe {
+                match bits {
+                    WeightBits::Seven => bytes_avx2(kernel),
+                    WeightBits::Eight => words_avx2(kernel),
+                }
+            },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level of this kind is only made by `from_name`, after AVX2, FMA and AVX-VNNI were detected.
             Kind::AvxVnni => unsafe { words_avx_vnni(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level of this kind is only made by `from_name`, after AVX-512 F, BW, DQ and VL were detected.
-            Kind::Avx512 => unsafe { words_avx512(kernel) },
+            Kind::Avx512 => unsafe {
+                match bits {
+                    WeightBits::Seven => bytes_avx512(kernel),
+                    WeightBits::Eight => words_avx512(kernel),
+                }
+            },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: a level of this kind is only made by `from_name`, after these and AVX-512 VNNI were detected.
             Kind::Avx512Vnni => unsafe { words_avx512_vnni(kernel) },
@@ -193,6 +216,18 @@ pub(crate) trait WordKernel {
 #[target_feature(enable = "avx2,fma")]
 fn words_avx2<K: WordKernel>(kernel: K) -> K::Out {
     kernel.run(Avx2::here())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn bytes_avx2<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(Avx2Bytes::here())
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn bytes_avx512<K: WordKernel>(kernel: K) -> K::Out {
+    kernel.run(Avx512Bytes::here())
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -17,7 +17,7 @@ mod vector;
 
 pub use attention::{Attention, ScoreBias, attention};
 pub use error::{Error, Result};
-pub use int8::PackedI8;
+pub use int8::{PackedI8, WeightBits};
 pub use level::Level;
 pub use linear::{Combine, Epilogue, PackedF32};
 pub use math::Activation;

@@ -132,8 +132,8 @@ pub(crate) fn activate<S: Simd>(s: S, activation: Activation, row: &mut [f32]) {
 
 /// A function of single numbers. A trait and not a closure, because a closure cannot be told to be compiled into its caller,
 /// with the caller's instructions.
-pub(crate) trait Each<S: Simd> {
-    fn of(&self, s: S, x: S::V) -> S::V;
+pub(crate) trait Each<S: Simd>: Copy {
+    fn of(self, s: S, x: S::V) -> S::V;
 }
 
 /// Replaces each number by a function of it. The last few go through a vector of their own, so that a number's result
@@ -155,41 +155,45 @@ pub(crate) fn map<S: Simd>(s: S, row: &mut [f32], f: impl Each<S>) {
 }
 
 /// eˣ.
+#[derive(Clone, Copy)]
 pub(crate) struct Exponential;
 
 impl<S: Simd> Each<S> for Exponential {
     #[inline(always)]
-    fn of(&self, s: S, x: S::V) -> S::V {
+    fn of(self, s: S, x: S::V) -> S::V {
         exp(s, x)
     }
 }
 
 /// e to the power of x less this, which is no less than x.
+#[derive(Clone, Copy)]
 pub(crate) struct ExpBelow(pub(crate) f32);
 
 impl<S: Simd> Each<S> for ExpBelow {
     #[inline(always)]
-    fn of(&self, s: S, x: S::V) -> S::V {
+    fn of(self, s: S, x: S::V) -> S::V {
         exp_below_zero(s, s.sub(x, s.splat(self.0)))
     }
 }
 
 /// x times this.
+#[derive(Clone, Copy)]
 pub(crate) struct Times(pub(crate) f32);
 
 impl<S: Simd> Each<S> for Times {
     #[inline(always)]
-    fn of(&self, s: S, x: S::V) -> S::V {
+    fn of(self, s: S, x: S::V) -> S::V {
         s.mul(x, s.splat(self.0))
     }
 }
 
 /// x less this.
+#[derive(Clone, Copy)]
 pub(crate) struct Less(pub(crate) f32);
 
 impl<S: Simd> Each<S> for Less {
     #[inline(always)]
-    fn of(&self, s: S, x: S::V) -> S::V {
+    fn of(self, s: S, x: S::V) -> S::V {
         s.sub(x, s.splat(self.0))
     }
 }
@@ -197,11 +201,12 @@ impl<S: Simd> Each<S> for Less {
 macro_rules! activations {
     ($($name:ident: |$s:ident, $x:ident| $e:expr;)*) => {
         $(
+            #[derive(Clone, Copy)]
             struct $name;
 
             impl<S: Simd> Each<S> for $name {
                 #[inline(always)]
-                fn of(&self, $s: S, $x: S::V) -> S::V {
+                fn of(self, $s: S, $x: S::V) -> S::V {
                     $e
                 }
             }

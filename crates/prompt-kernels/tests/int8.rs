@@ -2,7 +2,9 @@
 mod common;
 
 use common::{Random, cases, levels, pool, same_bits};
-use prompt_kernels::{Activation, Combine, Epilogue, Error, Level, PackedI8, Rows, RowsMut};
+use prompt_kernels::{Activation, Combine, Epilogue, Error, Level, PackedI8, Rows, RowsMut, WeightBits};
+
+const BITS: [WeightBits; 2] = [WeightBits::Seven, WeightBits::Eight];
 
 struct Case {
     m: usize,
@@ -21,8 +23,8 @@ impl Case {
         Self { m, k, n, x: random.floats(m * x_stride), x_stride, weight: random.floats(n * k), bias }
     }
 
-    fn layer(&self, level: Level) -> PackedI8 {
-        PackedI8::new(level, self.k, self.n, &self.weight, self.bias.as_deref()).unwrap()
+    fn layer(&self, level: Level, bits: WeightBits) -> PackedI8 {
+        PackedI8::with_bits(level, bits, self.k, self.n, &self.weight, self.bias.as_deref()).unwrap()
     }
 
     fn run(&self, layer: &PackedI8, epilogue: Epilogue<'_>, threads: usize) -> Vec<f32> {
@@ -44,12 +46,13 @@ impl Case {
     }
 
     /// The exact number and the bound of the documentation.
-    fn exact(&self, i: usize, j: usize) -> (f64, f64) {
+    fn exact(&self, i: usize, j: usize, bits: WeightBits) -> (f64, f64) {
         let (x, w) = (self.row(i), &self.weight[j * self.k..][..self.k]);
         let low = x.iter().fold(0.0f32, |a, &b| a.min(b));
         let high = x.iter().fold(0.0f32, |a, &b| a.max(b));
         let sx = f64::from(high - low) / 255.0;
-        let sw = w.iter().fold(0.0f64, |a, &b| a.max(f64::from(b.abs()))) / 127.0;
+        let sw = w.iter().fold(0.0f64, |a, &b| a.max(f64::from(b.abs())))
+            / if bits == WeightBits::Seven { 64.0 } else { 127.0 };
         let (mut sum, mut bound) = (self.bias.as_ref().map_or(0.0, |b| f64::from(b[j])), 1e-5);
         for (&x, &w) in x.iter().zip(w) {
             let (x, w) = (f64::from(x), f64::from(w));
@@ -66,12 +69,13 @@ fn stays_within_its_bound_over_shapes_and_strides() {
     for case in 0..cases(200) {
         let (m, k, n) = (random.between(0, 11), random.between(0, 70), random.between(0, 120));
         let case_ = Case::new(&mut random, m, k, n);
-        let reference = case_.run(&case_.layer(Level::PORTABLE), Epilogue::default(), 1);
+        let bits = random.pick(&BITS);
+        let reference = case_.run(&case_.layer(Level::PORTABLE, bits), Epilogue::default(), 1);
         for level in levels() {
-            let found = case_.run(&case_.layer(level), Epilogue::default(), random.between(0, 3));
+            let found = case_.run(&case_.layer(level, bits), Epilogue::default(), random.between(0, 3));
             for (at, (&y, &portable)) in found.iter().zip(&reference).enumerate() {
-                let (exact, bound) = case_.exact(at / n, at % n);
-                let what = format!("case {case}: {m} × {k} × {n} at {at}, {level}");
+                let (exact, bound) = case_.exact(at / n, at % n, bits);
+                let what = format!("case {case}: {m} × {k} × {n} at {at}, {level}, {bits:?}");
                 assert!((f64::from(y) - exact).abs() <= bound, "{what}: {y}, exact {exact}, bound {bound}");
                 assert!(
                     (y - portable).abs() <= 1e-5 * portable.abs().max(1.0),
@@ -85,14 +89,16 @@ fn stays_within_its_bound_over_shapes_and_strides() {
 #[test]
 fn numbers_that_saturate_sixteen_bits_are_exact() {
     // 255 · 127 + 255 · 127 is beyond i16; q·w is exact here, so the product is, to the last rounding of f32.
-    for level in levels() {
+    for (level, bits) in levels().into_iter().flat_map(|level| BITS.map(|bits| (level, bits))) {
+        let most = if bits == WeightBits::Seven { 64 } else { 127 };
         for k in [4, 63, 500] {
-            let layer = PackedI8::new(level, k, 40, &vec![127.0; k * 40], None).unwrap();
+            let weight = vec![most as f32; k * 40];
+            let layer = PackedI8::with_bits(level, bits, k, 40, &weight, None).unwrap();
             let x = vec![255.0; k];
             let mut out = [0.0; 40];
             let to = RowsMut::new(&mut out, 1, 40).unwrap();
             layer.product(Rows::new(&x, 1, k).unwrap(), to, Epilogue::default(), 1).unwrap();
-            assert_eq!(out, [(255 * 127 * k) as f32; 40], "{level}");
+            assert_eq!(out, [(255 * most * k) as f32; 40], "{level} {bits:?}");
         }
     }
 }
@@ -101,14 +107,14 @@ fn numbers_that_saturate_sixteen_bits_are_exact() {
 fn a_huge_weight_spoils_its_own_output_alone() {
     let mut random = Random(22);
     let mut case = Case::new(&mut random, 5, 60, 50);
-    for level in levels() {
-        let before = case.run(&case.layer(level), Epilogue::default(), 1);
+    for (level, bits) in levels().into_iter().flat_map(|level| BITS.map(|bits| (level, bits))) {
+        let before = case.run(&case.layer(level, bits), Epilogue::default(), 1);
         case.weight[7 * 60 + 3] = 1e6;
-        let after = case.run(&case.layer(level), Epilogue::default(), 1);
+        let after = case.run(&case.layer(level, bits), Epilogue::default(), 1);
         for (at, (a, b)) in before.iter().zip(&after).enumerate().filter(|(at, _)| at % 50 != 7) {
             assert!(a.to_bits() == b.to_bits(), "{level}: output {} changed from {a} to {b}", at % 50);
         }
-        let (exact, bound) = case.exact(2, 7);
+        let (exact, bound) = case.exact(2, 7, bits);
         assert!((f64::from(after[2 * 50 + 7]) - exact).abs() <= bound);
         case.weight[7 * 60 + 3] = 0.5;
     }
@@ -120,8 +126,8 @@ fn a_row_is_the_same_alone_in_any_batch_and_on_any_number_of_threads() {
     let (m, k, n) = if cfg!(miri) { (5, 20, 30) } else { (300, 130, 211) };
     let case = Case::new(&mut random, m, k, n);
     let gelu = Epilogue::from(Activation::GeluErf);
-    for level in levels() {
-        let layer = case.layer(level);
+    for (level, bits) in levels().into_iter().flat_map(|level| BITS.map(|bits| (level, bits))) {
+        let layer = case.layer(level, bits);
         let whole = case.run(&layer, gelu, 1);
         for threads in [2, 3, 16] {
             let found = pool(threads).install(|| case.run(&layer, gelu, threads));
@@ -146,7 +152,7 @@ fn epilogues_follow_the_product() {
     let case = Case::new(&mut random, 4, 30, 55);
     let other = random.floats(4 * 55);
     for level in levels() {
-        let layer = case.layer(level);
+        let layer = case.layer(level, WeightBits::best_for(level));
         let plain = case.run(&layer, Epilogue::default(), 1);
         let add = Combine::Add(Rows::new(&other, 4, 55).unwrap());
         let found = case.run(&layer, Epilogue { activation: Activation::Relu, combine: add }, 2);
@@ -162,6 +168,7 @@ fn nan_and_infinity_show_in_their_row_or_output() {
         weight[4 * 3] = f32::NAN;
         weight[5 * 3 + 1] = f32::NEG_INFINITY;
         let layer = PackedI8::new(level, 3, 30, &weight, None).unwrap();
+        assert_eq!(layer.bits(), WeightBits::best_for(level));
         let x = [1.0, 2.0, 3.0, 1.0, f32::NAN, 3.0, f32::INFINITY, 2.0, 0.0, 0.0, 0.0, 0.0, 1e-35, 0.0, 0.0];
         let mut out = [0.0; 150];
         let (rows, to) = (Rows::new(&x, 5, 3).unwrap(), RowsMut::new(&mut out, 5, 30).unwrap());

@@ -201,11 +201,20 @@ impl Block<'_> {
         for (panel, first) in (0..size).step_by(width).enumerate() {
             let numbers = (size - first).min(width);
             let mut wide = [0.0; VECTORS * MAX_LANES];
-            let acc: [[S::V; VECTORS]; R] = std::array::from_fn(|r| {
-                wide[..numbers].copy_from_slice(&self.row(start + i + r)[first..][..numbers]);
+            let mut acc = [[s.splat(0.0); VECTORS]; R];
+            for r in 0..R {
+                let part = &self.row(start + i + r)[first..][..numbers];
                 let factor = s.splat(rescale[r]);
-                std::array::from_fn(|v| s.mul(factor, s.load(&wide[v * S::LANES..])))
-            });
+                let from = if numbers == width {
+                    part
+                } else {
+                    wide[..numbers].copy_from_slice(part);
+                    &wide[..]
+                };
+                for v in 0..VECTORS {
+                    acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+                }
+            }
             // SAFETY: each of the R rows of scores holds the keys in `all`, and so does the panel of packed values.
             let acc = unsafe {
                 let p = scores[..R * KEYS].as_ptr().add(all.start);
@@ -213,10 +222,14 @@ impl Block<'_> {
                 tile(s, all.len(), (p, KEYS), (v, width, offset), acc)
             };
             for r in 0..R {
+                let part = &mut self.row(start + i + r)[first..][..numbers];
+                let to = if numbers == width { &mut *part } else { &mut wide[..] };
                 for v in 0..VECTORS {
-                    s.store(&mut wide[v * S::LANES..], acc[r][v]);
+                    s.store(&mut to[v * S::LANES..], acc[r][v]);
                 }
-                self.row(start + i + r)[first..][..numbers].copy_from_slice(&wide[..numbers]);
+                if numbers < width {
+                    part.copy_from_slice(&wide[..numbers]);
+                }
             }
         }
     }

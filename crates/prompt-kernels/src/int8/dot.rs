@@ -1,9 +1,9 @@
 //! Products of small whole numbers, four bytes at a time.
 //!
-//! A *word* holds the next few activations of a row, or the next few weights of an output: two 16-bit numbers, or four
-//! bytes where the processor multiplies bytes exactly (VNNI). AVX2's own byte product (`vpmaddubsw`) adds two products in
-//! 16 bits and cuts the sum at ±32767, which activations of 8 bits and weights of 8 bits overrun; `vpmaddwd` on 16-bit
-//! numbers adds in 32 bits and cuts nothing, at the same number of products per cycle.
+//! A *word* holds the next few activations of a row, or the next few weights of an output: four bytes, or two 16-bit
+//! numbers. AVX2's product of bytes (`vpmaddubsw`) adds two products in 16 bits and cuts the sum at ±32767. Activations from
+//! 0 to 255 and weights of 7 bits (−64 … 64) stay within it: 2 · 255 · 64 = 32640. Weights of 8 bits do not; without VNNI,
+//! whose `vpdpbusd` adds in 32 bits, they are multiplied as 16-bit numbers (`vpmaddwd`), exact as well and a quarter slower.
 #![allow(
     unsafe_code,
     reason = "calls the processor's vector instructions; the token proves that they are there"
@@ -231,6 +231,102 @@ impl Words for AvxVnni {
 
     #[inline(always)]
     fn store(self, to: &mut [i32], sums: __m256i) {
+        Words::store(self.0, to, sums);
+    }
+}
+
+/// AVX2 with products of bytes: for weights of 7 bits.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx2Bytes(Avx2);
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2Bytes {
+    /// Only callable (without `unsafe`) where the instructions are already in use.
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    pub(crate) fn here() -> Self {
+        Self(Avx2::here())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Words for Avx2Bytes {
+    type Float = Avx2;
+    type Sums = __m256i;
+    const GROUP: usize = 4;
+    const TILE_ROWS: usize = 4;
+
+    #[inline(always)]
+    fn float(self) -> Avx2 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m256i {
+        self.0.zero()
+    }
+
+    #[inline(always)]
+    unsafe fn dot(self, sums: __m256i, activations: u32, weights: *const u32) -> __m256i {
+        // SAFETY: the token proves AVX2; eight words are readable at `weights`, of any alignment.
+        unsafe {
+            let words = _mm256_loadu_si256(weights.cast());
+            let pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(activations as i32), words);
+            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [i32], sums: __m256i) {
+        Words::store(self.0, to, sums);
+    }
+}
+
+/// AVX-512 F and BW with products of bytes: for weights of 7 bits.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512Bytes(Avx512);
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512Bytes {
+    /// Only callable (without `unsafe`) where the instructions are already in use.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(crate) fn here() -> Self {
+        Self(Avx512::here())
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Words for Avx512Bytes {
+    type Float = Avx512;
+    type Sums = __m512i;
+    const GROUP: usize = 4;
+    const TILE_ROWS: usize = 8;
+
+    #[inline(always)]
+    fn float(self) -> Avx512 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn zero(self) -> __m512i {
+        self.0.zero()
+    }
+
+    #[inline(always)]
+    unsafe fn dot(self, sums: __m512i, activations: u32, weights: *const u32) -> __m512i {
+        // SAFETY: the token proves AVX-512 F and BW; sixteen words are readable at `weights`, of any alignment.
+        unsafe {
+            let words = _mm512_loadu_si512(weights.cast());
+            let pairs = _mm512_maddubs_epi16(_mm512_set1_epi32(activations as i32), words);
+            _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [i32], sums: __m512i) {
         Words::store(self.0, to, sums);
     }
 }

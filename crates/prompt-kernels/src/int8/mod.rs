@@ -1,12 +1,13 @@
 //! The matrix product of a linear layer with 8-bit weights and activations.
 //!
 //! ```text
-//! weight [n × k]  --once-->   whole numbers −127 … 127, one scale for each output
+//! weight [n × k]  --once-->   whole numbers −64 … 64 or −127 … 127, one scale for each output
 //! x [m × k]       --each call--> whole numbers 0 … 255, one scale and zero point for each row
 //! y = scaleₓ · scale_w · (Σ qₓ·q_w − zeroₓ · Σ q_w) + bias,   the sums exact in i32
 //! ```
 //!
-//! The whole numbers are the same at every level, and their sums are exact: levels differ in the last rounding alone.
+//! For weights of as many bits the whole numbers are the same at every level, and their sums are exact: levels differ in
+//! the last rounding alone.
 
 mod dot;
 mod product;
@@ -14,7 +15,7 @@ mod quantise;
 
 pub(crate) use dot::Words;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use dot::{AvxVnni, Vnni};
+pub(crate) use dot::{Avx2Bytes, Avx512Bytes, AvxVnni, Vnni};
 
 use crate::error::{self, Error, Result};
 use crate::level::{Level, WordKernel};
@@ -24,14 +25,38 @@ use crate::rows::{Rows, RowsMut};
 /// Inputs beyond which a sum might not fit i32: 255 · 127 · k < 2³¹.
 const MOST_INPUTS: usize = 65_536;
 
-/// A linear layer with weights of 8 bits, laid out for one [`Level`].
+/// How finely weights are quantised.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum WeightBits {
+    /// Whole numbers from −64 to 64. The fastest at levels without VNNI.
+    Seven,
+    /// Whole numbers from −127 to 127. As fast at levels with VNNI; without, about a quarter slower and two bytes a weight.
+    Eight,
+}
+
+impl WeightBits {
+    /// The finest that a level computes at full speed: eight bits with VNNI (and at the portable level), seven without.
+    pub fn best_for(level: Level) -> Self {
+        if level.has_exact_bytes() { Self::Eight } else { Self::Seven }
+    }
+
+    /// The largest whole number.
+    pub(crate) fn most(self) -> f32 {
+        match self {
+            Self::Seven => 64.0,
+            Self::Eight => 127.0,
+        }
+    }
+}
+
+/// A linear layer with weights of 7 or 8 bits and activations of 8, laid out for one [`Level`].
 ///
 /// Weights are symmetric with one scale for each output, so an output with one huge weight spoils no other. Activations are
 /// quantised row by row at each call, with a zero point, as ONNX Runtime's dynamic quantisation does for a whole tensor; a
 /// row's result does not depend on other rows.
 ///
 /// # Error
-/// With `sₓ = (max(x, 0) − min(x, 0)) / 255` for the row and `s_w = max|w| / 127` for the output,
+/// With `sₓ = (max(x, 0) − min(x, 0)) / 255` for the row and `s_w = max|w| / 127` (64 with 7 bits) for the output,
 /// `|y − exact| ≤ Σₖ (|wₖ|·sₓ + |xₖ|·s_w / 2 + sₓ·s_w / 2)`, before the activation: rounding a weight costs at most half of
 /// s_w, rounding an activation half of sₓ and the rounding of the zero point another half at the ends of the range.
 ///
@@ -51,6 +76,7 @@ const MOST_INPUTS: usize = 65_536;
 #[derive(Clone, Debug)]
 pub struct PackedI8 {
     level: Level,
+    bits: WeightBits,
     k: usize,
     n: usize,
     /// Columns of a panel.
@@ -66,11 +92,27 @@ pub struct PackedI8 {
 }
 
 impl PackedI8 {
-    /// Quantises a weight (n × k, row-major: outputs × inputs) and lays it out for a level.
+    /// Quantises a weight (n × k, row-major: outputs × inputs) to the [best bits](WeightBits::best_for) of a level and lays it
+    /// out for it.
+    ///
+    /// # Errors
+    /// As [`with_bits`](Self::with_bits).
+    pub fn new(level: Level, k: usize, n: usize, weight: &[f32], bias: Option<&[f32]>) -> Result<Self> {
+        Self::with_bits(level, WeightBits::best_for(level), k, n, weight, bias)
+    }
+
+    /// The same with bits of the caller's choice.
     ///
     /// # Errors
     /// If `weight` has not n · k numbers, `bias` not n, or k is beyond 65,536 (sums would not fit 32 bits).
-    pub fn new(level: Level, k: usize, n: usize, weight: &[f32], bias: Option<&[f32]>) -> Result<Self> {
+    pub fn with_bits(
+        level: Level,
+        bits: WeightBits,
+        k: usize,
+        n: usize,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+    ) -> Result<Self> {
         let size = error::size("weight", n, k)?;
         error::exact("weight", weight.len(), size, "outputs · inputs")?;
         if k > MOST_INPUTS {
@@ -80,7 +122,7 @@ impl PackedI8 {
         if let Some(bias) = bias {
             error::exact("bias", bias.len(), n, "one for each output")?;
         }
-        Ok(level.run_words(Pack { level, k, n, weight, bias }))
+        Ok(level.run_words(bits, Pack { level, bits, k, n, weight, bias }))
     }
 
     /// Inputs of the layer: columns of x.
@@ -98,7 +140,12 @@ impl PackedI8 {
         self.level
     }
 
-    /// Bytes that weight, scales and bias take in memory: a weight takes one byte at levels with VNNI, two at others.
+    /// How finely the weights were quantised.
+    pub fn bits(&self) -> WeightBits {
+        self.bits
+    }
+
+    /// Bytes that weight, scales and bias take in memory: about one for each weight, two for 8 bits at levels without VNNI.
     pub fn bytes(&self) -> usize {
         (self.panels.len() + self.scales.len() + self.bias.len() + self.sums.len()) * size_of::<u32>()
     }
@@ -122,6 +169,7 @@ impl PackedI8 {
 
 struct Pack<'a> {
     level: Level,
+    bits: WeightBits,
     k: usize,
     n: usize,
     weight: &'a [f32],
@@ -133,11 +181,12 @@ impl WordKernel for Pack<'_> {
 
     #[inline(always)]
     fn run<W: Words>(self, _: W) -> PackedI8 {
-        let Self { level, k, n, weight, bias } = self;
+        let Self { level, bits, k, n, weight, bias } = self;
         let width = PANEL_VECTORS * level.lanes();
         let (steps, padded) = (k.div_ceil(W::GROUP), n.div_ceil(width) * width);
         let mut layer = PackedI8 {
             level,
+            bits,
             k,
             n,
             width,
@@ -151,7 +200,7 @@ impl WordKernel for Pack<'_> {
             layer.bias[..n].copy_from_slice(bias);
         }
         for j in 0..n {
-            let (q, scale) = quantise::weights(&weight[j * k..][..k]);
+            let (q, scale) = quantise::weights(&weight[j * k..][..k], bits.most());
             layer.scales[j] = scale;
             layer.sums[j] = q.iter().sum();
             let at = j / width * width * steps + j % width;

@@ -7,7 +7,7 @@ use super::PackedI8;
 use super::dot::Words;
 use super::quantise::{self, Scale};
 use crate::level::WordKernel;
-use crate::linear::{Epilogue, PANEL_VECTORS, Split, finish, tile_rows};
+use crate::linear::{Epilogue, Finish, PANEL_VECTORS, Split, tile_rows};
 use crate::output::Out;
 use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
@@ -31,12 +31,13 @@ pub(super) fn product(
     let quantised = |rows: Range<usize>, f: &dyn Fn(&[u32], &[Scale])| {
         scratch::words(rows.len() * layer.steps, |words| {
             let mut scales = vec![Scale::default(); rows.len()];
-            level.run_words(Quantise { layer, x, rows: rows.clone(), words, scales: &mut scales });
+            level
+                .run_words(layer.bits, Quantise { layer, x, rows: rows.clone(), words, scales: &mut scales });
             f(words, &scales);
         });
     };
     let compute = |(rows, panels): (Range<usize>, Range<usize>), words: &[u32], scales: &[Scale]| {
-        level.run_words(Block { layer, words, scales, out, epilogue, rows, panels });
+        level.run_words(layer.bits, Block { layer, words, scales, out, epilogue, rows, panels });
     };
     if split.shares_rows() {
         // Several tasks read the same rows: quantised once, before.
@@ -110,7 +111,7 @@ impl WordKernel for Block<'_> {
                     1
                 }
             };
-            self.finish(w.float(), panel, done);
+            self.finish(panel, done);
             panel += done;
         }
     }
@@ -176,13 +177,11 @@ impl Block<'_> {
     }
 
     /// Activation and combination of some panels.
-    #[inline(always)]
-    fn finish<S: Simd>(&self, s: S, panel: usize, panels: usize) {
-        let col = panel * self.layer.width;
-        let cols = (panels * self.layer.width).min(self.layer.n - col);
-        for i in self.rows.clone() {
-            // SAFETY: columns of a row of this task's rectangle; one such slice lives at a time.
-            finish(s, self.epilogue, i, col, unsafe { self.out.slice(i, col, cols) });
+    fn finish(&self, panel: usize, panels: usize) {
+        let (layer, out, epilogue, rows) = (self.layer, self.out, self.epilogue, self.rows.clone());
+        if !epilogue.is_empty() {
+            let cols = panel * layer.width..((panel + panels) * layer.width).min(layer.n);
+            layer.level.run(Finish { out, epilogue, rows, cols });
         }
     }
 }

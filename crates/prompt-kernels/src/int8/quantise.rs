@@ -85,8 +85,8 @@ fn range<S: Simd>(s: S, x: &[f32]) -> (f32, f32) {
     (-negative + poison, s.max_lane(high) + poison)
 }
 
-/// A weight's row as whole numbers from −127 to 127 and their scale; NaN scale where the row has a NaN or an infinity.
-pub(super) fn weights(row: &[f32]) -> (Vec<i32>, f32) {
+/// A weight's row as whole numbers from −most to most and their scale; NaN scale where the row has a NaN or an infinity.
+pub(super) fn weights(row: &[f32], most: f32) -> (Vec<i32>, f32) {
     let top = row.iter().fold(0.0f32, |top, &w| if w.abs() <= top { top } else { w.abs() });
     let finite = row.iter().all(|w| w.is_finite());
     if !finite {
@@ -95,7 +95,7 @@ pub(super) fn weights(row: &[f32]) -> (Vec<i32>, f32) {
     if top < LEAST {
         return (vec![0; row.len()], 0.0);
     }
-    let inverse = 127.0 / f64::from(top);
+    let inverse = f64::from(most) / f64::from(top);
     let q = row.iter().map(|&w| (f64::from(w) * inverse).round_ties_even() as i32).collect();
-    (q, top / 127.0)
+    (q, top / most)
 }

@@ -1,6 +1,11 @@
 //! What is done to a product before it leaves the cache.
+#![allow(unsafe_code, reason = "tasks finish disjoint rectangles of one output in place")]
 
+use std::ops::Range;
+
+use crate::level::Kernel;
 use crate::math::{Activation, activate, zip};
+use crate::output::Out;
 use crate::rows::Rows;
 use crate::simd::Simd;
 
@@ -40,6 +45,13 @@ pub enum Combine<'a> {
     Multiply(Rows<'a>),
 }
 
+impl Epilogue<'_> {
+    /// Whether there is anything to do.
+    pub(crate) fn is_empty(self) -> bool {
+        self.activation == Activation::Identity && matches!(self.combine, Combine::None)
+    }
+}
+
 impl<'a> Combine<'a> {
     pub(crate) fn matrix(self) -> Option<Rows<'a>> {
         match self {
@@ -49,13 +61,30 @@ impl<'a> Combine<'a> {
     }
 }
 
-/// Activation and combination of columns `col…` of row `i`.
-#[inline(always)]
-pub(crate) fn finish<S: Simd>(s: S, epilogue: Epilogue<'_>, i: usize, col: usize, part: &mut [f32]) {
-    activate(s, epilogue.activation, part);
-    match epilogue.combine {
-        Combine::None => {}
-        Combine::Add(other) => zip(s, part, &other.row(i)[col..], |a, b| s.add(a, b)),
-        Combine::Multiply(other) => zip(s, part, &other.row(i)[col..], |a, b| s.mul(a, b)),
+/// Activation and combination of a rectangle of the output, in place. A kernel of its own, called for each panel: compiled
+/// into every loop that ends in it, it would be most of this crate's code.
+pub(crate) struct Finish<'a> {
+    pub(crate) out: Out,
+    pub(crate) epilogue: Epilogue<'a>,
+    pub(crate) rows: Range<usize>,
+    pub(crate) cols: Range<usize>,
+}
+
+impl Kernel for Finish<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { out, epilogue, rows, cols } = self;
+        for i in rows {
+            // SAFETY: columns of a row of the rectangle that belongs to the task that calls this.
+            let part = unsafe { out.slice(i, cols.start, cols.len()) };
+            activate(s, epilogue.activation, part);
+            match epilogue.combine {
+                Combine::None => {}
+                Combine::Add(other) => zip(s, part, &other.row(i)[cols.clone()], |a, b| s.add(a, b)),
+                Combine::Multiply(other) => zip(s, part, &other.row(i)[cols.clone()], |a, b| s.mul(a, b)),
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ mod pack;
 mod product;
 mod tile;
 
-pub(crate) use epilogue::finish;
+pub(crate) use epilogue::Finish;
 pub use epilogue::{Combine, Epilogue};
 pub(crate) use product::Split;
 pub(crate) use tile::{tile, tile_rows};

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::epilogue::{Epilogue, finish};
+use super::epilogue::{Epilogue, Finish};
 use super::tile::{tile, tile_rows};
 use super::{PANEL_VECTORS, PackedF32};
 use crate::level::Kernel;
@@ -179,7 +179,7 @@ impl Block<'_> {
                 self.strip::<S, R, PANEL_VECTORS>(s, self.x(0), self.rows.start, panel, steps);
                 1
             };
-            self.finish(s, panel, done);
+            self.finish(panel, done);
             panel += done;
         }
     }
@@ -189,20 +189,24 @@ impl Block<'_> {
     fn many_rows<S: Simd>(&mut self, s: S) {
         let copy = std::mem::take(&mut self.copy);
         let layer = self.layer;
+        let all = 0..layer.k;
         for (outer, large) in layer.steps.iter().enumerate() {
             let steps = large[0].start..large[large.len() - 1].end;
-            let x = if copy.is_empty() { self.x(steps.start) } else { self.copy_rows(steps.clone(), copy) };
+            let lies =
+                if copy.is_empty() { self.x(steps.start) } else { self.copy_rows(steps.clone(), copy) };
             for panel in self.panels.clone() {
                 // Partial sums cannot rest in the output where a panel is wider than what is left of it.
-                if (panel + 1) * layer.width <= layer.n {
-                    for small in large {
-                        self.rows(s, x.skip(small.start - steps.start), panel, small.clone());
-                    }
-                } else if outer == 0 {
-                    self.rows(s, self.x(0), panel, 0..layer.k);
+                let whole = (panel + 1) * layer.width <= layer.n;
+                let (x, small) = match (whole, outer) {
+                    (true, _) => (lies, large.as_slice()),
+                    (false, 0) => (self.x(0), std::slice::from_ref(&all)),
+                    (false, _) => (lies, &[][..]),
+                };
+                for part in small {
+                    self.rows(s, x.skip(part.start - small[0].start), panel, part.clone());
                 }
                 if outer + 1 == layer.steps.len() {
-                    self.finish(s, panel, 1);
+                    self.finish(panel, 1);
                 }
             }
         }
@@ -247,16 +251,16 @@ impl Block<'_> {
         // SAFETY: rows `row..row + R` and panels up to `V / PANEL_VECTORS` from `panel` on are in this task's rectangle,
         // which lies in x (or its copy), the panels, the bias (whole panels long) and the output, whose shapes were checked; steps end
         // at k. The partial sums are only read, and whole vectors only written, where the output has all their columns.
-        let acc: [[S::V; V]; R] = unsafe {
-            let start = if steps.start == 0 {
-                let bias: [S::V; V] =
-                    std::array::from_fn(|v| s.load_ptr(layer.bias.as_ptr().add(col + v * S::LANES)));
-                [bias; R]
-            } else {
-                std::array::from_fn(|r| {
-                    std::array::from_fn(|v| s.load_ptr(out.at(row + r, col + v * S::LANES)))
-                })
-            };
+        let acc = unsafe {
+            // Loops and no closures: a closure might be compiled apart, without the level's instructions.
+            let mut start = [[s.splat(0.0); V]; R];
+            for v in 0..V {
+                let at = col + v * S::LANES;
+                let bias = s.load_ptr(layer.bias.as_ptr().add(at));
+                for r in 0..R {
+                    start[r][v] = if steps.start == 0 { bias } else { s.load_ptr(out.at(row + r, at)) };
+                }
+            }
             let a = x.data.add((row - self.rows.start) * x.stride);
             let b = layer.panels.as_ptr().add(col * k + steps.start * width);
             tile(s, steps.len(), (a, x.stride), (b, width, offset), start)
@@ -280,13 +284,11 @@ impl Block<'_> {
     }
 
     /// Activation and combination of some panels.
-    #[inline(always)]
-    fn finish<S: Simd>(&self, s: S, panel: usize, panels: usize) {
-        let col = panel * self.layer.width;
-        let cols = (panels * self.layer.width).min(self.layer.n - col);
-        for i in self.rows.clone() {
-            // SAFETY: columns of a row of this task's rectangle.
-            finish(s, self.epilogue, i, col, unsafe { self.out.slice(i, col, cols) });
+    fn finish(&self, panel: usize, panels: usize) {
+        let (layer, out, epilogue, rows) = (self.layer, self.out, self.epilogue, self.rows.clone());
+        if !epilogue.is_empty() {
+            let cols = panel * layer.width..((panel + panels) * layer.width).min(layer.n);
+            layer.level.run(Finish { out, epilogue, rows, cols });
         }
     }
 }

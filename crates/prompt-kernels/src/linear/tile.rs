@@ -26,7 +26,10 @@ pub(crate) unsafe fn tile<S: Simd, const R: usize, const V: usize>(
             let row = b.add(step * b_step);
             // Whichever of rows and columns is fewer waits in registers: accumulators and the fewer fit sixteen.
             if R < V {
-                let x: [S::V; R] = std::array::from_fn(|r| s.splat(*a.add(r * a_stride + step)));
+                let mut x = [s.splat(0.0); R];
+                for r in 0..R {
+                    x[r] = s.splat(*a.add(r * a_stride + step));
+                }
                 for v in 0..V {
                     let column = s.load_ptr(row.add(offset[v]));
                     for r in 0..R {
@@ -34,7 +37,10 @@ pub(crate) unsafe fn tile<S: Simd, const R: usize, const V: usize>(
                     }
                 }
             } else {
-                let columns: [S::V; V] = std::array::from_fn(|v| s.load_ptr(row.add(offset[v])));
+                let mut columns = [s.splat(0.0); V];
+                for v in 0..V {
+                    columns[v] = s.load_ptr(row.add(offset[v]));
+                }
                 for r in 0..R {
                     let x = s.splat(*a.add(r * a_stride + step));
                     for v in 0..V {
