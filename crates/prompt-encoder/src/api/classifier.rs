@@ -10,7 +10,7 @@ use super::outputs::{self, Meaning};
 use super::saving;
 use crate::checkpoint::Checkpoint;
 use crate::config::EncoderConfig;
-use crate::engine::{Head, Network, Runner};
+use crate::engine::{Head, Runner};
 use crate::tokenizer::{Encoded, Long, Tokenizer};
 
 /// A checkpoint with heads for classification, ready to score texts: what `AutoModelForSequenceClassification` opens,
@@ -81,9 +81,8 @@ impl Classifier {
     /// classification; options outside their range.
     pub fn open_with(folder: impl AsRef<Path>, options: &Options) -> Result<Self> {
         let (config, mut weights, folder) = Checkpoint::open(folder)?.into_parts();
-        let tokenizer = Tokenizer::open(&folder, &config)?;
+        let (tokenizer, network) = super::parts(&folder, &config, &mut weights, options)?;
         let window = options.window(tokenizer.max_tokens(), tokenizer.special())?;
-        let network = Network::load(&mut weights, &config, options.precision)?;
         if !config.head.classifies()
             && !weights.has("classifier.weight")
             && !weights.has("classifier.dense.weight")
@@ -145,7 +144,7 @@ impl Classifier {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode(&self, text: &str) -> Result<Encoded> {
+    pub fn windows(&self, text: &str) -> Result<Encoded> {
         self.tokenizer.encode(text, self.window.0, self.window.1)
     }
 
@@ -180,7 +179,7 @@ impl Classifier {
     }
 
     fn answers<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Answer>> {
-        let encoded = (0..texts.count()).map(|i| self.encode(texts.text(i))).collect::<Result<Vec<_>>>()?;
+        let encoded = (0..texts.count()).map(|i| self.windows(texts.text(i))).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();
         let mut numbers = self.logits(&sequences)?.into_iter().map(|logits| self.meaning.numbers(&logits));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::options::Options;
 use crate::checkpoint::Checkpoint;
 use crate::config::EncoderConfig;
-use crate::engine::{Network, Pooling, Runner, pool_rows, unit};
+use crate::engine::{Pooling, Runner, pool_rows, unit};
 use crate::tokenizer::{Encoded, Long, Tokenizer};
 
 /// A checkpoint that turns texts into vectors.
@@ -66,11 +66,10 @@ impl Encoder {
     /// What is wrong with `config.json`, the weights or the tokenizer, by file and name; options outside their range.
     pub fn open_with(folder: impl AsRef<Path>, options: &Options) -> Result<Self> {
         let (config, mut weights, folder) = Checkpoint::open(folder)?.into_parts();
-        let tokenizer = Tokenizer::open(&folder, &config)?;
+        let (tokenizer, network) = super::parts(&folder, &config, &mut weights, options)?;
         let sentence = Sentence::read(&folder)?;
         let most = tokenizer.max_tokens().min(sentence.max_tokens.unwrap_or(usize::MAX));
         let window = options.window(most, tokenizer.special())?;
-        let network = Network::load(&mut weights, &config, options.precision)?;
         let notices = weights.finish()?;
         let runner = Runner::new(network, &config, options.threads, options.token_budget)?;
         Ok(Self {
@@ -130,7 +129,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
-    pub fn encode(&self, text: &str) -> Result<Encoded> {
+    pub fn windows(&self, text: &str) -> Result<Encoded> {
         self.tokenizer.encode(text, self.window.0, self.window.1)
     }
 
@@ -139,7 +138,7 @@ impl Encoder {
     /// # Errors
     /// A text that cannot be tokenized.
     pub fn embed(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Embedding>> {
-        let encoded = texts.iter().map(|text| self.encode(text.as_ref())).collect::<Result<Vec<_>>>()?;
+        let encoded = texts.iter().map(|text| self.windows(text.as_ref())).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();
         let mut pooled = self.embed_ids(&sequences)?.into_iter();

@@ -1,6 +1,6 @@
 //! A classifier as an artifact: the files of its checkpoint, byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::artifact::{Catalog, Node};
@@ -128,8 +128,7 @@ impl Temporary {
     fn new() -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path: PathBuf =
-            Path::join(&std::env::temp_dir(), format!("prompt-encoder-{}-{unique}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("prompt-encoder-{}-{unique}", std::process::id()));
         std::fs::create_dir(&path).map_err(|e| Error::io("create", &path, e))?;
         Ok(Self(path))
     }

@@ -145,7 +145,7 @@ impl Machine<'_> {
     }
 
     /// What lies above the last mark, which goes.
-    fn to_mark(&mut self) -> Step<Vec<usize>> {
+    fn above_mark(&mut self) -> Step<Vec<usize>> {
         let mark = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
@@ -191,7 +191,7 @@ impl Machine<'_> {
             b']' => self.push(Obj::List),
             b'}' => self.push(Obj::Dict(Vec::new())),
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.push(Obj::Tuple(items));
             }
             0x85..=0x87 => self.tuple(usize::from(code - 0x84))?,
@@ -252,7 +252,7 @@ impl Machine<'_> {
             b'a' => {
                 self.pop()?;
             }
-            b'e' => drop(self.to_mark()?),
+            b'e' => drop(self.above_mark()?),
             b'b' => self.build()?,
             other => return Err(format!("instruction 0x{other:02x} has no place in a state dictionary")),
         }
@@ -275,7 +275,7 @@ impl Machine<'_> {
     /// What is put into a list is not looked at: no tensor comes from there.
     fn set_items(&mut self, many: bool) -> Step<()> {
         let items = if many {
-            self.to_mark()?
+            self.above_mark()?
         } else {
             let (value, key) = (self.pop()?, self.pop()?);
             vec![key, value]
@@ -384,12 +384,13 @@ mod tests {
         {
             assert!(state_dict(bytes).is_err());
         }
+        const CODES: &[u8] = b"\x80.()]}t\x85\x86NK\x01\x8aGXUqhQRsuaebc\n\x94\x93";
         let mut random = 12345u32;
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..24)
                 .map(|_| {
                     random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    b"\x80.()]}t\x85\x86NK\x01\x8aGXUqhQRsuaebc\n\x94\x93"[(random >> 24) as usize % 33]
+                    CODES[(random >> 24) as usize % CODES.len()]
                 })
                 .collect();
             let _ = state_dict(&bytes);

@@ -179,7 +179,7 @@ fn sizes(f: &Fields<'_>, raw: &Value, head: HeadConfig) -> Result<EncoderConfig>
     let hidden_size = f.size(&[if distil { "dim" } else { "hidden_size" }], None, 1)?;
     let heads = f.size(&[if distil { "n_heads" } else { "num_attention_heads" }], None, 1)?;
     let layers = f.size(&[if distil { "n_layers" } else { "num_hidden_layers" }], None, 1)?;
-    if hidden_size % heads != 0 {
+    if !hidden_size.is_multiple_of(heads) {
         return Err(f.bad(format!("{heads} attention heads do not divide hidden_size {hidden_size}")));
     }
     let embedding_default = if family == Family::Albert { 128 } else { hidden_size };
@@ -269,7 +269,7 @@ fn deberta(f: &Fields<'_>, max_positions: usize) -> Result<Deberta> {
         return Err(Error::unknown("kind of relative attention", kind, ["c2p", "p2c"]));
     }
     let conv_kernel = f.size(&["conv_kernel_size"], Some(0), 0)?;
-    if conv_kernel > 0 && (conv_kernel % 2 == 0 || f.size(&["conv_groups"], Some(1), 1)? != 1) {
+    if conv_kernel > 0 && (conv_kernel.is_multiple_of(2) || f.size(&["conv_groups"], Some(1), 1)? != 1) {
         return Err(f.bad("the convolution must have an odd width and one group".into()));
     }
     Ok(Deberta {
@@ -288,7 +288,7 @@ fn deberta(f: &Fields<'_>, max_positions: usize) -> Result<Deberta> {
 }
 
 fn modern_bert(f: &Fields<'_>, layers: usize, head_size: usize) -> Result<ModernBert> {
-    if head_size % 2 != 0 {
+    if !head_size.is_multiple_of(2) {
         return Err(f.bad(format!("rotary positions need an even width of a head, got {head_size}")));
     }
     let every = f.size(&["global_attn_every_n_layers"], Some(3), 1)?;

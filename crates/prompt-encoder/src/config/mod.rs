@@ -141,13 +141,22 @@ impl EncoderConfig {
         self.hidden_size / self.heads
     }
 
-    /// The longest sequence of tokens (special ones included) that the encoder takes in one piece.
+    /// Tokens (special ones included) that the encoder was made to read in one piece.
     pub fn max_tokens(&self) -> usize {
         match self.family {
             Family::Roberta | Family::XlmRoberta => {
                 self.max_positions.saturating_sub(self.pad_token_id as usize + 1)
             }
             _ => self.max_positions,
+        }
+    }
+
+    /// The longest sequence that can be computed at all; None where nothing but memory limits it (DeBERTa without
+    /// absolute positions knows distances alone).
+    pub fn longest(&self) -> Option<usize> {
+        match &self.details {
+            Details::Deberta(details) if !details.absolute_positions => None,
+            _ => Some(self.max_tokens()),
         }
     }
 

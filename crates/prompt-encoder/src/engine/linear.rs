@@ -119,9 +119,9 @@ impl Loader<'_> {
         for name in names {
             let part = self.weights.get(&format!("{name}.weight"), &shape)?;
             if names.len() == 1 {
-                weight = part
+                weight = part;
             } else {
-                weight.extend_from_slice(&part)
+                weight.extend_from_slice(&part);
             }
             if bias {
                 biases.extend(self.weights.get(&format!("{name}.bias"), &shape[..1])?);

@@ -14,7 +14,7 @@ use crate::config::EncoderConfig;
 pub(crate) struct Runner {
     network: Network,
     vocab_size: usize,
-    max_tokens: usize,
+    longest: Option<usize>,
     threads: usize,
     budget: usize,
     /// None for one thread: then work stays on the caller's.
@@ -45,7 +45,7 @@ impl Runner {
         Ok(Self {
             network,
             vocab_size: config.vocab_size,
-            max_tokens: config.max_tokens(),
+            longest: config.longest(),
             threads,
             budget: budget.max(1),
             pool,
@@ -69,9 +69,9 @@ impl Runner {
                     "give at least one token id",
                 ));
             }
-            if ids.len() > self.max_tokens {
+            if let Some(longest) = self.longest.filter(|&longest| ids.len() > longest) {
                 return Err(Error::input(
-                    format!("sequence {i} has {} tokens, the encoder takes {}", ids.len(), self.max_tokens),
+                    format!("sequence {i} has {} tokens, the encoder takes {longest}", ids.len()),
                     "cut it into windows, as texts are",
                 ));
             }

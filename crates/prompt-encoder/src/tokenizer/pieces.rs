@@ -148,10 +148,10 @@ fn read_piece(bytes: &[u8]) -> Result<(String, f64, Kind), String> {
 fn check_unigram(trainer: &[u8]) -> Result<(), String> {
     let mut message = Message(trainer);
     while let Some((number, content)) = message.field()? {
-        if let (3, Content::Number(kind)) = (number, content) {
-            if kind != 1 {
-                return Err("it is not a unigram model; use a checkpoint with tokenizer.json".into());
-            }
+        if let (3, Content::Number(kind)) = (number, content)
+            && kind != 1
+        {
+            return Err("it is not a unigram model; use a checkpoint with tokenizer.json".into());
         }
     }
     Ok(())
