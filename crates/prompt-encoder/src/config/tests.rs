@@ -1,0 +1,59 @@
+use super::*;
+
+fn read(text: &str) -> Result<EncoderConfig> {
+    EncoderConfig::from_json(text, "config.json")
+}
+
+fn message(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_unknown_architecture_names_the_known_ones() {
+    let message = message(r#"{"model_type": "gpt2"}"#);
+    for family in Family::ALL {
+        assert!(message.contains(family.model_type()), "{message}");
+    }
+    assert!(message.contains("`gpt2`"), "{message}");
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_refused_by_name() {
+    let base = |extra: &str| {
+        format!(
+            r#"{{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 3, "intermediate_size": 32 {extra}}}"#
+        )
+    };
+    assert!(message(&base("")).contains("3 attention heads do not divide hidden_size 16"));
+    assert!(message(r#"{"model_type": "bert"}"#).contains("`hidden_size` is missing"));
+    let huge = r#"{"model_type": "bert", "hidden_size": 99999999999999}"#;
+    assert!(message(huge).contains("`hidden_size` must be a whole number"));
+    assert!(message("[1]").contains("not an object"));
+    assert!(message("{").contains("line 1"));
+}
+
+#[test]
+fn a_multi_task_configuration_without_sizes_stands_on_deberta_v3_base() {
+    let config = read(
+        r#"{"target_sizes": {"task_type": 2, "reasoning": 2}, "task_type_map": {"1": "QA", "0": "Code"},
+        "weights_map": {"reasoning": [0, 1]}, "divisor_map": {"reasoning": 1}}"#,
+    )
+    .unwrap();
+    assert_eq!((config.family, config.hidden_size, config.layers), (Family::DebertaV2, 768, 12));
+    let tasks = config.head.tasks.unwrap();
+    assert_eq!(tasks.task_types, ["Code", "QA"]);
+    assert_eq!(tasks.heads[1].weights.as_deref(), Some([0.0, 1.0].as_slice()));
+    let message = message(r#"{"target_sizes": {"reasoning": 2}, "weights_map": {"reasoning": [0]}}"#);
+    assert!(message.contains("`weights_map.reasoning` must hold 2 numbers"), "{message}");
+}
+
+#[test]
+fn roberta_loses_the_positions_below_its_first() {
+    let config = read(
+        r#"{"model_type": "roberta", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 514}"#,
+    )
+    .unwrap();
+    assert_eq!(config.max_tokens(), 512);
+}

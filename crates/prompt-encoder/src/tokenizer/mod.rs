@@ -1,0 +1,146 @@
+//! Text to token ids, with the bytes of the prompt that each id came from, and long prompts in windows.
+
+mod build;
+mod pieces;
+mod windows;
+
+use std::ops::Range;
+use std::path::Path;
+
+use prompt_core::{Error, Result};
+use tokenizers::Tokenizer as Hf;
+
+use crate::config::EncoderConfig;
+pub use windows::{Encoded, Long, Window};
+
+/// A tokenizer of a checkpoint: `tokenizer.json`; else `vocab.json` with `merges.txt`; else a SentencePiece model
+/// (`spm.model`, `sentencepiece.bpe.model`, `spiece.model`); else `vocab.txt`.
+///
+/// Special tokens that stand in a prompt as text (`[SEP]`, `</s>`) become ids as they do in Python; clean prompts
+/// before if that is not wanted.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    hf: Hf,
+    /// Special ids before and after a text.
+    prefix: Vec<u32>,
+    suffix: Vec<u32>,
+    max_tokens: usize,
+}
+
+/// The ids of a whole text, without special ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tokens {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// The bytes of the text that each came from.
+    pub spans: Vec<Range<usize>>,
+}
+
+impl Tokenizer {
+    /// Opens the tokenizer of a checkpoint's folder.
+    ///
+    /// # Errors
+    /// A folder without tokenizer files, a damaged file, a tokenizer that knows more ids than the encoder has.
+    pub fn open(folder: impl AsRef<Path>, config: &EncoderConfig) -> Result<Self> {
+        let folder = folder.as_ref();
+        let mut hf = build::from_folder(folder, config)?;
+        // Padding and cutting are done here, and said.
+        hf.with_padding(None);
+        let refuse = |e: tokenizers::Error| damaged(folder, &e);
+        hf.with_truncation(None).map_err(refuse)?;
+        let probe = hf.encode_fast("a", true).map_err(refuse)?;
+        let marks = probe.get_special_tokens_mask();
+        let before = marks.iter().take_while(|&&m| m == 1).count();
+        let after = marks[before..].iter().rev().take_while(|&&m| m == 1).count();
+        let ids = probe.get_ids();
+        let tokenizer = Self {
+            prefix: ids[..before].to_vec(),
+            suffix: ids[ids.len() - after..].to_vec(),
+            max_tokens: build::model_max_length(folder)?.min(config.max_tokens()),
+            hf,
+        };
+        if tokenizer.max_tokens <= before + after {
+            return Err(Error::input(
+                format!("{} tokens are no room for a text beside special tokens", tokenizer.max_tokens),
+                "check model_max_length in tokenizer_config.json",
+            ));
+        }
+        tokenizer.check_vocabulary(folder, config)?;
+        Ok(tokenizer)
+    }
+
+    fn check_vocabulary(&self, folder: &Path, config: &EncoderConfig) -> Result<()> {
+        let vocabulary = self.hf.get_vocab(true);
+        match vocabulary.iter().max_by_key(|(_, id)| **id) {
+            Some((token, &id)) if id as usize >= config.vocab_size => Err(Error::input(
+                format!(
+                    "the tokenizer of {} gives `{token}` the id {id}, but the encoder knows {} ids",
+                    folder.display(),
+                    config.vocab_size
+                ),
+                "use the tokenizer that belongs to this checkpoint",
+            )),
+            Some(_) => Ok(()),
+            None => Err(Error::input(
+                format!("the tokenizer of {} knows no token", folder.display()),
+                "use the tokenizer that belongs to this checkpoint",
+            )),
+        }
+    }
+
+    /// The longest window in tokens, special ones included: what the encoder and `tokenizer_config.json` allow.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.hf.token_to_id(token)
+    }
+
+    /// The token of an id.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.hf.id_to_token(id)
+    }
+
+    /// Number of special ids that a window has beside its text.
+    pub fn special(&self) -> usize {
+        self.prefix.len() + self.suffix.len()
+    }
+
+    /// The ids of the whole text, without special ones, however long it is. Time and memory are linear in it.
+    ///
+    /// # Errors
+    /// What the tokenizer itself refuses (an unknown character where it has no token for those).
+    pub fn tokens(&self, text: &str) -> Result<Tokens> {
+        let mut tokens = Tokens::default();
+        for piece in windows::pieces(text) {
+            let encoding = self
+                .hf
+                .encode(&text[piece.clone()], false)
+                .map_err(|e| Error::input(format!("a text cannot be tokenized: {e}"), "check the tokenizer"))?;
+            tokens.ids.extend_from_slice(encoding.get_ids());
+            let spans = encoding.get_offsets().iter().map(|&(from, to)| piece.start + from..piece.start + to);
+            tokens.spans.extend(spans);
+        }
+        Ok(tokens)
+    }
+
+    /// The windows of a text: one where it fits, else as `long` says.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::tokens`]; [`Error::Param`] for a `max_tokens` below 1 beside the special tokens or beyond the
+    /// encoder's, or an overlap that leaves no step forward.
+    pub fn encode(&self, text: &str, max_tokens: usize, long: Long) -> Result<Encoded> {
+        let tokens = self.tokens(text)?;
+        windows::cut(&tokens, &self.prefix, &self.suffix, max_tokens, long)
+    }
+}
+
+fn damaged(folder: &Path, e: &dyn std::fmt::Display) -> Error {
+    Error::artifact(
+        folder,
+        format!("the tokenizer cannot be used: {e}"),
+        "fetch the tokenizer's files again, or use the ones that belong to this checkpoint",
+    )
+}

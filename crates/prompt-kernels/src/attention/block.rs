@@ -1,0 +1,223 @@
+//! One head of one sequence for a few queries.
+#![allow(unsafe_code, reason = "threads write disjoint parts of one output; tiles read matrices through pointers")]
+
+use std::ops::Range;
+
+use super::{Attention, KEYS, QUERIES};
+use crate::level::Kernel;
+use crate::linear::tile;
+use crate::math;
+use crate::norm::largest;
+use crate::output::Out;
+use crate::simd::{MAX_LANES, Simd};
+
+/// Vectors in a panel of keys or of a head's numbers.
+const VECTORS: usize = 2;
+/// The most rows of a tile, at any level.
+const MAX_ROWS: usize = 8;
+
+/// Floats that a task works in: keys, values, scores, and the maximum and sum of each query.
+pub(super) fn scratch(lanes: usize, size: usize) -> usize {
+    let width = VECTORS * lanes;
+    KEYS * size + KEYS * size.next_multiple_of(width) + MAX_ROWS * KEYS + 2 * QUERIES
+}
+
+/// Up to [`QUERIES`] queries of one head of one sequence, from query `first` on.
+pub(super) struct Block<'a> {
+    pub(super) work: &'a Attention<'a>,
+    pub(super) out: Out,
+    pub(super) size: usize,
+    pub(super) sequence: usize,
+    pub(super) head: usize,
+    pub(super) first: usize,
+    pub(super) scratch: &'a mut [f32],
+}
+
+/// The packed keys and values of one block.
+struct Packed<'a> {
+    /// Positions in the sequence.
+    keys: Range<usize>,
+    k: &'a [f32],
+    v: &'a [f32],
+}
+
+impl Kernel for Block<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let (start, end) = (self.work.offsets[self.sequence], self.work.offsets[self.sequence + 1]);
+        let n = end - start;
+        let queries = self.first..(self.first + QUERIES).min(n);
+        let width = VECTORS * S::LANES;
+        let scratch = std::mem::take(&mut self.scratch);
+        let (k, rest) = scratch.split_at_mut(KEYS * self.size);
+        let (v, rest) = rest.split_at_mut(KEYS * self.size.next_multiple_of(width));
+        let (scores, rest) = rest.split_at_mut(MAX_ROWS * KEYS);
+        let (top, total) = rest.split_at_mut(QUERIES);
+        top.fill(f32::NEG_INFINITY);
+        total.fill(0.0);
+        for i in queries.clone() {
+            self.row(start + i).fill(0.0);
+        }
+
+        let window = self.work.window.unwrap_or(n);
+        let reach = queries.start.saturating_sub(window)..queries.end.saturating_add(window).min(n);
+        for block in (reach.start / KEYS * KEYS..reach.end).step_by(KEYS) {
+            let keys = block.max(reach.start)..(block + KEYS).min(reach.end);
+            self.pack_keys(s, start, keys.clone(), k);
+            self.pack_values(s, start, keys.clone(), v);
+            let packed = Packed { keys, k, v };
+            let mut i = queries.start;
+            while i < queries.end {
+                let rows = (queries.end - i).min(S::ATTENTION_ROWS);
+                let at = i - queries.start..i - queries.start + rows;
+                let state = (&mut top[at.clone()], &mut total[at]);
+                macro_rules! arms {
+                    ($($r:literal)*) => {
+                        match rows {
+                            $($r if $r <= S::ATTENTION_ROWS => self.tile::<S, $r>(s, start, i, &packed, scores, state),)*
+                            _ => {}
+                        }
+                    };
+                }
+                arms!(1 2 3 4 5 6 7 8);
+                i += rows;
+            }
+        }
+        for i in queries.clone() {
+            let scale = s.splat(1.0 / total[i - queries.start]);
+            math::map(s, self.row(start + i), |x| s.mul(x, scale));
+        }
+    }
+}
+
+impl Block<'_> {
+    /// This head's part of a token's output.
+    #[inline(always)]
+    fn row(&self, token: usize) -> &mut [f32] {
+        // SAFETY: the output has the shape of q, which was checked; only this task writes this head of these tokens, and
+        // one such slice lives at a time.
+        unsafe { self.out.slice(token, self.head * self.size, self.size) }
+    }
+
+    /// Panels of keys, transposed and scaled: `k[panel][number][key]`, zeros beyond the last key.
+    #[inline(always)]
+    fn pack_keys<S: Simd>(&self, _: S, start: usize, keys: Range<usize>, k: &mut [f32]) {
+        let (width, size) = (VECTORS * S::LANES, self.size);
+        for (panel, first) in k.chunks_exact_mut(width * size).zip(keys.clone().step_by(width)) {
+            let last = (first + width).min(keys.end);
+            if last < first + width {
+                panel.fill(0.0);
+            }
+            for (c, key) in (first..last).enumerate() {
+                let row = &self.work.k.row(start + key)[self.head * size..][..size];
+                for (to, &from) in panel[c..].iter_mut().step_by(width).zip(row) {
+                    *to = from * self.work.scale;
+                }
+            }
+        }
+    }
+
+    /// Panels of the head's numbers: `v[panel][key][number]`, zeros beyond the head's last number.
+    #[inline(always)]
+    fn pack_values<S: Simd>(&self, _: S, start: usize, keys: Range<usize>, v: &mut [f32]) {
+        let (width, size) = (VECTORS * S::LANES, self.size);
+        for (panel, first) in v.chunks_exact_mut(width * KEYS).zip((0..size).step_by(width)) {
+            let numbers = (size - first).min(width);
+            for (to, key) in panel.chunks_exact_mut(width).zip(keys.clone()) {
+                let row = &self.work.v.row(start + key)[self.head * size + first..][..numbers];
+                to[..numbers].copy_from_slice(row);
+                to[numbers..].fill(0.0);
+            }
+        }
+    }
+
+    /// `R` queries from query `i` on with one block of keys.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize>(
+        &self,
+        s: S,
+        start: usize,
+        i: usize,
+        packed: &Packed<'_>,
+        scores: &mut [f32],
+        (top, total): (&mut [f32], &mut [f32]),
+    ) {
+        let (width, size) = (VECTORS * S::LANES, self.size);
+        let window = self.work.window.unwrap_or(usize::MAX);
+        // The keys that query q reaches, counted from the block's first.
+        let reach = |q: usize| {
+            let low = q.saturating_sub(window).clamp(packed.keys.start, packed.keys.end);
+            let high = q.saturating_add(window).saturating_add(1).clamp(low, packed.keys.end);
+            low - packed.keys.start..high - packed.keys.start
+        };
+        let all = reach(i).start..reach(i + R - 1).end;
+        if all.is_empty() {
+            return;
+        }
+        let offset: [usize; VECTORS] = std::array::from_fn(|v| v * S::LANES);
+
+        for panel in all.start / width..all.end.div_ceil(width) {
+            let zero = [[s.splat(0.0); VECTORS]; R];
+            // SAFETY: q has rows up to `start + i + R` and this head's numbers; the packed keys hold this panel for each of
+            // them.
+            let acc = unsafe {
+                let q = self.work.q.as_ptr().add((start + i) * self.work.q.stride() + self.head * size);
+                let k = packed.k[panel * width * size..][..width * size].as_ptr();
+                tile(s, size, (q, self.work.q.stride()), (k, width, offset), zero)
+            };
+            for (row, acc) in scores.chunks_exact_mut(KEYS).zip(acc) {
+                for v in 0..VECTORS {
+                    s.store(&mut row[panel * width + v * S::LANES..], acc[v]);
+                }
+            }
+        }
+
+        let mut rescale = [0.0; R];
+        for r in 0..R {
+            let row = &mut scores[r * KEYS..][..all.end];
+            let own = reach(i + r);
+            row[all.start..own.start].fill(0.0);
+            row[own.end..].fill(0.0);
+            let first_key = packed.keys.start + own.start;
+            let row = &mut row[own];
+            if let Some(bias) = self.work.bias {
+                bias.add(self.sequence, self.head, i + r, first_key, row);
+            }
+            let new = largest(s, row);
+            let new = if top[r] > new { top[r] } else { new };
+            // Nothing but −∞ so far: any shift will do, but −∞ itself.
+            let shift = if new == f32::NEG_INFINITY { 0.0 } else { new };
+            let shifted = s.splat(shift);
+            math::map(s, row, |x| math::exp_below_zero(s, s.sub(x, shifted)));
+            let mut factor = [0.0; MAX_LANES];
+            s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
+            rescale[r] = factor[0];
+            total[r] = total[r] * factor[0] + crate::norm::sum(s, row, |x| x);
+            top[r] = new;
+        }
+
+        for (panel, first) in (0..size).step_by(width).enumerate() {
+            let numbers = (size - first).min(width);
+            let mut wide = [0.0; VECTORS * MAX_LANES];
+            let acc: [[S::V; VECTORS]; R] = std::array::from_fn(|r| {
+                wide[..numbers].copy_from_slice(&self.row(start + i + r)[first..][..numbers]);
+                let factor = s.splat(rescale[r]);
+                std::array::from_fn(|v| s.mul(factor, s.load(&wide[v * S::LANES..])))
+            });
+            // SAFETY: each of the R rows of scores holds the keys in `all`, and so does the panel of packed values.
+            let acc = unsafe {
+                let p = scores[..R * KEYS].as_ptr().add(all.start);
+                let v = packed.v[panel * width * KEYS..][..width * KEYS].as_ptr().add(all.start * width);
+                tile(s, all.len(), (p, KEYS), (v, width, offset), acc)
+            };
+            for r in 0..R {
+                for v in 0..VECTORS {
+                    s.store(&mut wide[v * S::LANES..], acc[r][v]);
+                }
+                self.row(start + i + r)[first..][..numbers].copy_from_slice(&wide[..numbers]);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod attention;
+mod error;
+mod int8;
+mod level;
+mod linear;
+mod math;
+mod norm;
+mod output;
+mod rotary;
+mod rows;
+mod scratch;
+mod simd;
+mod threads;
+mod vector;
+
+pub use attention::{Attention, ScoreBias, attention};
+pub use error::{Error, Result};
+pub use int8::PackedI8;
+pub use level::Level;
+pub use linear::{Combine, Epilogue, PackedF32};
+pub use math::Activation;
+pub use norm::{Norm, apply, exp, normalise, softmax};
+pub use rotary::Rotary;
+pub use rows::{Rows, RowsMut};
+pub use vector::{Pool, axpy, dot, pool, unit_length};
