@@ -78,7 +78,7 @@ fn arrows_point_one_way() {
 #[test]
 fn burn_is_in_one_crate_alone() {
     let graph = Graph::of("prompt-neural");
-    assert_eq!(graph.ours("prompt-neural"), BTreeSet::from(["prompt-core"]));
+    assert_eq!(graph.ours("prompt-neural"), BTreeSet::from(["prompt-core", "prompt-encoder"]));
     let with_burn: Vec<&String> =
         graph.needs.iter().filter(|(_, needs)| needs.contains("burn")).map(|(name, _)| name).collect();
     assert_eq!(with_burn, ["prompt-neural"]);

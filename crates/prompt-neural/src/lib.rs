@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod device;
+mod encoder;
+mod kernel;
 mod loss;
 mod net;
 mod network;
@@ -12,9 +14,11 @@ mod train;
 #[cfg(test)]
 mod reference;
 
+pub use encoder::{FineTune, FittedEncoder};
 pub use network::{FittedNetwork, TextNetwork};
 pub use params::{BiLstm, Cnn, Hybrid, Lstm, Transformer};
 pub use text::Vocabulary;
+pub use prompt_encoder::SavedAs;
 pub use train::{EpochRecord, TrainFiles};
 
 use prompt_core::artifact::Catalog;

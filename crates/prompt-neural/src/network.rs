@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist, Tensor, digest};
 use prompt_core::{
-    Batch as Records, Dense, Error, FitContext, Head, Output, Params, Prediction, Result, Scorer, Scratch, Target,
+    Batch as Records, Dense, Error, FitContext, Head, Output, Params, Prediction, Result, Scorer, Scratch, Seed, Target,
     Texts, Values,
 };
 use serde::{Deserialize, Serialize};
@@ -145,7 +145,7 @@ fn fit(
 }
 
 /// What a target makes of the network's end.
-fn output_of(y: &Target) -> Result<(Output, bool)> {
+pub(crate) fn output_of(y: &Target) -> Result<(Output, bool)> {
     match y.values() {
         Values::Regression(_) => Ok((Output::Values(vec!["score".into()]), false)),
         values => {
@@ -166,22 +166,24 @@ fn head_kind(output: &Output, ordinal: bool) -> HeadKind {
 
 /// Digest of all that a run's result depends on.
 fn identity(choice: &sealed::Chosen, encoded: &[Vec<u32>], y: &Target, ctx: &FitContext) -> Result<String> {
-    let params = to_json(&choice.architecture)?;
-    let ids: Vec<u8> = encoded
-        .iter()
-        .flat_map(|row| [row.len() as u32].into_iter().chain(row.iter().copied()))
-        .flat_map(u32::to_le_bytes)
-        .collect();
-    let target: Vec<u8> = match y.values() {
+    let mut parts = vec![to_json(&choice.architecture)?.into_bytes()];
+    parts.extend(bytes_of(encoded, y)?);
+    parts.push(ctx.seed().value().to_le_bytes().to_vec());
+    Ok(digest(parts.iter().map(Vec::as_slice)))
+}
+
+/// Rows, targets and weights as bytes.
+pub(crate) fn bytes_of(encoded: &[Vec<u32>], y: &Target) -> Result<[Vec<u8>; 3]> {
+    let rows = encoded.iter().flat_map(|row| [row.len() as u32].into_iter().chain(row.iter().copied()));
+    let target = match y.values() {
         Values::Regression(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         _ => y.as_classes()?.0.iter().flat_map(|c| c.to_le_bytes()).collect(),
     };
-    let weights: Vec<u8> = y.weights().unwrap_or_default().iter().flat_map(|v| v.to_le_bytes()).collect();
-    let seed = ctx.seed().value().to_le_bytes();
-    Ok(digest([params.as_bytes(), &ids, &target, &weights, &seed]))
+    let weights = y.weights().unwrap_or_default().iter().flat_map(|v| v.to_le_bytes()).collect();
+    Ok([rows.flat_map(u32::to_le_bytes).collect(), target, weights])
 }
 
-fn to_json(value: &impl Serialize) -> Result<String> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| Error::input(format!("parameters cannot be written: {e}"), "check them"))
 }
 
@@ -305,7 +307,7 @@ impl FittedNetwork {
 }
 
 /// Rows that have exactly the same length, a bounded number of tokens at a time.
-fn same_length_batches(encoded: &[Vec<u32>]) -> Vec<Vec<usize>> {
+pub(crate) fn same_length_batches(encoded: &[Vec<u32>]) -> Vec<Vec<usize>> {
     let lengths: Vec<usize> = encoded.iter().map(Vec::len).collect();
     let rows: Vec<usize> = (0..encoded.len()).collect();
     let mixed = ordered_batches(&lengths, &rows, TOGETHER, TOKENS);
@@ -371,8 +373,10 @@ impl Artifact for FittedNetwork {
         weights.expect(WEIGHTS, VERSION)?;
         let mut store = Store::new(device::open("cpu")?);
         let kind = head_kind(&about.output, about.ordinal);
-        let read = |name: &str, n: usize| weights.get_f32s(name, Some(n)).map(<[f32]>::to_vec);
-        let builder = Builder::reading(&mut store, &read);
+        let read = |name: &str, shape: &[usize]| {
+            weights.get_f32s(name, Some(shape.iter().product())).map(|values| Some(values.to_vec()))
+        };
+        let builder = Builder::reading(&mut store, Seed::default(), &read);
         let net = Net::new(&about.architecture, vocabulary.size(), kind, builder);
         Ok(Self::new(about, vocabulary, net, store.complete()?, Vec::new(), 0))
     }

@@ -43,7 +43,7 @@ impl Input {
     }
 
     /// \[rows, length, 1\]: 0 for tokens, −10⁹ for filling, to be added to scores.
-    fn hidden(&self, store: &Store) -> Tensor<3> {
+    pub(crate) fn hidden(&self, store: &Store) -> Tensor<3> {
         store.constant(self.by_place(0.0, HIDDEN), [self.size(), self.length, 1])
     }
 

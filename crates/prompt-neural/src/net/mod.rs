@@ -16,11 +16,11 @@ use burn::tensor::Tensor;
 use prompt_core::Result;
 
 use convolution::Convolution;
-use layers::{AttentionPool, Embedding, LayerNorm, Linear, TransformerBlock, last_pool, mean_pool};
+use layers::{AttentionPool, Embedding, LayerNorm, Linear, TransformerBlock, last_pool};
 use recurrent::Lstm;
 
-pub(crate) use layers::Input;
-pub(crate) use store::{Builder, Param, Store, read};
+pub(crate) use layers::{Input, mean_pool};
+pub(crate) use store::{Builder, Id, Param, Store, read, turn};
 pub(crate) use store::Init;
 pub(crate) use tape::{Grads, Onward, Tape};
 
@@ -39,7 +39,7 @@ pub(crate) enum HeadKind {
 #[derive(Debug)]
 enum Head {
     Scores(Linear),
-    Thresholds { score: Linear, thresholds: store::Id },
+    Thresholds { score: Linear, thresholds: Id },
 }
 
 impl Head {

@@ -12,6 +12,8 @@ pub(crate) struct Param {
     /// Its name, as PyTorch would call it.
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
+    /// Whether a file that Python reads has this matrix turned.
+    pub(crate) turned: bool,
     /// Whether weight decay pulls it to zero: matrices, not biases and norms.
     pub(crate) decay: bool,
     /// Which layer it belongs to, for rates that differ by layer: 0 is the embedding.
@@ -24,6 +26,13 @@ pub(crate) struct Param {
 /// Which parameter of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id(usize);
+
+impl Id {
+    /// Its place in the store.
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
 
 /// All parameters of a network on one device.
 #[derive(Debug)]
@@ -72,6 +81,11 @@ impl Store {
     /// The device, with gradients when the parameters have them.
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Whether the device is the CPU engine.
+    pub(crate) fn on_cpu(&self) -> bool {
+        self.device.clone().inner() == Device::flex()
     }
 
     /// A tensor of constants.
@@ -168,19 +182,15 @@ pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     })
 }
 
-/// Where a builder takes numbers from.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    /// Each parameter is started from its own seed, so that a network that gains a layer keeps the start of the others.
-    Drawn(Seed),
-    /// By name; the length must fit.
-    Read(&'a dyn Fn(&str, usize) -> Result<Vec<f32>>),
-}
+/// Gives the numbers of a parameter by name and shape as the file has it; `None` to start it afresh.
+pub(crate) type Read<'a> = &'a dyn Fn(&str, &[usize]) -> Result<Option<Vec<f32>>>;
 
-/// Adds parameters to a store under a path of names.
+/// Adds parameters to a store under a path of names. Each is started from its own seed, so that a network that gains a
+/// layer keeps the start of the others.
 pub(crate) struct Builder<'a> {
     store: &'a mut Store,
-    source: Source<'a>,
+    seed: Seed,
+    read: Option<Read<'a>>,
     path: String,
     layer: usize,
 }
@@ -188,21 +198,18 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Parameters freshly started.
     pub(crate) fn new(store: &'a mut Store, seed: Seed) -> Self {
-        Self { store, source: Source::Drawn(seed), path: String::new(), layer: 0 }
+        Self { store, seed, read: None, path: String::new(), layer: 0 }
     }
 
-    /// Parameters read from a file. What is missing there is said by [`Store::complete`] at the end.
-    pub(crate) fn reading(
-        store: &'a mut Store,
-        read: &'a dyn Fn(&str, usize) -> Result<Vec<f32>>,
-    ) -> Self {
-        Self { store, source: Source::Read(read), path: String::new(), layer: 0 }
+    /// Parameters read from a file. What goes wrong there is said by [`Store::complete`] at the end.
+    pub(crate) fn reading(store: &'a mut Store, seed: Seed, read: Read<'a>) -> Self {
+        Self { store, seed, read: Some(read), path: String::new(), layer: 0 }
     }
 
     /// The same below a name.
     pub(crate) fn under(&mut self, name: &str) -> Builder<'_> {
         let path = self.full(name);
-        Builder { store: self.store, source: self.source, path, layer: self.layer }
+        Builder { store: self.store, seed: self.seed, read: self.read, path, layer: self.layer }
     }
 
     fn full(&self, name: &str) -> String {
@@ -218,25 +225,54 @@ impl<'a> Builder<'a> {
     /// A new parameter. Those of one axis do not decay.
     pub(crate) fn param(&mut self, name: &str, shape: &[usize], init: Init) -> Id {
         let name = self.full(name);
-        let n = shape.iter().product();
-        let values = match self.source {
-            Source::Drawn(seed) => init.draw(n, &mut seed.derive(&name, 0).rng()),
-            Source::Read(read) => read(&name, n).unwrap_or_else(|problem| {
+        let values = self.values(&name, shape, init);
+        self.push(name, shape.to_vec(), false, values)
+    }
+
+    /// A new matrix from `inputs` to `outputs` numbers, kept as \[inputs, outputs\], which a file that Python reads has
+    /// as \[outputs, inputs\].
+    pub(crate) fn matrix(&mut self, name: &str, inputs: usize, outputs: usize, init: Init) -> Id {
+        let name = self.full(name);
+        let values = self.values(&name, &[outputs, inputs], init);
+        let values = if values.len() == inputs * outputs { turn(&values, outputs, inputs) } else { values };
+        self.push(name, vec![inputs, outputs], true, values)
+    }
+
+    fn values(&mut self, name: &str, shape: &[usize], init: Init) -> Vec<f32> {
+        match self.read.map_or(Ok(None), |read| read(name, shape)) {
+            Ok(Some(values)) => values,
+            Ok(None) => init.draw(shape.iter().product(), &mut self.seed.derive(name, 0).rng()),
+            Err(problem) => {
                 self.store.problem.get_or_insert(problem);
                 Vec::new()
-            }),
-        };
+            }
+        }
+    }
+
+    fn push(&mut self, name: String, shape: Vec<usize>, turned: bool, values: Vec<f32>) -> Id {
         let n = values.len();
         let device = &self.store.device;
         let tensor = Tensor::from_data(TensorData::new(values, [n]), device);
         self.store.params.push(Param {
             name,
-            shape: shape.to_vec(),
             decay: shape.len() > 1,
+            shape,
+            turned,
             layer: self.layer,
             trainable: true,
             value: if device.is_autodiff() { tensor.require_grad() } else { tensor },
         });
         Id(self.store.params.len() - 1)
     }
+}
+
+/// A matrix of `rows` × `columns` turned.
+pub(crate) fn turn(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    for (r, row) in values.chunks_exact(columns).enumerate() {
+        for (c, v) in row.iter().enumerate() {
+            out[c * rows + r] = *v;
+        }
+    }
+    out
 }

@@ -6,18 +6,26 @@
 //! output's gradient g, asks the layer for the gradients of its inputs, and goes on into the graph before it through
 //! the sum ⟨input, gradient⟩, whose derivative with respect to the input is that gradient.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use prompt_core::{Result, Rng, Seed};
 
+use super::store::{Store, read};
+
 /// Gradients of several passes back.
 #[derive(Default)]
-pub(crate) struct Grads(Vec<Gradients>);
+pub(crate) struct Grads {
+    passes: Vec<Gradients>,
+    /// Of parameters, by their place in the store, from layers that are differentiated by hand.
+    direct: BTreeMap<usize, Vec<f32>>,
+}
 
 impl Grads {
     /// The gradient of a leaf: the sum over all passes; `None` when nothing depends on it.
     pub(crate) fn take<const D: usize>(&mut self, leaf: &Tensor<D>) -> Option<Tensor<D>> {
         let mut sum: Option<Tensor<D>> = None;
-        for pass in &mut self.0 {
+        for pass in &mut self.passes {
             if let Some(grad) = leaf.grad_remove(pass) {
                 sum = Some(match sum {
                     Some(before) => before + grad,
@@ -27,11 +35,43 @@ impl Grads {
         }
         sum
     }
+
+    /// The gradient of the parameter at this place of the store.
+    pub(crate) fn take_param(&mut self, store: &Store, i: usize) -> Result<Option<Vec<f32>>> {
+        let own = self.direct.remove(&i);
+        let Some(other) = self.take(store.flat(i)) else { return Ok(own) };
+        let mut sum = read(other)?;
+        if let Some(own) = own {
+            add(&mut sum, &own);
+        }
+        Ok(Some(sum))
+    }
+
+    fn go_on(&mut self, onward: Onward) {
+        for (i, grad) in onward.direct {
+            match self.direct.get_mut(&i) {
+                Some(sum) => add(sum, &grad),
+                None => {
+                    self.direct.insert(i, grad);
+                }
+            }
+        }
+        if let Some(sum) = onward.sum {
+            self.passes.push(sum.backward());
+        }
+    }
+}
+
+fn add(sum: &mut [f32], more: &[f32]) {
+    sum.iter_mut().zip(more).for_each(|(s, m)| *s += m);
 }
 
 /// The sums ⟨input, gradient⟩ through which a layer passes its gradients on.
 #[derive(Default)]
-pub(crate) struct Onward(Option<Tensor<1>>);
+pub(crate) struct Onward {
+    sum: Option<Tensor<1>>,
+    direct: Vec<(usize, Vec<f32>)>,
+}
 
 impl Onward {
     /// Gives `input` this gradient. An input that nothing learns from needs none.
@@ -40,10 +80,15 @@ impl Onward {
             return;
         }
         let term = (input * grad).sum();
-        self.0 = Some(match self.0.take() {
+        self.sum = Some(match self.sum.take() {
             Some(before) => before + term,
             None => term,
         });
+    }
+
+    /// Gives the parameter at this place of the store its gradient.
+    pub(crate) fn give_param(&mut self, i: usize, grad: Vec<f32>) {
+        self.direct.push((i, grad));
     }
 }
 
@@ -74,10 +119,15 @@ impl Tape {
 
     /// Drops numbers with probability `p` and makes up for it: x·b/(1−p), b ~ Bernoulli(1−p). Nothing when predicting.
     pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
-        let Some(rng) = self.dropout.as_mut().filter(|_| p > 0.0) else { return x };
-        let mask = drop_mask(rng, x.shape().num_elements(), p);
+        let Some(mask) = self.mask(x.shape().num_elements(), p) else { return x };
         let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device().inner());
         x * mask
+    }
+
+    /// The factors that [`dropout`](Self::dropout) multiplies with; `None` where it does nothing.
+    pub(crate) fn mask(&mut self, n: usize, p: f64) -> Option<Vec<f32>> {
+        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
+        Some(drop_mask(rng, n, p))
     }
 
     /// Makes the output of a layer that is differentiated by hand the start of a new graph. `vjp` turns the output's
@@ -106,13 +156,10 @@ impl Tape {
     /// Goes back from the end of the pass.
     pub(crate) fn backward(self, end: Onward) -> Result<Grads> {
         let mut grads = Grads::default();
-        if let Some(sum) = end.0 {
-            grads.0.push(sum.backward());
-        }
+        grads.go_on(end);
         for back in self.back.into_iter().rev() {
-            if let Some(sum) = back(&mut grads)?.0 {
-                grads.0.push(sum.backward());
-            }
+            let onward = back(&mut grads)?;
+            grads.go_on(onward);
         }
         Ok(grads)
     }

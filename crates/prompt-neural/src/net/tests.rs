@@ -147,7 +147,7 @@ fn transformer_block_is_pytorchs() {
 #[test]
 fn a_reading_builder_says_what_is_missing() {
     let mut store = Store::new(Device::flex());
-    let read = |name: &str, _: usize| Err(prompt_core::Error::input(format!("no {name}"), "look"));
-    Builder::reading(&mut store, &read).under("a").param("b", &[2], Init::Zeros);
+    let read = |name: &str, _: &[usize]| Err(prompt_core::Error::input(format!("no {name}"), "look"));
+    Builder::reading(&mut store, Seed::new(1), &read).under("a").param("b", &[2], Init::Zeros);
     assert_eq!(store.complete().unwrap_err().to_string(), "no a.b; look");
 }

@@ -9,7 +9,7 @@
 
 use prompt_core::{FitContext, Result};
 
-use crate::net::{Grads, Store, read};
+use crate::net::{Grads, Store};
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
@@ -95,8 +95,10 @@ impl Accumulated {
     /// Adds those of one pass.
     pub(crate) fn add(&mut self, store: &Store, grads: &mut Grads) -> Result<()> {
         for (i, sum) in self.0.iter_mut().enumerate() {
-            let Some(grad) = grads.take(store.flat(i)) else { continue };
-            let grad = read(grad)?;
+            if !store.params()[i].trainable {
+                continue;
+            }
+            let Some(grad) = grads.take_param(store, i)? else { continue };
             match sum {
                 Some(sum) => sum.iter_mut().zip(&grad).for_each(|(s, g)| *s += g),
                 None => *sum = Some(grad),
