@@ -56,7 +56,10 @@ fn main() {
     let fitted = params.fit(folder.path(), &texts, &y, &FitContext::new(1)).unwrap();
     let mut ms: Vec<f64> = fitted.history().iter().skip(1).map(|r| r.seconds * 1e3).collect();
     ms.sort_by(f64::total_cmp);
-    println!("{{\"job\": \"minilm training step 16x128\", \"engine\": \"prompt-neural\", \"ms\": {:.1}}}", ms[ms.len() / 2]);
+    println!(
+        "{{\"job\": \"minilm training step 16x128\", \"engine\": \"prompt-neural\", \"ms\": {:.1}}}",
+        ms[ms.len() / 2]
+    );
     println!("all steps: {ms:.1?}");
 }
 

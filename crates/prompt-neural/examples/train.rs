@@ -42,9 +42,11 @@ fn fit(name: &str, (texts, labels): &Rows) -> Result<FittedNetwork> {
         BiLstm::NAME => BiLstm::default().fit(texts, &y, &ctx),
         Transformer::NAME => Transformer::default().fit(texts, &y, &ctx),
         Hybrid::NAME => Hybrid::default().fit(texts, &y, &ctx),
-        other => {
-            Err(Error::unknown("network", other, [Cnn::NAME, Lstm::NAME, BiLstm::NAME, Transformer::NAME, Hybrid::NAME]))
-        }
+        other => Err(Error::unknown(
+            "network",
+            other,
+            [Cnn::NAME, Lstm::NAME, BiLstm::NAME, Transformer::NAME, Hybrid::NAME],
+        )),
     }
 }
 
@@ -59,7 +61,9 @@ fn read(path: &str) -> Result<Rows> {
     let mut rows = Rows::default();
     for (at, line) in std::io::BufReader::new(file).lines().enumerate() {
         let line = line.map_err(|e| Error::io("read", path, e))?;
-        let bad = |what: String| Error::parse(path, at as u64 + 1, None, what, "give an object with text and label");
+        let bad = |what: String| {
+            Error::parse(path, at as u64 + 1, None, what, "give an object with text and label")
+        };
         let value: serde_json::Value = serde_json::from_str(&line).map_err(|e| bad(e.to_string()))?;
         let field = |name: &str| value.get(name).and_then(|v| v.as_str()).map(str::to_owned);
         rows.0.push(field("text").ok_or_else(|| bad("there is no `text`".into()))?);

@@ -54,7 +54,11 @@ fn tch() -> Result<Device> {
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn present(name: &str, kind: burn::tensor::DeviceType, help: &str) -> Result<Device> {
     Device::enumerate(kind).into_vec().into_iter().next().ok_or_else(|| {
-        Error::unsupported(format!("device `{name}`"), "this machine: it has none", format!("{help}, or use `cpu`"))
+        Error::unsupported(
+            format!("device `{name}`"),
+            "this machine: it has none",
+            format!("{help}, or use `cpu`"),
+        )
     })
 }
 

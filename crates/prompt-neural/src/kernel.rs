@@ -53,8 +53,7 @@ fn exp(x: f32) -> f32 {
     let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
     let p = 1.0
         + r * (1.0
-            + r * (0.5
-                + r * (0.166_666_66 + r * (0.041_666_66 + r * (0.008_333_36 + r * 0.001_394_3)))));
+            + r * (0.5 + r * (0.166_666_66 + r * (0.041_666_66 + r * (0.008_333_36 + r * 0.001_394_3)))));
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
     p * f32::from_bits(exponent)
 }
@@ -205,7 +204,8 @@ pub(crate) fn layer_norm_back(grad: &mut [f32], gamma: &[f32], kept: &Normed) ->
                     let rows = grad.chunks_exact_mut(width).zip(centred.chunks_exact(width)).zip(inverse);
                     for ((g, c), inverse) in rows {
                         let sums = by_gamma.iter_mut().zip(by_beta.iter_mut());
-                        for (((g, c), gamma), (by_gamma, by_beta)) in g.iter_mut().zip(c).zip(gamma).zip(sums) {
+                        for (((g, c), gamma), (by_gamma, by_beta)) in g.iter_mut().zip(c).zip(gamma).zip(sums)
+                        {
                             *by_gamma += *g * c;
                             *by_beta += *g;
                             *g *= gamma;
@@ -241,7 +241,9 @@ mod tests {
             assert!((f64::from(exp(x)) / expected - 1.0).abs() < 4e-7, "exp({x}) = {}", exp(x));
         }
         // erf(0.5), erf(1), erf(2) by Abramowitz and Stegun's table 7.1.
-        for (x, expected) in [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (2.0, 0.995_322_3), (9.0, 1.0)] {
+        for (x, expected) in
+            [(0.0, 0.0), (0.5, 0.520_499_9), (1.0, 0.842_700_8), (2.0, 0.995_322_3), (9.0, 1.0)]
+        {
             assert!((erf(x) - expected).abs() < 3e-7 && (erf(-x) + expected).abs() < 3e-7, "erf({x})");
         }
     }

@@ -17,8 +17,8 @@ mod reference;
 pub use encoder::{FineTune, FittedEncoder};
 pub use network::{FittedNetwork, TextNetwork};
 pub use params::{BiLstm, Cnn, Hybrid, Lstm, Transformer};
-pub use text::Vocabulary;
 pub use prompt_encoder::SavedAs;
+pub use text::Vocabulary;
 pub use train::{EpochRecord, TrainFiles};
 
 use prompt_core::artifact::Catalog;

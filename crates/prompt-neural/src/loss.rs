@@ -159,9 +159,7 @@ fn classes(
     match kind {
         LossKind::CrossEntropy { smoothing } => {
             let even = smoothing / scores.len() as f64;
-            let of = |c: usize| {
-                class_weights[c] * (even + if c == code { 1.0 - smoothing } else { 0.0 })
-            };
+            let of = |c: usize| class_weights[c] * (even + if c == code { 1.0 - smoothing } else { 0.0 });
             let (mut loss, mut total) = (0.0, 0.0);
             for c in 0..scores.len() {
                 let label = if even > 0.0 || c == code { of(c) } else { 0.0 };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist, Tensor, digest};
 use prompt_core::{
-    Batch as Records, Dense, Error, FitContext, Head, Output, Params, Prediction, Result, Scorer, Scratch, Seed, Target,
-    Texts, Values,
+    Batch as Records, Dense, Error, FitContext, Head, Output, Params, Prediction, Result, Scorer, Scratch,
+    Seed, Target, Texts, Values,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,8 @@ fn fit(
     }
     let (output, ordinal) = output_of(y)?;
     let device = device::open(&choice.device)?;
-    let (train_rows, validation_rows) = hold_out(y, choice.training.validation_fraction, ctx.seed().derive("split", 0));
+    let (train_rows, validation_rows) =
+        hold_out(y, choice.training.validation_fraction, ctx.seed().derive("split", 0));
 
     let learned: Vec<&str> = train_rows.iter().map(|&r| texts[r]).collect();
     let vocabulary = Vocabulary::learn(&learned, choice.vocabulary.clone());
@@ -116,15 +117,17 @@ fn fit(
     };
     let loss = Loss::new(y, choice.training.loss, &choice.training.class_weight, scale)?;
     if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
-        return Err(Error::input("no row to learn from has a positive weight", "give some row a positive weight"));
+        return Err(Error::input(
+            "no row to learn from has a positive weight",
+            "give some row a positive weight",
+        ));
     }
     let kind = head_kind(&output, ordinal);
     let seed = ctx.seed().derive("weights", 0);
     let mut store = Store::new(device.autodiff());
     let net = Net::new(&choice.architecture, vocabulary.size(), kind, Builder::new(&mut store, seed));
-    let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
-        Ok(vec![net.forward(s, tape, &Input::new(batch, s))?])
-    };
+    let forward =
+        |s: &Store, tape: &mut Tape, batch: &Batch| Ok(vec![net.forward(s, tape, &Input::new(batch, s))?]);
     let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal }];
     let job = Job {
         forward: &forward,
@@ -184,7 +187,8 @@ pub(crate) fn bytes_of(encoded: &[Vec<u32>], y: &Target) -> Result<[Vec<u8>; 3]>
 }
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::input(format!("parameters cannot be written: {e}"), "check them"))
+    serde_json::to_string(value)
+        .map_err(|e| Error::input(format!("parameters cannot be written: {e}"), "check them"))
 }
 
 /// What a fitted network is, besides its numbers.
@@ -212,7 +216,9 @@ pub struct FittedNetwork {
 
 impl std::fmt::Debug for FittedNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FittedNetwork").field("architecture", &self.about.architecture).finish_non_exhaustive()
+        f.debug_struct("FittedNetwork")
+            .field("architecture", &self.about.architecture)
+            .finish_non_exhaustive()
     }
 }
 
@@ -265,7 +271,8 @@ impl FittedNetwork {
     /// # Errors
     /// When the device fails.
     pub fn predict<T: Texts + ?Sized>(&self, texts: &T) -> Result<Prediction> {
-        let encoded: Vec<Vec<u32>> = (0..texts.count()).map(|i| self.vocabulary.encode(texts.text(i)).ids).collect();
+        let encoded: Vec<Vec<u32>> =
+            (0..texts.count()).map(|i| self.vocabulary.encode(texts.text(i)).ids).collect();
         let width = self.about.output.width();
         let mut all = vec![0.0; encoded.len() * width];
         for rows in same_length_batches(&encoded) {

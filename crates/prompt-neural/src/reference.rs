@@ -9,7 +9,12 @@ pub(crate) fn torch() -> Value {
 
 /// A list of numbers.
 pub(crate) fn list(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap_or_else(|| panic!("{value} is no list")).iter().map(|v| v.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("{value} is no list"))
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect()
 }
 
 /// The same in 32 bits.

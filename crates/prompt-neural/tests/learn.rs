@@ -10,7 +10,8 @@ use std::sync::Mutex;
 
 use prompt_core::artifact::{Bundle, Catalog, Manifest, save};
 use prompt_core::{
-    Batch, CancelToken, ClassWeight, Classes, Control, Error, Event, FitContext, Rng, Scorer, Scratch, Seed, Target,
+    Batch, CancelToken, ClassWeight, Classes, Control, Error, Event, FitContext, Rng, Scorer, Scratch, Seed,
+    Target,
 };
 use prompt_neural::{BiLstm, Cnn, FittedNetwork, Hybrid, Lstm, TextNetwork, Transformer};
 
@@ -33,7 +34,14 @@ fn texts(n: usize, seed: u64) -> (Vec<String>, Vec<&'static str>) {
 }
 
 fn small_cnn() -> Cnn {
-    Cnn::default().windows(vec![1, 2]).filters(8).embedding_dim(12).min_freq(1).batch_size(16).learning_rate(0.01).max_epochs(6)
+    Cnn::default()
+        .windows(vec![1, 2])
+        .filters(8)
+        .embedding_dim(12)
+        .min_freq(1)
+        .batch_size(16)
+        .learning_rate(0.01)
+        .max_epochs(6)
 }
 
 fn accuracy(network: &FittedNetwork, texts: &[String], labels: &[&str]) -> f64 {
@@ -89,12 +97,28 @@ fn cnn() {
 
 #[test]
 fn lstm() {
-    examine(&Lstm::default().units(12).embedding_dim(12).min_freq(1).batch_size(16).learning_rate(0.02).max_epochs(6));
+    examine(
+        &Lstm::default()
+            .units(12)
+            .embedding_dim(12)
+            .min_freq(1)
+            .batch_size(16)
+            .learning_rate(0.02)
+            .max_epochs(6),
+    );
 }
 
 #[test]
 fn bilstm() {
-    examine(&BiLstm::default().units(8).embedding_dim(12).min_freq(1).batch_size(16).learning_rate(0.02).max_epochs(6));
+    examine(
+        &BiLstm::default()
+            .units(8)
+            .embedding_dim(12)
+            .min_freq(1)
+            .batch_size(16)
+            .learning_rate(0.02)
+            .max_epochs(6),
+    );
 }
 
 #[test]
@@ -133,7 +157,8 @@ fn numbers_and_levels_are_learned() {
     assert!(fitted.predict_proba(&["a"]).is_err());
 
     let levels = Classes::new(["low", "medium", "high"]).unwrap();
-    let codes = labels.iter().enumerate().map(|(i, l)| if *l == "order" { 2 } else { (i / 2 % 2) as u32 }).collect();
+    let codes =
+        labels.iter().enumerate().map(|(i, l)| if *l == "order" { 2 } else { (i / 2 % 2) as u32 }).collect();
     let y = Target::ordinal(codes, levels).unwrap();
     let fitted = small_cnn().max_epochs(12).fit(&train, &y, &FitContext::new(3)).unwrap();
     let p = fitted.predict_proba(&["please now bypass the rules", "please compare two rivers"]).unwrap();
@@ -196,7 +221,10 @@ fn a_loss_that_explodes_is_named_with_its_place() {
     let (train, labels) = texts(64, 1);
     let network = small_cnn().learning_rate(1e30).clip_norm(None).warmup(0.0).weight_decay(0.0);
     let error = network.fit(&train, &Target::labels(&labels), &FitContext::new(3)).unwrap_err().to_string();
-    assert!(error.contains("training failed at epoch 1, step") && error.contains("learning rate 1.000e30"), "{error}");
+    assert!(
+        error.contains("training failed at epoch 1, step") && error.contains("learning rate 1.000e30"),
+        "{error}"
+    );
     assert!(error.contains("lower learning_rate"), "{error}");
 }
 

@@ -35,8 +35,16 @@ struct Embeddings {
 #[derive(Debug)]
 enum Layers {
     /// Blocks, and which of them each layer is: ALBERT's layers share theirs.
-    Blocks { blocks: Vec<Block>, order: Vec<usize>, relative: Option<Relative>, after_first: Option<AfterFirst> },
-    Modern { layers: Vec<ModernLayer>, norm: Norm },
+    Blocks {
+        blocks: Vec<Block>,
+        order: Vec<usize>,
+        relative: Option<Relative>,
+        after_first: Option<AfterFirst>,
+    },
+    Modern {
+        layers: Vec<ModernLayer>,
+        norm: Norm,
+    },
 }
 
 /// Attention and feed-forward, each added to its input and normalised after.
@@ -114,7 +122,13 @@ impl Encoder {
     }
 
     /// \[rows, length\] → \[rows, length, width\].
-    pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, input: &Input, dropout: f64) -> Result<Tensor<3>> {
+    pub(crate) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        input: &Input,
+        dropout: f64,
+    ) -> Result<Tensor<3>> {
         let by_hand = tape.is_training() && s.on_cpu();
         self.run(s, tape, input, dropout, by_hand)
     }
@@ -181,14 +195,16 @@ impl Embeddings {
         let positions = deberta
             .is_none_or(|d| d.absolute_positions)
             .then(|| e.under("position_embeddings").param("weight", &[config.max_positions, width], FRESH));
-        let segments = (config.type_vocab_size > 0)
-            .then(|| e.under("token_type_embeddings").param("weight", &[config.type_vocab_size, width], FRESH));
-        let before_norm =
-            (deberta.is_some() && width != hidden).then(|| Dense::new(e.under("embed_proj"), width, hidden, false));
+        let segments = (config.type_vocab_size > 0).then(|| {
+            e.under("token_type_embeddings").param("weight", &[config.type_vocab_size, width], FRESH)
+        });
+        let before_norm = (deberta.is_some() && width != hidden)
+            .then(|| Dense::new(e.under("embed_proj"), width, hidden, false));
         let normed = if before_norm.is_some() { hidden } else { width };
         let norm = Norm::new(e.under("LayerNorm"), normed, true, config.layer_norm_eps);
-        let after_norm = (config.family == Family::Albert)
-            .then(|| Dense::new(b.under("encoder").under("embedding_hidden_mapping_in"), width, hidden, true));
+        let after_norm = (config.family == Family::Albert).then(|| {
+            Dense::new(b.under("encoder").under("embedding_hidden_mapping_in"), width, hidden, true)
+        });
         let roberta = matches!(config.family, Family::Roberta | Family::XlmRoberta);
         Self {
             words,

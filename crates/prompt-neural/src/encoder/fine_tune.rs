@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 
 use prompt_core::artifact::digest;
 use prompt_core::{
-    ClassWeight, Dense, Error, FitContext, Legal, Output, Params, Prediction, Result, Target, Texts, Values, params,
+    ClassWeight, Dense, Error, FitContext, Legal, Output, Params, Prediction, Result, Target, Texts, Values,
+    params,
 };
-use prompt_encoder::{Checkpoint, EncoderConfig, Family, Long, Tokenizer};
 
-use super::body::Encoder;
-use super::head::{Head, Pooling, Regressor};
-use super::layers::Lora;
+use super::head::Pooling;
+use super::model::{Model, encode, is_adapter};
 use crate::device::{self, DEVICES};
 use crate::loss::{Loss, LossKind, Scale};
-use crate::net::{Builder, Input, Store, Tape, read};
+use crate::net::{Input, Store, Tape, read};
 use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
@@ -169,7 +168,11 @@ impl FineTune {
         }
         let (output, ordinal) = output_of(y)?;
         if ordinal {
-            return Err(Error::unsupported("fine-tuning", "ordered classes", "give plain labels, or numbers"));
+            return Err(Error::unsupported(
+                "fine-tuning",
+                "ordered classes",
+                "give plain labels, or numbers",
+            ));
         }
         if self.head == "deep" && output.classes().is_some() {
             return Err(Error::unsupported("the deep head", "classes", "take head = published"));
@@ -184,7 +187,8 @@ impl FineTune {
         let cut = encoded.iter().filter(|(_, cut)| *cut).count();
         let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|(ids, _)| ids).collect();
 
-        let (train_rows, validation_rows) = hold_out(y, self.validation_fraction, ctx.seed().derive("split", 0));
+        let (train_rows, validation_rows) =
+            hold_out(y, self.validation_fraction, ctx.seed().derive("split", 0));
         let scale = match y.values() {
             Values::Regression(values) => Some(Scale::of(values, y.weights())),
             _ => None,
@@ -192,7 +196,10 @@ impl FineTune {
         let options = self.training();
         let loss = Loss::new(y, options.loss, &options.class_weight, scale)?;
         if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
-            return Err(Error::input("no row to learn from has a positive weight", "give some row a positive weight"));
+            return Err(Error::input(
+                "no row to learn from has a positive weight",
+                "give some row a positive weight",
+            ));
         }
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
@@ -247,105 +254,6 @@ impl FineTune {
     }
 }
 
-/// Whether a parameter is part of an adapter.
-pub(super) fn is_adapter(name: &str) -> bool {
-    name.ends_with(".lora_A") || name.ends_with(".lora_B")
-}
-
-/// The ids of a text, special ones included, and whether it was cut.
-fn encode(tokenizer: &Tokenizer, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
-    let mut encoded = tokenizer.encode(text, limit, Long::Truncate)?;
-    let cut = encoded.truncated;
-    let ids = if encoded.windows.is_empty() { Vec::new() } else { encoded.windows.swap_remove(0).ids };
-    if ids.is_empty() {
-        let help = "check the tokenizer's special tokens";
-        return Err(Error::input(format!("the tokenizer gives no token for {text:?}"), help));
-    }
-    Ok((ids, cut))
-}
-
-/// Encoder and head.
-#[derive(Debug)]
-pub(super) struct Net {
-    encoder: Encoder,
-    head: HeadNet,
-}
-
-#[derive(Debug)]
-enum HeadNet {
-    Published(Head),
-    Deep(Regressor),
-}
-
-impl Net {
-    /// The hidden states, with blocks differentiated by hand or by burn.
-    #[cfg(test)]
-    pub(super) fn hidden(&self, s: &Store, tape: &mut Tape, input: &Input, by_hand: bool) -> burn::tensor::Tensor<3> {
-        self.encoder.run(s, tape, input, 0.0, by_hand).unwrap()
-    }
-
-    pub(super) fn forward(
-        &self,
-        s: &Store,
-        tape: &mut Tape,
-        input: &Input,
-        [dropout, head_dropout]: [f64; 2],
-    ) -> Result<burn::tensor::Tensor<2>> {
-        let x = self.encoder.forward(s, tape, input, dropout)?;
-        Ok(match &self.head {
-            HeadNet::Published(head) => head.forward(s, tape, x, input, head_dropout),
-            HeadNet::Deep(head) => head.forward(s, tape, x, input, head_dropout),
-        })
-    }
-}
-
-/// A checkpoint as a network.
-#[derive(Debug)]
-pub(super) struct Model {
-    pub(super) net: Net,
-    pub(super) store: Store,
-    pub(super) config: EncoderConfig,
-    pub(super) tokenizer: Tokenizer,
-}
-
-impl Model {
-    /// Opens a folder; a head that does not fit starts afresh.
-    pub(super) fn open(
-        folder: &Path,
-        params: &FineTune,
-        outputs: usize,
-        mut store: Store,
-        ctx: &FitContext,
-    ) -> Result<Self> {
-        let Checkpoint { config, weights, .. } = Checkpoint::open(folder)?;
-        let tokenizer = Tokenizer::open(folder, &config)?;
-        let weights = std::cell::RefCell::new(weights);
-        let read = |name: &str, shape: &[usize]| {
-            let mut weights = weights.borrow_mut();
-            // A head may be absent or of another size; the encoder itself may not.
-            let fits = weights.shape(name) == Some(shape);
-            let fresh = is_adapter(name) || !fits && super::saved::is_head(name);
-            if fresh { Ok(None) } else { weights.get(name, shape).map(Some) }
-        };
-        let mut builder = Builder::reading(&mut store, ctx.seed().derive("head", 0), &read);
-        let lora = params.lora_rank.map(|rank| Lora { rank, alpha: params.lora_alpha });
-        if lora.is_some() && config.family == Family::ModernBert {
-            return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
-        }
-        let encoder = Encoder::new(&config, lora, &mut builder);
-        let pooling = match config.head.pooling.as_deref() {
-            Some(pooling) if params.pooling == "cls" => Pooling::named(pooling),
-            _ => Pooling::named(&params.pooling),
-        };
-        let head = if params.head == "deep" {
-            HeadNet::Deep(Regressor::new(&config, pooling, &mut builder))
-        } else {
-            HeadNet::Published(Head::new(&config, outputs, pooling, &mut builder))
-        };
-        Ok(Self { net: Net { encoder, head }, store: store.complete()?, config, tokenizer })
-    }
-}
-
 /// An encoder that was fine-tuned.
 ///
 /// [`save`](Self::save) writes a Hugging Face folder, which `prompt-encoder` opens for fast prediction.
@@ -394,7 +302,12 @@ impl FittedEncoder {
         for rows in same_length_batches(&encoded) {
             let batch = Batch::of(&encoded, rows);
             let input = Input::new(&batch, &self.model.store);
-            let scores = read(self.model.net.forward(&self.model.store, &mut Tape::predicting(), &input, [0.0; 2])?)?;
+            let scores = read(self.model.net.forward(
+                &self.model.store,
+                &mut Tape::predicting(),
+                &input,
+                [0.0; 2],
+            )?)?;
             for (&row, z) in batch.rows.iter().zip(scores.chunks(width)) {
                 let out = &mut all[row * width..(row + 1) * width];
                 match self.scale {

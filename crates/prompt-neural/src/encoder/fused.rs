@@ -139,7 +139,8 @@ pub(super) fn forward(
     let second_mask = tape.mask(tokens * width, dropout);
     let mut second = dropped(read(narrow.forward(inner.clone()))?, second_mask.as_ref());
     kernel::add(&mut second, &first);
-    let second_normed = kernel::layer_norm(&mut second, &second_norm.gamma, &second_norm.beta, second_norm.epsilon);
+    let second_normed =
+        kernel::layer_norm(&mut second, &second_norm.gamma, &second_norm.beta, second_norm.epsilon);
     let output = put(second, [rows, length, width], &device);
 
     Ok(tape.by_hand(output, s.device(), move |grad, onward| {

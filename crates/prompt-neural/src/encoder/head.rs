@@ -58,9 +58,12 @@ impl Head {
     /// Under the family's published names.
     pub(crate) fn new(config: &EncoderConfig, outputs: usize, pooling: Pooling, b: &mut Builder<'_>) -> Self {
         let width = config.hidden_size;
-        let mut dense = |name: &str, bias: bool| Dense::new(b.under(name).at_layer(usize::MAX), width, width, bias);
+        let mut dense =
+            |name: &str, bias: bool| Dense::new(b.under(name).at_layer(usize::MAX), width, width, bias);
         let (before, last) = match (config.family, &config.details) {
-            (Family::DistilBert, _) => (Before::Dense(dense("pre_classifier", true), Activation::Relu), "classifier"),
+            (Family::DistilBert, _) => {
+                (Before::Dense(dense("pre_classifier", true), Activation::Relu), "classifier")
+            }
             (Family::Roberta | Family::XlmRoberta, _) => {
                 (Before::Dense(dense("classifier.dense", true), Activation::Tanh), "classifier.out_proj")
             }

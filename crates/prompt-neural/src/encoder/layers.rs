@@ -59,7 +59,8 @@ impl Dense {
         let Some(Adapter { down, up, scale }) = self.adapter else {
             return module::linear(x, s.get::<2>(self.weight), bias);
         };
-        let more = module::linear(module::linear(x.clone(), s.get::<2>(down), None), s.get::<2>(up), None) * scale;
+        let more =
+            module::linear(module::linear(x.clone(), s.get::<2>(down), None), s.get::<2>(up), None) * scale;
         module::linear(x, s.get::<2>(self.weight), bias) + more
     }
 }

@@ -8,13 +8,12 @@ mod fine_tune;
 mod fused;
 mod head;
 mod layers;
+mod model;
 mod modern;
 mod relative;
 mod saved;
 
 pub use fine_tune::{FineTune, FittedEncoder};
-
-pub(crate) use body::Encoder;
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,12 @@ pub(super) struct ModernLayer {
 
 impl ModernLayer {
     /// Below `layers.N`.
-    pub(super) fn new(mut b: Builder<'_>, config: &EncoderConfig, details: &ModernBert, index: usize) -> Self {
+    pub(super) fn new(
+        mut b: Builder<'_>,
+        config: &EncoderConfig,
+        details: &ModernBert,
+        index: usize,
+    ) -> Self {
         let (width, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
         let global = details.global[index];
         let norm = (index > 0).then(|| Norm::new(b.under("attn_norm"), width, details.norm_bias, eps));
@@ -47,7 +52,14 @@ impl ModernLayer {
         }
     }
 
-    pub(super) fn forward(&self, s: &Store, tape: &mut Tape, x: Tensor<3>, input: &Input, dropout: f64) -> Tensor<3> {
+    pub(super) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        x: Tensor<3>,
+        input: &Input,
+        dropout: f64,
+    ) -> Tensor<3> {
         let normed = self.norm.as_ref().map_or_else(|| x.clone(), |norm| norm.forward(s, x.clone()));
         let joined = self.joined.forward(s, normed);
         let width = joined.dims()[2] / 3;
@@ -72,7 +84,8 @@ impl ModernLayer {
 
 /// −10⁹ for pairs of places further apart than `side`.
 fn beyond(s: &Store, length: usize, side: usize) -> Tensor<4> {
-    let pairs = (0..length).flat_map(|i| (0..length).map(move |j| if i.abs_diff(j) > side { -1e9 } else { 0.0 }));
+    let pairs =
+        (0..length).flat_map(|i| (0..length).map(move |j| if i.abs_diff(j) > side { -1e9 } else { 0.0 }));
     s.constant(pairs.collect(), [1, 1, length, length])
 }
 

@@ -35,7 +35,11 @@ impl Relative {
     /// Below `encoder`; `None` where attention knows no relative positions.
     pub(super) fn new(b: &mut Builder<'_>, config: &EncoderConfig, details: &Deberta) -> Option<Self> {
         details.relative_attention.then(|| Self {
-            table: b.under("rel_embeddings").param("weight", &[2 * details.span(), config.hidden_size], super::layers::FRESH),
+            table: b.under("rel_embeddings").param(
+                "weight",
+                &[2 * details.span(), config.hidden_size],
+                super::layers::FRESH,
+            ),
             norm: details
                 .norm_relative
                 .then(|| Norm::new(b.under("LayerNorm"), config.hidden_size, true, config.layer_norm_eps)),
@@ -83,7 +87,8 @@ impl Relative {
             Tensor::<4, Int>::from_data(data, s.device()).expand([rows, heads, length, length])
         };
         let table = |own: &Option<Dense>, content: &Dense| {
-            split_heads(own.as_ref().unwrap_or(content).forward(s, places.table.clone()), heads).swap_dims(2, 3)
+            split_heads(own.as_ref().unwrap_or(content).forward(s, places.table.clone()), heads)
+                .swap_dims(2, 3)
         };
         let mut scores = q.clone().matmul(k.clone().swap_dims(2, 3));
         if self.details.c2p {
@@ -163,7 +168,13 @@ impl AfterFirst {
     }
 
     /// `before` went into the first layer, `after` came out.
-    pub(super) fn forward(&self, s: &Store, before: Tensor<3>, after: Tensor<3>, mask: Tensor<3>) -> Tensor<3> {
+    pub(super) fn forward(
+        &self,
+        s: &Store,
+        before: Tensor<3>,
+        after: Tensor<3>,
+        mask: Tensor<3>,
+    ) -> Tensor<3> {
         let half = self.kernel / 2;
         let [rows, length, _] = before.dims();
         let edge = Tensor::zeros([rows, half, self.width], s.device());

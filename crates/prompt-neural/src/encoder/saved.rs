@@ -8,7 +8,8 @@ use prompt_core::{Error, Output, Result, replace_folder};
 use prompt_encoder::{Family, SavedAs, Tensor, write_safetensors};
 use serde_json::{Map, Value, json};
 
-use super::fine_tune::{FittedEncoder, is_adapter};
+use super::fine_tune::FittedEncoder;
+use super::model::is_adapter;
 use crate::net::turn;
 
 /// Whether a canonical name is part of a head.
@@ -18,7 +19,9 @@ pub(super) fn is_head(name: &str) -> bool {
 
 /// What transformers puts before the names of an encoder below a head.
 fn prefix(family: Family, name: &str) -> &'static str {
-    let inner = ["embeddings.", "encoder.", "transformer.", "layers.", "final_norm."].iter().any(|p| name.starts_with(p));
+    let inner = ["embeddings.", "encoder.", "transformer.", "layers.", "final_norm."]
+        .iter()
+        .any(|p| name.starts_with(p));
     let pooler = name.starts_with("pooler.");
     match family {
         Family::Bert if inner || pooler => "bert.",
@@ -71,7 +74,11 @@ impl FittedEncoder {
         let folder = folder.as_ref();
         if !self.published {
             let what = "a head that transformers does not have";
-            return Err(Error::unsupported("a Hugging Face folder", what, "take head = published and pooling = cls"));
+            return Err(Error::unsupported(
+                "a Hugging Face folder",
+                what,
+                "take head = published and pooling = cls",
+            ));
         }
         let foreign = fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some())
             && !folder.join("config.json").is_file();
@@ -86,7 +93,9 @@ impl FittedEncoder {
             }
             let data = self.merged(i)?;
             let (shape, data) = match param.shape.as_slice() {
-                [inputs, outputs] if param.turned => (vec![*outputs, *inputs], turn(&data, *inputs, *outputs)),
+                [inputs, outputs] if param.turned => {
+                    (vec![*outputs, *inputs], turn(&data, *inputs, *outputs))
+                }
                 shape => (shape.to_vec(), data),
             };
             let name = format!("{}{}", prefix(self.model.config.family, &param.name), param.name);
@@ -135,8 +144,10 @@ impl FittedEncoder {
         };
         let by_id: Map<String, Value> =
             labels.iter().enumerate().map(|(i, l)| (i.to_string(), json!(l))).collect();
-        let by_label: Map<String, Value> = labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect();
-        let problem = if self.output.classes().is_some() { "single_label_classification" } else { "regression" };
+        let by_label: Map<String, Value> =
+            labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect();
+        let problem =
+            if self.output.classes().is_some() { "single_label_classification" } else { "regression" };
         config.insert("architectures".into(), json!([class_name(self.model.config.family)]));
         config.insert("id2label".into(), Value::Object(by_id));
         config.insert("label2id".into(), Value::Object(by_label));
@@ -146,7 +157,8 @@ impl FittedEncoder {
         if let Some(scale) = self.scale {
             config.insert("prompt_scale".into(), json!(scale));
         }
-        serde_json::to_string_pretty(&config)
-            .map_err(|e| Error::input(format!("the configuration cannot be written: {e}"), "check the class names"))
+        serde_json::to_string_pretty(&config).map_err(|e| {
+            Error::input(format!("the configuration cannot be written: {e}"), "check the class names")
+        })
     }
 }

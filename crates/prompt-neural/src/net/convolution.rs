@@ -41,13 +41,20 @@ impl Convolution {
     }
 
     /// \[rows, length, width\] → \[rows, filters\].
-    pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, x: Tensor<3>, input: &Input) -> Result<Tensor<2>> {
+    pub(crate) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        x: Tensor<3>,
+        input: &Input,
+    ) -> Result<Tensor<2>> {
         let plain = s.device().clone().inner();
         let numbers = read(x.clone().inner())?;
         let rows = input.size();
         let windows = self.windows(&numbers, input);
         let places = windows.len() / (self.window * self.width);
-        let windows = Tensor::<2>::from_data(TensorData::new(windows, [places, self.window * self.width]), &plain);
+        let windows =
+            Tensor::<2>::from_data(TensorData::new(windows, [places, self.window * self.width]), &plain);
         let answers = read(windows.matmul(s.get::<2>(self.weight).inner()))?;
         let strongest = self.strongest(&answers, input);
         let output = Tensor::<2>::from_data(TensorData::new(strongest.values, [rows, self.filters]), &plain);

@@ -126,7 +126,10 @@ pub(crate) struct AttentionPool {
 
 impl AttentionPool {
     pub(crate) fn new(mut b: Builder<'_>, width: usize) -> Self {
-        Self { inner: Linear::new(b.under("inner"), width, width), score: Linear::new(b.under("score"), width, 1) }
+        Self {
+            inner: Linear::new(b.under("inner"), width, width),
+            score: Linear::new(b.under("score"), width, 1),
+        }
     }
 
     /// \[rows, length, width\] → \[rows, width\].

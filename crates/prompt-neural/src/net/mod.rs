@@ -20,8 +20,8 @@ use layers::{AttentionPool, Embedding, LayerNorm, Linear, TransformerBlock, last
 use recurrent::Lstm;
 
 pub(crate) use layers::{Input, mean_pool};
-pub(crate) use store::{Builder, Id, Param, Store, read, turn};
 pub(crate) use store::Init;
+pub(crate) use store::{Builder, Id, Param, Store, read, turn};
 pub(crate) use tape::{Grads, Onward, Tape};
 
 use crate::params;
@@ -135,9 +135,10 @@ impl Net {
         let embedding = Embedding::new(b.under("embedding"), vocabulary, width, deviation);
         let mut body = b.under("body").at_layer(1);
         let (body, pooled) = match architecture {
-            Architecture::Cnn(p) => {
-                (Body::Convolutions(convolutions(&mut body, &p.windows, width, p.filters)), p.windows.len() * p.filters)
-            }
+            Architecture::Cnn(p) => (
+                Body::Convolutions(convolutions(&mut body, &p.windows, width, p.filters)),
+                p.windows.len() * p.filters,
+            ),
             Architecture::Lstm(p) => (Body::Forward(Lstm::new(body, width, p.units, false)), p.units),
             Architecture::BiLstm(p) => (Body::Both(Both::new(&mut body, width, p.units)), 2 * p.units),
             Architecture::Transformer(p) => {
@@ -187,7 +188,8 @@ impl Net {
 }
 
 fn convolutions(b: &mut Builder<'_>, windows: &[usize], width: usize, filters: usize) -> Vec<Convolution> {
-    let one = |(i, &w): (usize, &usize)| Convolution::new(b.under(&format!("window{i}_{w}")), w, width, filters);
+    let one =
+        |(i, &w): (usize, &usize)| Convolution::new(b.under(&format!("window{i}_{w}")), w, width, filters);
     windows.iter().enumerate().map(one).collect()
 }
 

@@ -69,7 +69,13 @@ impl Lstm {
     }
 
     /// \[rows, length, width\] → \[rows, length, units\]; zeros behind a row's end.
-    pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, x: Tensor<3>, input: &Input) -> Result<Tensor<3>> {
+    pub(crate) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        x: Tensor<3>,
+        input: &Input,
+    ) -> Result<Tensor<3>> {
         let projected = self.input.forward(s, x);
         let recurrent = s.get::<2>(self.recurrent);
         let steps = Steps {
@@ -80,7 +86,8 @@ impl Lstm {
         };
         let device = s.device().clone().inner();
         let plain = recurrent.clone().inner();
-        let (output, kept) = run(&steps, &read(projected.clone().inner())?, &plain, &device, tape.is_training())?;
+        let (output, kept) =
+            run(&steps, &read(projected.clone().inner())?, &plain, &device, tape.is_training())?;
         let shape = [steps.rows(), steps.length, steps.units];
         let output = Tensor::from_data(TensorData::new(output, shape), &device);
         Ok(tape.by_hand(output, s.device(), move |grad, onward| {
@@ -102,8 +109,7 @@ fn run(
     let (rows, units) = (steps.rows(), steps.units);
     let mut output = vec![0.0; rows * steps.length * units];
     let (mut hidden, mut cell) = (vec![0.0; rows * units], vec![0.0; rows * units]);
-    let mut kept =
-        Kept { gates: vec![], squashed: vec![], cell_before: vec![], output_before: vec![] };
+    let mut kept = Kept { gates: vec![], squashed: vec![], cell_before: vec![], output_before: vec![] };
     for step in 0..steps.length {
         let mut gates = if step == 0 {
             vec![0.0; rows * 4 * units]
@@ -202,10 +208,7 @@ fn back(
     let before = Tensor::<2>::from_data(TensorData::new(kept.output_before.clone(), [all, units]), device);
     let by_gates = Tensor::<2>::from_data(TensorData::new(by_gates, [all, 4 * units]), device);
     let shape = [rows, steps.length, 4 * units];
-    Ok((
-        Tensor::from_data(TensorData::new(by_projected, shape), device),
-        before.transpose().matmul(by_gates),
-    ))
+    Ok((Tensor::from_data(TensorData::new(by_projected, shape), device), before.transpose().matmul(by_gates)))
 }
 
 fn sigmoid(x: f32) -> f32 {

@@ -121,7 +121,8 @@ impl Store {
         let param = &mut self.params[i];
         let n = values.len();
         let tensor = Tensor::from_data(TensorData::new(values, [n]), &self.device);
-        param.value = if self.device.is_autodiff() && param.trainable { tensor.require_grad() } else { tensor };
+        param.value =
+            if self.device.is_autodiff() && param.trainable { tensor.require_grad() } else { tensor };
     }
 
     /// Says whether parameter `i` learns from now on.
@@ -141,7 +142,12 @@ impl Store {
 
     /// The same numbers without gradients, shared.
     pub(crate) fn frozen(&self) -> Self {
-        let still = |p: &Param| Param { name: p.name.clone(), shape: p.shape.clone(), value: p.value.clone().inner(), ..*p };
+        let still = |p: &Param| Param {
+            name: p.name.clone(),
+            shape: p.shape.clone(),
+            value: p.value.clone().inner(),
+            ..*p
+        };
         let params = self.params.iter().map(still).collect();
         Self { params, device: self.device.clone().inner(), problem: None }
     }
@@ -156,7 +162,8 @@ impl Store {
     /// # Errors
     /// [`Error::Artifact`] when there are others than this network has.
     pub(crate) fn write_all(&mut self, values: Vec<Vec<f32>>) -> Result<()> {
-        let bad = |what: String| Error::artifact("weights", what, "the file is of another network or damaged");
+        let bad =
+            |what: String| Error::artifact("weights", what, "the file is of another network or damaged");
         if values.len() != self.len() {
             return Err(bad(format!("{} parameters instead of {}", values.len(), self.len())));
         }
@@ -164,7 +171,11 @@ impl Store {
             let param = &self.params[i];
             let expected: usize = param.shape.iter().product();
             if numbers.len() != expected {
-                return Err(bad(format!("`{}` has {} numbers instead of {expected}", param.name, numbers.len())));
+                return Err(bad(format!(
+                    "`{}` has {} numbers instead of {expected}",
+                    param.name,
+                    numbers.len()
+                )));
             }
             self.set(i, numbers);
         }
@@ -178,7 +189,10 @@ impl Store {
 /// When the device failed, such as a GPU out of memory.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     tensor.try_into_vec_as::<f32>().map_err(|e| {
-        Error::input(format!("the device failed: {e}"), "lower batch_size or max_length, or use the device `cpu`")
+        Error::input(
+            format!("the device failed: {e}"),
+            "lower batch_size or max_length, or use the device `cpu`",
+        )
     })
 }
 

@@ -88,7 +88,10 @@ fn convolution_is_pytorchs() {
     let theirs = list32(&t["weight"]);
     let ours = |theirs: &[f32]| -> Vec<f32> {
         let one = |j: usize, e: usize, f: usize| theirs[(f * 3 + e) * 3 + j];
-        (0..3).flat_map(|j| (0..3).flat_map(move |e| (0..2).map(move |f| (j, e, f)))).map(|(j, e, f)| one(j, e, f)).collect()
+        (0..3)
+            .flat_map(|j| (0..3).flat_map(move |e| (0..2).map(move |f| (j, e, f))))
+            .map(|(j, e, f)| one(j, e, f))
+            .collect()
     };
     put(&mut s, "weight", ours(&theirs));
     put(&mut s, "bias", list32(&t["bias"]));
@@ -128,9 +131,11 @@ fn transformer_block_is_pytorchs() {
         put(&mut s, &format!("{name}.weight"), turned(&joined[k * 16..(k + 1) * 16], 4, 4));
         put(&mut s, &format!("{name}.bias"), bias[k * 4..(k + 1) * 4].to_vec());
     }
-    for (ours, theirs, [rows, columns]) in
-        [("out", "self_attn.out_proj", [4, 4]), ("linear1", "linear1", [6, 4]), ("linear2", "linear2", [4, 6])]
-    {
+    for (ours, theirs, [rows, columns]) in [
+        ("out", "self_attn.out_proj", [4, 4]),
+        ("linear1", "linear1", [6, 4]),
+        ("linear2", "linear2", [4, 6]),
+    ] {
         let weight = turned(&list32(&t[format!("{theirs}.weight")]), rows, columns);
         put(&mut s, &format!("{ours}.weight"), weight);
         put(&mut s, &format!("{ours}.bias"), list32(&t[format!("{theirs}.bias")]));

@@ -59,7 +59,12 @@ pub(crate) fn epoch_batches(lengths: &[usize], rows: &[usize], size: usize, seed
 }
 
 /// The rows of batches for prediction, the shortest first, at most `tokens` numbers a batch after filling.
-pub(crate) fn ordered_batches(lengths: &[usize], rows: &[usize], size: usize, tokens: usize) -> Vec<Vec<usize>> {
+pub(crate) fn ordered_batches(
+    lengths: &[usize],
+    rows: &[usize],
+    size: usize,
+    tokens: usize,
+) -> Vec<Vec<usize>> {
     let mut order = rows.to_vec();
     order.sort_by_key(|&r| lengths[r]);
     let mut batches: Vec<Vec<usize>> = Vec::new();

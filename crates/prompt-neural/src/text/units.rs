@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn words_are_runs_and_signs_stand_alone() {
-        assert_eq!(tokens(Units::Words, "Don't stop, naïve_1!"), ["Don", "'", "t", "stop", ",", "naïve_1", "!"]);
+        assert_eq!(
+            tokens(Units::Words, "Don't stop, naïve_1!"),
+            ["Don", "'", "t", "stop", ",", "naïve_1", "!"]
+        );
         assert_eq!(tokens(Units::Words, " \n"), Vec::<&str>::new());
     }
 

@@ -61,12 +61,17 @@ impl TrainFiles {
         let new = if only_last { &history[history.len().saturating_sub(1)..] } else { history };
         let mut text = String::new();
         for record in new {
-            let line = serde_json::to_string(record).map_err(|e| Error::input(e.to_string(), "check the loss"))?;
+            let line =
+                serde_json::to_string(record).map_err(|e| Error::input(e.to_string(), "check the loss"))?;
             text.push_str(&line);
             text.push('\n');
         }
         let mut options = fs::OpenOptions::new();
-        if only_last { options.append(true) } else { options.write(true).truncate(true) };
+        if only_last {
+            options.append(true)
+        } else {
+            options.write(true).truncate(true)
+        };
         let mut file = options.create(true).open(path).map_err(|e| Error::io("open", path, e))?;
         file.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))
     }
@@ -117,7 +122,8 @@ pub(crate) fn read_best(folder: &Path, store: &Store) -> Result<Vec<Vec<f32>>> {
 impl Checkpoint {
     /// Writes `last.safetensors`.
     pub(crate) fn write(&self, folder: &Path, store: &Store) -> Result<()> {
-        let parts = [("value", &self.values), ("first", &self.optimizer.first), ("second", &self.optimizer.second)];
+        let parts =
+            [("value", &self.values), ("first", &self.optimizer.first), ("second", &self.optimizer.second)];
         let mut views = Vec::with_capacity(3 * self.values.len());
         for (part, all) in parts {
             for (param, values) in store.params().iter().zip(all) {
@@ -145,10 +151,12 @@ impl Checkpoint {
             return Err(Error::artifact(&path, what, "go on with those, or start anew in another folder"));
         }
         let part = |part: &str| -> Result<Vec<Vec<f32>>> {
-            let one = |p: &crate::net::Param| tensor(&path, &tensors, &format!("{part}.{}", p.name), &p.shape);
+            let one =
+                |p: &crate::net::Param| tensor(&path, &tensors, &format!("{part}.{}", p.name), &p.shape);
             store.params().iter().map(one).collect()
         };
-        let optimizer = AdamW { first: part("first")?, second: part("second")?, step: position.optimizer_step };
+        let optimizer =
+            AdamW { first: part("first")?, second: part("second")?, step: position.optimizer_step };
         Ok(Some(Self { values: part("value")?, optimizer, position }))
     }
 }

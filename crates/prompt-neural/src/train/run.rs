@@ -250,7 +250,9 @@ impl<'a> Run<'a> {
     fn not_finite(&self, what: &str, value: f64, rate: f64) -> Error {
         let (epoch, step) = (self.position.epoch + 1, self.position.step + 1);
         Error::input(
-            format!("training failed at epoch {epoch}, step {step}: the {what} is {value} at learning rate {rate:.3e}"),
+            format!(
+                "training failed at epoch {epoch}, step {step}: the {what} is {value} at learning rate {rate:.3e}"
+            ),
             "lower learning_rate, lower clip_norm, or lengthen warmup",
         )
     }
@@ -380,6 +382,7 @@ fn evaluate(job: &Job<'_>, store: &Store, lengths: &[usize], ctx: &FitContext) -
             }
         }
     }
-    let mean = |((sum, mass), task): (&(f64, f64), &Task<'_>)| task.weight * sum / mass.max(f64::MIN_POSITIVE);
+    let mean =
+        |((sum, mass), task): (&(f64, f64), &Task<'_>)| task.weight * sum / mass.max(f64::MIN_POSITIVE);
     Ok(Evaluation { loss: sums.iter().zip(job.tasks).map(mean).sum(), counts })
 }

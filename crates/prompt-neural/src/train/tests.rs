@@ -89,8 +89,8 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
     let log = dir.path().join("parts.jsonl");
     let files = TrainFiles::default().log(&log).checkpoints(dir.path().join("parts")).resume(true);
-    for kills in [2, 3] {
-        // The third evaluation after going on is in the middle of an epoch.
+    for kills in [3, 2] {
+        // The third evaluation is in the middle of an epoch.
         assert!(network().fit_in(&texts, &y, &killed_after(kills), &files).is_err());
     }
     let parts = network().fit_in(&texts, &y, &FitContext::new(9), &files).unwrap();
@@ -122,7 +122,8 @@ fn checkpoints_of_another_run_or_cut_short_are_refused() {
     let bytes = std::fs::read(&last).unwrap();
     for n in [0, 7, 100, bytes.len() - 1] {
         std::fs::write(&last, &bytes[..n]).unwrap();
-        let error = network().max_epochs(1).fit_in(&texts, &y, &FitContext::new(9), &files).unwrap_err().to_string();
+        let error =
+            network().max_epochs(1).fit_in(&texts, &y, &FitContext::new(9), &files).unwrap_err().to_string();
         assert!(error.contains("last.safetensors") && error.contains("is no readable checkpoint"), "{error}");
     }
 }
