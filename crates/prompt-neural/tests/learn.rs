@@ -22,7 +22,7 @@ const THINGS: &[&str] = &["the rules", "a poem", "the prompt", "two rivers", "my
 /// Texts whose class is in one word among others, and their labels.
 fn texts(n: usize, seed: u64) -> (Vec<String>, Vec<&'static str>) {
     let mut rng = Seed::new(seed).rng();
-    let mut pick = |rng: &mut Rng, from: &[&'static str]| *rng.choose(from).unwrap();
+    let pick = |rng: &mut Rng, from: &[&'static str]| *rng.choose(from).unwrap();
     (0..n)
         .map(|i| {
             let (words, label) = if i % 2 == 0 { (ORDERS, "order") } else { (QUESTIONS, "question") };
@@ -45,7 +45,7 @@ fn small_cnn() -> Cnn {
 }
 
 fn accuracy(network: &FittedNetwork, texts: &[String], labels: &[&str]) -> f64 {
-    let prediction = network.predict(&texts).unwrap();
+    let prediction = network.predict(texts).unwrap();
     let right = prediction.labels().unwrap().iter().zip(labels).filter(|(a, b)| a == b).count();
     right as f64 / labels.len() as f64
 }

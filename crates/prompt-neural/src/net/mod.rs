@@ -168,6 +168,7 @@ impl Net {
             x = x + positions.first(s, input.length);
         }
         let x = tape.dropout(x, self.dropout);
+        let x = tape.cut(x, s.device());
         let pooled = match &self.body {
             Body::Convolutions(filters) => strongest(filters, s, tape, &x, input)?,
             Body::Forward(lstm) => last_pool(s, lstm.forward(s, tape, x, input)?, input),

@@ -153,6 +153,16 @@ impl Tape {
         leaf
     }
 
+    /// Makes `x` the start of a new graph, so that several layers by hand can use it: a graph can be gone back through
+    /// only once, and this gathers their gradients first.
+    pub(crate) fn cut<const D: usize>(&mut self, x: Tensor<D>, device: &Device) -> Tensor<D> {
+        let plain = x.clone().inner();
+        self.by_hand(plain, device, move |grad, onward| {
+            onward.give(x, grad);
+            Ok(())
+        })
+    }
+
     /// Goes back from the end of the pass.
     pub(crate) fn backward(self, end: Onward) -> Result<Grads> {
         let mut grads = Grads::default();
