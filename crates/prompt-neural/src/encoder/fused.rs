@@ -9,7 +9,7 @@ use prompt_core::Result;
 
 use super::layers::{Dense, Norm, join_heads, split_heads};
 use crate::kernel::{self, Normed};
-use crate::net::{Input, Onward, Store, Tape, read};
+use crate::net::{Id, Input, Onward, Store, Tape, read};
 
 /// The parts of a block.
 pub(super) struct Parts<'a> {
@@ -38,7 +38,7 @@ impl Plain {
             weight: s.get::<2>(dense.weight).inner(),
             weight_at: dense.weight.index(),
             bias: dense.bias.map(|b| s.get::<1>(b).inner()),
-            bias_at: dense.bias.map(|b| b.index()),
+            bias_at: dense.bias.map(Id::index),
         }
     }
 
@@ -69,7 +69,7 @@ impl PlainNorm {
     fn of(norm: &Norm, s: &Store) -> Result<Self> {
         let gamma = s.read(norm.weight.index())?;
         let beta = norm.bias.map_or_else(|| Ok(vec![0.0; gamma.len()]), |b| s.read(b.index()))?;
-        let beta_at = norm.bias.map(|b| b.index());
+        let beta_at = norm.bias.map(Id::index);
         Ok(Self { gamma, beta, gamma_at: norm.weight.index(), beta_at, epsilon: norm.epsilon as f32 })
     }
 

@@ -61,7 +61,7 @@ impl AdamW {
         let shrink = (1.0 - group.rate * group.decay) as f32;
         let size = (group.rate / correction1) as f32;
         let (m, v) = (&mut self.first[i], &mut self.second[i]);
-        let one = |((p, g), (m, v)): ((&mut [f32], &[f32]), (&mut [f32], &mut [f32]))| {
+        let one = |((p, g), (m, v)): Part<'_>| {
             for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
                 let g = g * scale;
                 *m += (g - *m) * (1.0 - BETA1);
@@ -80,6 +80,9 @@ impl AdamW {
         }
     }
 }
+
+/// Parameter, gradient and the two moments, of one run of numbers.
+type Part<'a> = ((&'a mut [f32], &'a [f32]), (&'a mut [f32], &'a mut [f32]));
 
 /// Numbers that one thread takes at a time.
 const BLOCK: usize = 1 << 15;
