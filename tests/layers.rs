@@ -80,6 +80,17 @@ fn arrows_point_one_way() {
 }
 
 #[test]
+fn burn_is_in_one_crate_alone() {
+    let graph = Graph::of("prompt-neural");
+    assert_eq!(graph.ours("prompt-neural"), BTreeSet::from(["prompt-core", "prompt-encoder"]));
+    let with_burn: Vec<&String> =
+        graph.needs.iter().filter(|(_, needs)| needs.contains("burn")).map(|(name, _)| name).collect();
+    assert_eq!(with_burn, ["prompt-neural"]);
+    let program = Graph::of("prompt-cli");
+    assert!(!program.needs.keys().any(|name| name == "burn" || name.starts_with("burn-")));
+}
+
+#[test]
 fn a_default_build_of_prompt_models_is_light() {
     let graph = Graph::of("prompt-models");
     // What compiles or links C names one of the build tools; a `-sys` crate without them is declarations in Rust.

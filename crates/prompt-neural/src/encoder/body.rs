@@ -1,0 +1,367 @@
+//! From token ids to hidden states, family by family.
+
+use burn::tensor::{Int, Tensor, TensorData, activation, module};
+use prompt_core::Result;
+use prompt_encoder::{Activation, Details, EncoderConfig, Family};
+
+use super::fused;
+use super::layers::{Dense, FRESH, Lora, Norm, activate, join_heads, split_heads};
+use super::modern::ModernLayer;
+use super::relative::{AfterFirst, Places, Projections, Relative};
+use crate::net::{Builder, Id, Input, Store, Tape};
+
+/// An encoder without its numbers.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    embeddings: Embeddings,
+    layers: Layers,
+}
+
+#[derive(Debug)]
+struct Embeddings {
+    words: Id,
+    positions: Option<Id>,
+    /// The row of the first token's position.
+    first_position: usize,
+    segments: Option<Id>,
+    /// From the embeddings' width to the hidden one, before the norm (DeBERTa) or after it (ALBERT).
+    before_norm: Option<Dense>,
+    norm: Norm,
+    after_norm: Option<Dense>,
+    /// DeBERTa makes what is behind a row's end zero.
+    masked: bool,
+}
+
+#[derive(Debug)]
+enum Layers {
+    /// Blocks, and which of them each layer is: ALBERT's layers share theirs.
+    Blocks {
+        blocks: Vec<Block>,
+        order: Vec<usize>,
+        relative: Option<Relative>,
+        after_first: Option<AfterFirst>,
+    },
+    Modern {
+        layers: Vec<ModernLayer>,
+        norm: Norm,
+    },
+}
+
+/// Attention and feed-forward, each added to its input and normalised after.
+#[derive(Debug)]
+struct Block {
+    query: Dense,
+    key: Dense,
+    value: Dense,
+    out: Dense,
+    norm: Norm,
+    wide: Dense,
+    narrow: Dense,
+    second_norm: Norm,
+    heads: usize,
+    activation: Activation,
+    positions: Option<Projections>,
+}
+
+/// Where a family keeps the parts of a block.
+struct Names {
+    query: &'static str,
+    key: &'static str,
+    value: &'static str,
+    out: &'static str,
+    norm: &'static str,
+    wide: &'static str,
+    narrow: &'static str,
+    second_norm: &'static str,
+}
+
+const BERT: Names = Names {
+    query: "attention.self.query",
+    key: "attention.self.key",
+    value: "attention.self.value",
+    out: "attention.output.dense",
+    norm: "attention.output.LayerNorm",
+    wide: "intermediate.dense",
+    narrow: "output.dense",
+    second_norm: "output.LayerNorm",
+};
+
+const DEBERTA: Names = Names {
+    query: "attention.self.query_proj",
+    key: "attention.self.key_proj",
+    value: "attention.self.value_proj",
+    ..BERT
+};
+
+const DISTIL: Names = Names {
+    query: "attention.q_lin",
+    key: "attention.k_lin",
+    value: "attention.v_lin",
+    out: "attention.out_lin",
+    norm: "sa_layer_norm",
+    wide: "ffn.lin1",
+    narrow: "ffn.lin2",
+    second_norm: "output_layer_norm",
+};
+
+const ALBERT: Names = Names {
+    query: "attention.query",
+    key: "attention.key",
+    value: "attention.value",
+    out: "attention.dense",
+    norm: "attention.LayerNorm",
+    wide: "ffn",
+    narrow: "ffn_output",
+    second_norm: "full_layer_layer_norm",
+};
+
+impl Encoder {
+    /// Builds it under canonical names, with adapters beside the queries and values of blocks where asked for.
+    pub(crate) fn new(config: &EncoderConfig, lora: Option<Lora>, b: &mut Builder<'_>) -> Self {
+        Self { embeddings: Embeddings::new(config, b), layers: Layers::new(config, lora, b) }
+    }
+
+    /// \[rows, length\] → \[rows, length, width\].
+    pub(crate) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        input: &Input,
+        dropout: f64,
+    ) -> Result<Tensor<3>> {
+        let by_hand = tape.is_training() && s.on_cpu();
+        self.run(s, tape, input, dropout, by_hand)
+    }
+
+    /// `by_hand` lets blocks that can be differentiated by hand be so.
+    pub(super) fn run(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        input: &Input,
+        dropout: f64,
+        by_hand: bool,
+    ) -> Result<Tensor<3>> {
+        let x = tape.dropout(self.embeddings.forward(s, input), dropout);
+        match &self.layers {
+            Layers::Modern { layers, norm } => {
+                let x = layers.iter().fold(x, |x, layer| layer.forward(s, tape, x, input, dropout));
+                Ok(norm.forward(s, x))
+            }
+            Layers::Blocks { blocks, order, relative, after_first } => {
+                let hidden = input.hidden_keys(s);
+                let places = relative.as_ref().map(|r| (r, r.places(s, input.length)));
+                let mut x = x;
+                for (i, &block) in order.iter().enumerate() {
+                    let before = x.clone();
+                    let block = &blocks[block];
+                    x = if by_hand && block.can_be_fused() {
+                        fused::forward(&block.parts(), s, tape, x, input, dropout)?
+                    } else {
+                        block.forward(s, tape, x, &hidden, places.as_ref(), dropout)
+                    };
+                    if let (0, Some(conv)) = (i, after_first) {
+                        x = conv.forward(s, before, x, input.mask(s));
+                    }
+                }
+                Ok(x)
+            }
+        }
+    }
+}
+
+impl Embeddings {
+    fn new(config: &EncoderConfig, b: &mut Builder<'_>) -> Self {
+        let (width, hidden) = (config.embedding_size, config.hidden_size);
+        let mut e = b.under("embeddings");
+        if config.family == Family::ModernBert {
+            let bias = matches!(&config.details, Details::ModernBert(m) if m.norm_bias);
+            return Self {
+                words: e.under("tok_embeddings").param("weight", &[config.vocab_size, width], FRESH),
+                positions: None,
+                first_position: 0,
+                segments: None,
+                before_norm: None,
+                norm: Norm::new(e.under("norm"), width, bias, config.layer_norm_eps),
+                after_norm: None,
+                masked: false,
+            };
+        }
+        let deberta = match &config.details {
+            Details::Deberta(d) => Some(d),
+            _ => None,
+        };
+        let words = e.under("word_embeddings").param("weight", &[config.vocab_size, width], FRESH);
+        let positions = deberta
+            .is_none_or(|d| d.absolute_positions)
+            .then(|| e.under("position_embeddings").param("weight", &[config.max_positions, width], FRESH));
+        let segments = (config.type_vocab_size > 0).then(|| {
+            e.under("token_type_embeddings").param("weight", &[config.type_vocab_size, width], FRESH)
+        });
+        let before_norm = (deberta.is_some() && width != hidden)
+            .then(|| Dense::new(e.under("embed_proj"), width, hidden, false));
+        let normed = if before_norm.is_some() { hidden } else { width };
+        let norm = Norm::new(e.under("LayerNorm"), normed, true, config.layer_norm_eps);
+        let after_norm = (config.family == Family::Albert).then(|| {
+            Dense::new(b.under("encoder").under("embedding_hidden_mapping_in"), width, hidden, true)
+        });
+        let roberta = matches!(config.family, Family::Roberta | Family::XlmRoberta);
+        Self {
+            words,
+            positions,
+            first_position: if roberta { config.pad_token_id as usize + 1 } else { 0 },
+            segments,
+            before_norm,
+            norm,
+            after_norm,
+            masked: deberta.is_some(),
+        }
+    }
+
+    fn forward(&self, s: &Store, input: &Input) -> Tensor<3> {
+        let mut x = module::embedding(s.get::<2>(self.words), input.ids.clone());
+        if let Some(positions) = self.positions {
+            let rows: Vec<i32> = (0..input.length).map(|t| (t + self.first_position) as i32).collect();
+            let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [input.length]), s.device());
+            x = x + s.get::<2>(positions).select(0, rows).unsqueeze::<3>();
+        }
+        if let Some(segments) = self.segments {
+            x = x + s.get::<2>(segments).narrow(0, 0, 1).unsqueeze::<3>();
+        }
+        if let Some(dense) = &self.before_norm {
+            x = dense.forward(s, x);
+        }
+        x = self.norm.forward(s, x);
+        if self.masked {
+            x = x * input.mask(s);
+        }
+        match &self.after_norm {
+            Some(dense) => dense.forward(s, x),
+            None => x,
+        }
+    }
+}
+
+impl Layers {
+    fn new(config: &EncoderConfig, lora: Option<Lora>, b: &mut Builder<'_>) -> Self {
+        if let Details::ModernBert(details) = &config.details {
+            let layer = |i: usize| {
+                ModernLayer::new(b.under(&format!("layers.{i}")).at_layer(i + 1), config, details, i)
+            };
+            let layers = (0..config.layers).map(layer).collect();
+            let norm = b.under("final_norm").at_layer(config.layers);
+            return Self::Modern {
+                layers,
+                norm: Norm::new(norm, config.hidden_size, details.norm_bias, config.layer_norm_eps),
+            };
+        }
+        let deberta = match &config.details {
+            Details::Deberta(d) => Some(d),
+            _ => None,
+        };
+        let mut block = |path: String, names: &Names, layer: usize| {
+            Block::new(b.under(&path).at_layer(layer), names, config, deberta, lora)
+        };
+        let plain = |path: &str, names: &Names, block: &mut dyn FnMut(String, &Names, usize) -> Block| {
+            let one = |i: usize| block(format!("{path}.{i}"), names, i + 1);
+            ((0..config.layers).map(one).collect::<Vec<_>>(), (0..config.layers).collect::<Vec<_>>())
+        };
+        let (blocks, order) = match &config.details {
+            Details::Albert(albert) => {
+                let group = |g: usize| (0..albert.inner).map(move |j| (g, j));
+                let one = |(g, j): (usize, usize)| {
+                    block(format!("encoder.albert_layer_groups.{g}.albert_layers.{j}"), &ALBERT, 1)
+                };
+                let blocks = (0..albert.groups).flat_map(group).map(one).collect();
+                let of_layer = |i: usize| {
+                    let g = i * albert.groups / config.layers;
+                    (0..albert.inner).map(move |j| g * albert.inner + j)
+                };
+                (blocks, (0..config.layers).flat_map(of_layer).collect())
+            }
+            Details::Deberta(_) => plain("encoder.layer", &DEBERTA, &mut block),
+            _ if config.family == Family::DistilBert => plain("transformer.layer", &DISTIL, &mut block),
+            _ => plain("encoder.layer", &BERT, &mut block),
+        };
+        let mut encoder = b.under("encoder");
+        let relative = deberta.and_then(|d| Relative::new(&mut encoder, config, d));
+        let after_first = deberta
+            .filter(|d| d.conv_kernel > 0)
+            .map(|d| AfterFirst::new(encoder.under("conv").at_layer(1), config, d));
+        Self::Blocks { blocks, order, relative, after_first }
+    }
+}
+
+impl Block {
+    fn new(
+        mut b: Builder<'_>,
+        names: &Names,
+        config: &EncoderConfig,
+        deberta: Option<&prompt_encoder::Deberta>,
+        lora: Option<Lora>,
+    ) -> Self {
+        let (width, inner, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
+        let square = |b: &mut Builder<'_>, name| Dense::new(b.under(name), width, width, true);
+        Self {
+            query: square(&mut b, names.query).adapted(b.under(names.query), width, lora),
+            key: square(&mut b, names.key),
+            value: square(&mut b, names.value).adapted(b.under(names.value), width, lora),
+            out: square(&mut b, names.out),
+            norm: Norm::new(b.under(names.norm), width, true, eps),
+            wide: Dense::new(b.under(names.wide), width, inner, true),
+            narrow: Dense::new(b.under(names.narrow), inner, width, true),
+            second_norm: Norm::new(b.under(names.second_norm), width, true, eps),
+            heads: config.heads,
+            activation: config.activation,
+            positions: deberta.map(|d| Projections::new(&mut b.under("attention.self"), width, d)),
+        }
+    }
+
+    /// Whether the block is one that [`fused`] knows.
+    fn can_be_fused(&self) -> bool {
+        self.positions.is_none() && self.activation == Activation::Gelu && !self.query.is_adapted()
+    }
+
+    fn parts(&self) -> fused::Parts<'_> {
+        fused::Parts {
+            query: &self.query,
+            key: &self.key,
+            value: &self.value,
+            out: &self.out,
+            norm: &self.norm,
+            wide: &self.wide,
+            narrow: &self.narrow,
+            second_norm: &self.second_norm,
+            heads: self.heads,
+        }
+    }
+
+    fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        x: Tensor<3>,
+        hidden: &Tensor<4>,
+        places: Option<&(&Relative, Places)>,
+        dropout: f64,
+    ) -> Tensor<3> {
+        let q = split_heads(self.query.forward(s, x.clone()), self.heads);
+        let k = split_heads(self.key.forward(s, x.clone()), self.heads);
+        let v = split_heads(self.value.forward(s, x.clone()), self.heads);
+        let scores = match (places, &self.positions) {
+            (Some((relative, places)), Some(own)) => {
+                relative.scores(s, [q, k], places, own, [&self.query, &self.key])
+            }
+            _ => {
+                let scale = 1.0 / (q.dims()[3] as f64).sqrt();
+                (q * scale).matmul(k.swap_dims(2, 3))
+            }
+        };
+        let shares = tape.dropout(activation::softmax(scores + hidden.clone(), 3), dropout);
+        let mixed = self.out.forward(s, join_heads(shares.matmul(v)));
+        let x = self.norm.forward(s, x + tape.dropout(mixed, dropout));
+        let inner = activate(self.activation, self.wide.forward(s, x.clone()));
+        let narrow = self.narrow.forward(s, inner);
+        self.second_norm.forward(s, x + tape.dropout(narrow, dropout))
+    }
+}

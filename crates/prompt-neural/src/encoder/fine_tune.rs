@@ -1,0 +1,321 @@
+//! Fine-tuning: a published encoder learns your labels or numbers.
+
+use std::path::{Path, PathBuf};
+
+use prompt_core::artifact::digest;
+use prompt_core::{
+    ClassWeight, Dense, Error, FitContext, Legal, Output, Params, Prediction, Result, Target, Texts, Values,
+    params,
+};
+
+use super::head::Pooling;
+use super::model::{Model, encode, is_adapter};
+use crate::device::{self, DEVICES};
+use crate::loss::{Loss, LossKind, Scale};
+use crate::net::{Input, Store, Tape, read};
+use crate::network::{bytes_of, output_of, same_length_batches, to_json};
+use crate::outcome::probabilities;
+use crate::text::Batch;
+use crate::train::{EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, train};
+
+/// A number in [0, 1).
+const SHARE: Legal = Legal::Real { low: 0.0, high: 1.0, low_open: false, high_open: true };
+
+params! {
+    /// Fine-tuning of an encoder from a Hugging Face folder.
+    ///
+    /// The defaults are those of the field: 8 epochs of batches of 16, AdamW at 2·10⁻⁵ with 10% warm-up and a line to
+    /// zero, decay 0.01, gradients cut to norm 1.
+    pub struct FineTune named "fine_tune" checked by FineTune::agree {
+        /// How the tokens become one vector; `cls` is what the published heads do (ModernBERT: as its file says).
+        pooling: String = "cls".to_owned(), Legal::OneOf(Pooling::NAMES);
+        /// The head: `published`, which transformers opens too, or for numbers `deep` (width → 256 → 64 → 1).
+        head: String = "published".to_owned(), Legal::OneOf(&["published", "deep"]);
+        /// Share of the numbers that a training step drops inside the encoder.
+        dropout: f64 = 0.1, SHARE;
+        /// The same inside the head.
+        head_dropout: f64 = 0.1, SHARE;
+        /// Embeddings and this many of the first layers stay as they are; 0 lets everything learn.
+        freeze_layers: usize = 0, Legal::int(0, 1000);
+        /// Epochs after which one more frozen layer learns, from the top down; none keeps them frozen.
+        unfreeze_every: Option<usize> = None, Legal::at_least(1).or_none();
+        /// Rank of adapters beside the queries and values (LoRA); then they and the head learn and nothing else does.
+        /// Saving puts them into the matrices. Not for ModernBERT. None for no adapters.
+        lora_rank: Option<usize> = None, Legal::int(1, 1024).or_none();
+        /// The adapters count `lora_alpha` / `lora_rank`.
+        lora_alpha: f64 = 16.0, Legal::positive();
+        /// Each layer learns with this much of the rate of the one above it.
+        layer_decay: f64 = 1.0, Legal::Real { low: 0.0, high: 1.0, low_open: true, high_open: false };
+        /// Tokens of a text beyond this many (special ones counted) are not read; how many texts that meets is told.
+        max_length: usize = 512, Legal::int(3, 1_000_000);
+        /// Most passes over the training rows.
+        max_epochs: usize = 8, Legal::at_least(1);
+        /// Rows of a step on the device.
+        batch_size: usize = 16, Legal::int(1, 65_536);
+        /// Batches whose gradients are put together for one step of the optimiser.
+        accumulation: usize = 1, Legal::int(1, 65_536);
+        /// The highest rate of AdamW.
+        learning_rate: f64 = 2e-5, Legal::positive();
+        /// How far AdamW pulls matrices to zero: decoupled, times the rate. Biases and norms are left alone.
+        weight_decay: f64 = 0.01, Legal::not_negative();
+        /// How the rate moves.
+        schedule: String = "linear".to_owned(), Legal::OneOf(Schedule::NAMES);
+        /// Share of all steps over which the rate rises from zero.
+        warmup: f64 = 0.1, Legal::between(0.0, 1.0);
+        /// The gradient is shortened to this norm; none for no limit.
+        clip_norm: Option<f64> = Some(1.0), Legal::positive().or_none();
+        /// Whether activations are computed again on the way back where that is cheap: less memory, more time.
+        gradient_checkpointing: bool = false, Legal::Bool;
+        /// What is made small.
+        loss: String = "cross_entropy".to_owned(), Legal::OneOf(LossKind::NAMES);
+        /// How much focal loss turns away from easy rows.
+        focal_gamma: f64 = 3.0, Legal::not_negative();
+        /// Share of the label that is spread over all classes (cross-entropy only).
+        label_smoothing: f64 = 0.0, SHARE;
+        /// How much each class counts (focal loss: its alpha).
+        class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
+        /// Share of the rows that is held out to choose the best state; 0 keeps the last one.
+        validation_fraction: f64 = 0.1, SHARE;
+        /// Evaluations without a better number before training ends.
+        patience: usize = 3, Legal::at_least(1);
+        /// The number that chooses.
+        metric: String = "loss".to_owned(), Legal::OneOf(Monitor::NAMES);
+        /// Steps between evaluations; none for the end of each epoch.
+        eval_steps: Option<usize> = None, Legal::at_least(1).or_none();
+        /// Where the numbers are computed.
+        device: String = "cpu".to_owned(), Legal::OneOf(DEVICES);
+    }
+}
+
+impl FineTune {
+    fn agree(&self) -> Result<()> {
+        if self.label_smoothing > 0.0 && self.loss != "cross_entropy" {
+            let legal = "0 unless loss is cross_entropy";
+            return Err(Error::param(Self::NAME, "label_smoothing", legal, self.label_smoothing));
+        }
+        Ok(())
+    }
+
+    fn training(&self) -> TrainOptions {
+        TrainOptions {
+            max_epochs: self.max_epochs,
+            batch_size: self.batch_size,
+            accumulation: self.accumulation,
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            layer_decay: self.layer_decay,
+            schedule: Schedule::named(&self.schedule),
+            warmup: self.warmup,
+            clip_norm: self.clip_norm,
+            loss: LossKind::named(&self.loss, self.focal_gamma, self.label_smoothing),
+            class_weight: self.class_weight.clone(),
+            validation_fraction: self.validation_fraction,
+            patience: self.patience,
+            monitor: Monitor::named(&self.metric),
+            eval_steps: self.eval_steps,
+        }
+    }
+
+    /// Fine-tunes the encoder in `folder` on texts with classes (one label a row) or numbers.
+    ///
+    /// A head that the folder lacks, or has for another number of classes, starts afresh from the context's seed.
+    ///
+    /// # Errors
+    /// A parameter out of range; a folder that is no checkpoint or damaged; data as
+    /// [`TextNetwork::fit`](crate::TextNetwork::fit) refuses, and ordered classes; a loss that is not finite;
+    /// cancellation.
+    pub fn fit<T: Texts + ?Sized>(
+        &self,
+        folder: impl AsRef<Path>,
+        texts: &T,
+        y: &Target,
+        ctx: &FitContext,
+    ) -> Result<FittedEncoder> {
+        self.fit_in(folder, texts, y, ctx, &TrainFiles::default())
+    }
+
+    /// As [`fit`](Self::fit), leaving a log and checkpoints behind, from which an interrupted run can go on.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and what the system refuses, a state that is damaged or of another run.
+    pub fn fit_in<T: Texts + ?Sized>(
+        &self,
+        folder: impl AsRef<Path>,
+        texts: &T,
+        y: &Target,
+        ctx: &FitContext,
+        files: &TrainFiles,
+    ) -> Result<FittedEncoder> {
+        self.validate()?;
+        let texts: Vec<&str> = (0..texts.count()).map(|i| texts.text(i)).collect();
+        let folder = folder.as_ref();
+        ctx.install(|| self.run(folder, &texts, y, ctx, files))
+    }
+
+    fn run(
+        &self,
+        folder: &Path,
+        texts: &[&str],
+        y: &Target,
+        ctx: &FitContext,
+        files: &TrainFiles,
+    ) -> Result<FittedEncoder> {
+        if texts.len() != y.len() {
+            return Err(Error::shape("rows of the target", texts.len(), y.len()));
+        }
+        if texts.is_empty() {
+            return Err(Error::input("there are no texts to learn from", "give at least one of each class"));
+        }
+        let (output, ordinal) = output_of(y)?;
+        if ordinal {
+            return Err(Error::unsupported(
+                "fine-tuning",
+                "ordered classes",
+                "give plain labels, or numbers",
+            ));
+        }
+        if self.head == "deep" && output.classes().is_some() {
+            return Err(Error::unsupported("the deep head", "classes", "take head = published"));
+        }
+        let mut device = device::open(&self.device)?.autodiff();
+        if self.gradient_checkpointing {
+            device = device.gradient_checkpointing();
+        }
+        let mut model = Model::open(folder, self, output.width(), Store::new(device), ctx)?;
+        let limit = self.max_length.min(model.tokenizer.max_tokens());
+        let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
+        let cut = encoded.iter().filter(|(_, cut)| *cut).count();
+        let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|(ids, _)| ids).collect();
+
+        let (train_rows, validation_rows) =
+            hold_out(y, self.validation_fraction, ctx.seed().derive("split", 0));
+        let scale = match y.values() {
+            Values::Regression(values) => Some(Scale::of(values, y.weights())),
+            _ => None,
+        };
+        let options = self.training();
+        let loss = Loss::new(y, options.loss, &options.class_weight, scale)?;
+        if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
+            return Err(Error::input(
+                "no row to learn from has a positive weight",
+                "give some row a positive weight",
+            ));
+        }
+        let Model { net, store, .. } = &mut model;
+        let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
+            Ok(vec![net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])?])
+        };
+        let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal: false }];
+        let job = Job {
+            forward: &forward,
+            before_epoch: &|epoch, store| self.freeze(epoch, store),
+            encoded: &encoded,
+            tasks: &tasks,
+            train_rows: &train_rows,
+            validation_rows: &validation_rows,
+            options: &options,
+            files,
+            identity: self.identity(store, &encoded, y, ctx)?,
+        };
+        let trained = train(&job, store, ctx)?;
+        store.write_all(trained.values)?;
+        model.store = model.store.frozen();
+        let published = self.head == "published" && self.pooling == "cls";
+        let (history, folder) = (trained.history, folder.to_owned());
+        let adapter_scale = self.lora_rank.map_or(0.0, |rank| (self.lora_alpha / rank as f64) as f32);
+        Ok(FittedEncoder { model, output, scale, limit, history, cut, published, adapter_scale, folder })
+    }
+
+    /// Which parameters learn in an epoch.
+    fn freeze(&self, epoch: usize, store: &mut Store) -> Result<()> {
+        let freed = self.unfreeze_every.map_or(0, |every| epoch / every);
+        let frozen = self.freeze_layers.saturating_sub(freed);
+        for i in 0..store.len() {
+            let param = &store.params()[i];
+            let learns = match self.lora_rank {
+                Some(_) => param.layer == usize::MAX || is_adapter(&param.name),
+                None => param.layer > frozen || frozen == 0,
+            };
+            store.set_trainable(i, learns)?;
+        }
+        Ok(())
+    }
+
+    /// Digest of all that a run's result depends on.
+    fn identity(&self, store: &Store, encoded: &[Vec<u32>], y: &Target, ctx: &FitContext) -> Result<String> {
+        let params = to_json(self)?;
+        let mut parts: Vec<Vec<u8>> = vec![params.into_bytes()];
+        parts.extend(bytes_of(encoded, y)?);
+        parts.push(ctx.seed().value().to_le_bytes().to_vec());
+        for i in 0..store.len() {
+            parts.push(store.read(i)?.iter().flat_map(|v| v.to_le_bytes()).collect());
+        }
+        Ok(digest(parts.iter().map(Vec::as_slice)))
+    }
+}
+
+/// An encoder that was fine-tuned.
+///
+/// [`save`](Self::save) writes a Hugging Face folder, which `prompt-encoder` opens for fast prediction.
+#[derive(Debug)]
+pub struct FittedEncoder {
+    pub(super) model: Model,
+    pub(super) output: Output,
+    pub(super) scale: Option<Scale>,
+    limit: usize,
+    history: Vec<EpochRecord>,
+    cut: usize,
+    /// Whether transformers has such a head.
+    pub(super) published: bool,
+    /// What the adapters count.
+    pub(super) adapter_scale: f32,
+    /// Where it came from: the tokenizer's files are copied from there.
+    pub(super) folder: PathBuf,
+}
+
+impl FittedEncoder {
+    /// What its numbers mean.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// What training did, evaluation by evaluation.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// How many texts were longer than `max_length` in the fit, so that their ends were not read.
+    pub fn cut_in_fit(&self) -> usize {
+        self.cut
+    }
+
+    /// Class probabilities, or values, for many texts.
+    ///
+    /// # Errors
+    /// What the tokenizer refuses; when the device fails.
+    pub fn predict<T: Texts + ?Sized>(&self, texts: &T) -> Result<Prediction> {
+        let tokenizer = &self.model.tokenizer;
+        let ids = |i| encode(tokenizer, texts.text(i), self.limit).map(|(ids, _)| ids);
+        let encoded = (0..texts.count()).map(ids).collect::<Result<Vec<_>>>()?;
+        let width = self.output.width();
+        let mut all = vec![0.0; encoded.len() * width];
+        for rows in same_length_batches(&encoded) {
+            let batch = Batch::of(&encoded, rows);
+            let input = Input::new(&batch, &self.model.store);
+            let scores = read(self.model.net.forward(
+                &self.model.store,
+                &mut Tape::predicting(),
+                &input,
+                [0.0; 2],
+            )?)?;
+            for (&row, z) in batch.rows.iter().zip(scores.chunks(width)) {
+                let out = &mut all[row * width..(row + 1) * width];
+                match self.scale {
+                    Some(Scale { mean, deviation }) => out[0] = f64::from(z[0]) * deviation + mean,
+                    None => probabilities(z, false, out),
+                }
+            }
+        }
+        Prediction::new(self.output.clone(), Dense::new(encoded.len(), width, all)?)
+    }
+}

@@ -1,0 +1,112 @@
+//! A checkpoint as a network that learns.
+
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use prompt_core::{Error, FitContext, Result};
+use prompt_encoder::{Checkpoint, EncoderConfig, Family, Long, Tokenizer};
+
+use super::body::Encoder;
+use super::fine_tune::FineTune;
+use super::head::{Head, Pooling, Regressor};
+use super::layers::Lora;
+use crate::net::{Builder, Input, Store, Tape};
+
+/// Whether a parameter is part of an adapter.
+pub(super) fn is_adapter(name: &str) -> bool {
+    name.ends_with(".lora_A") || name.ends_with(".lora_B")
+}
+
+/// The ids of a text, special ones included, and whether it was cut.
+pub(super) fn encode(tokenizer: &Tokenizer, text: &str, limit: usize) -> Result<(Vec<u32>, bool)> {
+    let mut encoded = tokenizer.encode(text, limit, Long::Truncate)?;
+    let cut = encoded.truncated;
+    let ids = if encoded.windows.is_empty() { Vec::new() } else { encoded.windows.swap_remove(0).ids };
+    if ids.is_empty() {
+        let help = "check the tokenizer's special tokens";
+        return Err(Error::input(format!("the tokenizer gives no token for {text:?}"), help));
+    }
+    Ok((ids, cut))
+}
+
+/// Encoder and head.
+#[derive(Debug)]
+pub(super) struct Net {
+    encoder: Encoder,
+    head: HeadNet,
+}
+
+#[derive(Debug)]
+enum HeadNet {
+    Published(Head),
+    Deep(Regressor),
+}
+
+impl Net {
+    /// The hidden states, with blocks differentiated by hand or by burn.
+    #[cfg(test)]
+    pub(super) fn hidden(&self, s: &Store, tape: &mut Tape, input: &Input, by_hand: bool) -> Tensor<3> {
+        self.encoder.run(s, tape, input, 0.0, by_hand).unwrap()
+    }
+
+    pub(super) fn forward(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        input: &Input,
+        [dropout, head_dropout]: [f64; 2],
+    ) -> Result<Tensor<2>> {
+        let x = self.encoder.forward(s, tape, input, dropout)?;
+        Ok(match &self.head {
+            HeadNet::Published(head) => head.forward(s, tape, x, input, head_dropout),
+            HeadNet::Deep(head) => head.forward(s, tape, x, input, head_dropout),
+        })
+    }
+}
+
+/// A checkpoint as a network.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) net: Net,
+    pub(super) store: Store,
+    pub(super) config: EncoderConfig,
+    pub(super) tokenizer: Tokenizer,
+}
+
+impl Model {
+    /// Opens a folder; a head that does not fit starts afresh.
+    pub(super) fn open(
+        folder: &Path,
+        params: &FineTune,
+        outputs: usize,
+        mut store: Store,
+        ctx: &FitContext,
+    ) -> Result<Self> {
+        let Checkpoint { config, weights, .. } = Checkpoint::open(folder)?;
+        let tokenizer = Tokenizer::open(folder, &config)?;
+        let weights = std::cell::RefCell::new(weights);
+        let read = |name: &str, shape: &[usize]| {
+            let mut weights = weights.borrow_mut();
+            // A head may be absent or of another size; the encoder itself may not.
+            let fits = weights.shape(name) == Some(shape);
+            let fresh = is_adapter(name) || !fits && super::saved::is_head(name);
+            if fresh { Ok(None) } else { weights.get(name, shape).map(Some) }
+        };
+        let mut builder = Builder::reading(&mut store, ctx.seed().derive("head", 0), &read);
+        let lora = params.lora_rank.map(|rank| Lora { rank, alpha: params.lora_alpha });
+        if lora.is_some() && config.family == Family::ModernBert {
+            return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
+        }
+        let encoder = Encoder::new(&config, lora, &mut builder);
+        let pooling = match config.head.pooling.as_deref() {
+            Some(pooling) if params.pooling == "cls" => Pooling::named(pooling),
+            _ => Pooling::named(&params.pooling),
+        };
+        let head = if params.head == "deep" {
+            HeadNet::Deep(Regressor::new(&config, pooling, &mut builder))
+        } else {
+            HeadNet::Published(Head::new(&config, outputs, pooling, &mut builder))
+        };
+        Ok(Self { net: Net { encoder, head }, store: store.complete()?, config, tokenizer })
+    }
+}

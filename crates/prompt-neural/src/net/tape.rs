@@ -1,0 +1,224 @@
+//! What a forward pass keeps for the way back.
+//!
+//! burn differentiates what is made of its own operations. Some layers are better differentiated by hand: a recurrent
+//! layer (a slice per time step would cost a gradient of the whole sequence each), the loss. Such a layer
+//! computes its output from plain numbers, and the output starts a new graph. On the way back the tape takes the
+//! output's gradient g, asks the layer for the gradients of its inputs, and goes on into the graph before it through
+//! the sum ⟨input, gradient⟩, whose derivative with respect to the input is that gradient.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use prompt_core::{Result, Rng, Seed};
+
+use super::store::{Store, read};
+
+/// Gradients of several passes back.
+#[derive(Default)]
+pub(crate) struct Grads {
+    passes: Vec<Gradients>,
+    /// Of parameters, by their place in the store, from layers that are differentiated by hand.
+    direct: BTreeMap<usize, Vec<f32>>,
+}
+
+impl Grads {
+    /// The gradient of a leaf: the sum over all passes; `None` when nothing depends on it.
+    pub(crate) fn take<const D: usize>(&mut self, leaf: &Tensor<D>) -> Option<Tensor<D>> {
+        let mut sum: Option<Tensor<D>> = None;
+        for pass in &mut self.passes {
+            if let Some(grad) = leaf.grad_remove(pass) {
+                sum = Some(match sum {
+                    Some(before) => before + grad,
+                    None => grad,
+                });
+            }
+        }
+        sum
+    }
+
+    /// The gradient of the parameter at this place of the store.
+    pub(crate) fn take_param(&mut self, store: &Store, i: usize) -> Result<Option<Vec<f32>>> {
+        let own = self.direct.remove(&i);
+        let Some(other) = self.take(store.flat(i)) else { return Ok(own) };
+        let mut sum = read(other)?;
+        if let Some(own) = own {
+            add(&mut sum, &own);
+        }
+        Ok(Some(sum))
+    }
+
+    fn go_on(&mut self, onward: Onward) {
+        for (i, grad) in onward.direct {
+            match self.direct.get_mut(&i) {
+                Some(sum) => add(sum, &grad),
+                None => {
+                    self.direct.insert(i, grad);
+                }
+            }
+        }
+        if let Some(sum) = onward.sum {
+            self.passes.push(sum.backward());
+        }
+    }
+}
+
+fn add(sum: &mut [f32], more: &[f32]) {
+    sum.iter_mut().zip(more).for_each(|(s, m)| *s += m);
+}
+
+/// The sums ⟨input, gradient⟩ through which a layer passes its gradients on.
+#[derive(Default)]
+pub(crate) struct Onward {
+    sum: Option<Tensor<1>>,
+    direct: Vec<(usize, Vec<f32>)>,
+}
+
+impl Onward {
+    /// Gives `input` this gradient. An input that nothing learns from needs none.
+    pub(crate) fn give<const D: usize>(&mut self, input: Tensor<D>, grad: Tensor<D>) {
+        if !input.is_tracked() {
+            return;
+        }
+        let term = (input * grad).sum();
+        self.sum = Some(match self.sum.take() {
+            Some(before) => before + term,
+            None => term,
+        });
+    }
+
+    /// Gives the parameter at this place of the store its gradient.
+    pub(crate) fn give_param(&mut self, i: usize, grad: Vec<f32>) {
+        self.direct.push((i, grad));
+    }
+}
+
+type Back = Box<dyn FnOnce(&mut Grads) -> Result<Onward>>;
+
+/// One forward pass.
+pub(crate) struct Tape {
+    /// Random numbers for dropout; `None` when predicting.
+    dropout: Option<Rng>,
+    back: Vec<Back>,
+}
+
+impl Tape {
+    /// For prediction: nothing is dropped, nothing is kept.
+    pub(crate) fn predicting() -> Self {
+        Self { dropout: None, back: Vec::new() }
+    }
+
+    /// For a training step, with the seed of what it drops.
+    pub(crate) fn training(seed: Seed) -> Self {
+        Self { dropout: Some(seed.rng()), back: Vec::new() }
+    }
+
+    /// Whether gradients will be asked for.
+    pub(crate) fn is_training(&self) -> bool {
+        self.dropout.is_some()
+    }
+
+    /// Drops numbers with probability `p` and makes up for it: x·b/(1−p), b ~ Bernoulli(1−p). Nothing when predicting.
+    pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
+        let Some(mask) = self.mask(x.shape().num_elements(), p) else { return x };
+        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device().inner());
+        x * mask
+    }
+
+    /// The factors that [`dropout`](Self::dropout) multiplies with; `None` where it does nothing.
+    pub(crate) fn mask(&mut self, n: usize, p: f64) -> Option<Vec<f32>> {
+        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
+        Some(drop_mask(rng, n, p))
+    }
+
+    /// Makes the output of a layer that is differentiated by hand the start of a new graph. `vjp` turns the output's
+    /// gradient into those of the inputs.
+    pub(crate) fn by_hand<const D: usize>(
+        &mut self,
+        output: Tensor<D>,
+        device: &Device,
+        vjp: impl FnOnce(Tensor<D>, &mut Onward) -> Result<()> + 'static,
+    ) -> Tensor<D> {
+        if !self.is_training() {
+            return output;
+        }
+        let leaf = Tensor::from_data(output.into_data(), device).require_grad();
+        let kept = leaf.clone();
+        self.back.push(Box::new(move |grads| {
+            let mut onward = Onward::default();
+            if let Some(grad) = grads.take(&kept) {
+                vjp(grad, &mut onward)?;
+            }
+            Ok(onward)
+        }));
+        leaf
+    }
+
+    /// Makes `x` the start of a new graph, so that several layers by hand can use it: a graph can be gone back through
+    /// only once, and this gathers their gradients first.
+    pub(crate) fn cut<const D: usize>(&mut self, x: Tensor<D>, device: &Device) -> Tensor<D> {
+        let plain = x.clone().inner();
+        self.by_hand(plain, device, move |grad, onward| {
+            onward.give(x, grad);
+            Ok(())
+        })
+    }
+
+    /// Goes back from the end of the pass.
+    pub(crate) fn backward(self, end: Onward) -> Result<Grads> {
+        let mut grads = Grads::default();
+        grads.go_on(end);
+        for back in self.back.into_iter().rev() {
+            let onward = back(&mut grads)?;
+            grads.go_on(onward);
+        }
+        Ok(grads)
+    }
+}
+
+/// 0 with probability `p`, else 1/(1−p). Four draws come from one random number: the probability is a multiple of 2⁻¹⁶.
+fn drop_mask(rng: &mut Rng, n: usize, p: f64) -> Vec<f32> {
+    let below = (p * 65536.0).round() as u64;
+    let keep = (1.0 / (1.0 - p)) as f32;
+    let mut mask = Vec::with_capacity(n + 3);
+    while mask.len() < n {
+        let bits = rng.next_u64();
+        for shift in [0, 16, 32, 48] {
+            mask.push(if (bits >> shift) & 0xffff < below { 0.0 } else { keep });
+        }
+    }
+    mask.truncate(n);
+    mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropout_keeps_the_mean_and_predicting_drops_nothing() {
+        let device = Device::flex();
+        let x = Tensor::<1>::ones([40_000], &device);
+        let mean = Tape::training(Seed::new(1)).dropout(x.clone(), 0.3).mean().into_scalar::<f32>();
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        let same = Tape::predicting().dropout(x.clone(), 0.3);
+        assert_eq!(same.into_data(), x.into_data());
+    }
+
+    #[test]
+    fn a_layer_by_hand_passes_gradients_through() {
+        // y = (3x)² by hand in the middle: dy/dx = 18x.
+        let device = Device::flex().autodiff();
+        let x = Tensor::<1>::from_floats([2.0, -1.0], &device).require_grad();
+        let mut tape = Tape::training(Seed::new(1));
+        let tripled = x.clone() * 3.0;
+        let plain = tripled.clone().inner();
+        let square = tape.by_hand(plain.clone() * plain.clone(), &device, move |grad, onward| {
+            onward.give(tripled, grad * plain * 2.0);
+            Ok(())
+        });
+        let mut end = Onward::default();
+        end.give(square, Tensor::from_floats([1.0, 1.0], &device.clone().inner()));
+        let mut grads = tape.backward(end).unwrap();
+        assert_eq!(grads.take(&x).unwrap().into_data().as_slice::<f32>().unwrap(), [36.0, -18.0]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Which tokens a network knows, and their numbers.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use prompt_core::artifact::Node;
+use prompt_core::{Error, Result, Texts};
+use serde::{Deserialize, Serialize};
+
+use super::units::Units;
+
+/// The number that fills short rows. Networks give it no weight.
+pub(crate) const PAD: u32 = 0;
+/// The number of every token that the vocabulary lacks, and of an empty text.
+pub(crate) const UNKNOWN: u32 = 1;
+/// Numbers before the first token of the data.
+const RESERVED: u32 = 2;
+
+/// Tokens of more bytes are not worth a place: base64, hashes, a million letters without a space.
+const LONGEST: usize = 64;
+
+/// How a vocabulary is learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VocabularyOptions {
+    pub(crate) units: Units,
+    pub(crate) lowercase: bool,
+    /// Tokens seen in fewer texts than this are unknown.
+    pub(crate) min_freq: usize,
+    /// Most tokens, the two reserved ones not counted.
+    pub(crate) max_size: usize,
+    /// Tokens of a text beyond this many are not read.
+    pub(crate) max_length: usize,
+}
+
+/// Tokens and their numbers: 0 fills, 1 is unknown, then the tokens of the data, the most frequent first (ties in the
+/// order of their bytes).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vocabulary {
+    options: VocabularyOptions,
+    tokens: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+/// A text as numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Encoded {
+    /// At least one number, at most `max_length`.
+    pub(crate) ids: Vec<u32>,
+    /// Whether the text went on beyond `max_length`.
+    pub(crate) cut: bool,
+}
+
+impl Vocabulary {
+    /// Learns from texts: a token counts once a text.
+    pub(crate) fn learn(texts: &dyn Texts, options: VocabularyOptions) -> Self {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for i in 0..texts.count() {
+            let text = folded(texts.text(i), options.lowercase);
+            let mut read = 0;
+            let mut seen: Vec<&str> = Vec::new();
+            options.units.visit(&text, |token| {
+                if token.len() <= LONGEST {
+                    seen.push(token);
+                }
+                read += 1;
+                read < options.max_length
+            });
+            seen.sort_unstable();
+            seen.dedup();
+            for token in seen {
+                match counts.get_mut(token) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(token.to_owned(), 1);
+                    }
+                }
+            }
+        }
+        let mut kept: Vec<(String, usize)> =
+            counts.into_iter().filter(|(_, count)| *count >= options.min_freq).collect();
+        // Stable: equal counts stay in the order of their bytes.
+        kept.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        kept.truncate(options.max_size);
+        Self::of(options, kept.into_iter().map(|(token, _)| token).collect())
+    }
+
+    fn of(options: VocabularyOptions, tokens: Vec<String>) -> Self {
+        let numbers =
+            tokens.iter().enumerate().map(|(i, token)| (token.clone(), i as u32 + RESERVED)).collect();
+        Self { options, tokens, numbers }
+    }
+
+    /// Numbers in all, the reserved ones included.
+    pub fn size(&self) -> usize {
+        let learned = if self.options.units == Units::Bytes { 256 } else { self.tokens.len() };
+        learned + RESERVED as usize
+    }
+
+    /// The learned tokens in the order of their numbers, which start at 2. Empty for bytes.
+    pub fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+
+    /// Most tokens that are read of a text.
+    pub fn max_length(&self) -> usize {
+        self.options.max_length
+    }
+
+    /// A text as numbers. A text without tokens is one unknown token.
+    pub(crate) fn encode(&self, text: &str) -> Encoded {
+        let limit = self.options.max_length;
+        let mut out = Encoded { ids: Vec::new(), cut: false };
+        if self.options.units == Units::Bytes {
+            out.ids.extend(text.bytes().take(limit).map(|b| u32::from(b) + RESERVED));
+            out.cut = text.len() > limit;
+        } else {
+            // Tokens are lowered one by one, so that the rest of a very long text is never touched.
+            self.options.units.visit(text, |token| {
+                if out.ids.len() == limit {
+                    out.cut = true;
+                    return false;
+                }
+                let token = folded(token, self.options.lowercase);
+                out.ids.push(self.numbers.get(token.as_ref()).copied().unwrap_or(UNKNOWN));
+                true
+            });
+        }
+        if out.ids.is_empty() {
+            out.ids.push(UNKNOWN);
+        }
+        out
+    }
+
+    /// As a part of an artifact.
+    pub(crate) fn to_node(&self) -> Result<Node> {
+        Ok(Node::new(KIND, 1).meta(&self.options)?.strings("tokens", &self.tokens))
+    }
+
+    /// Read back.
+    pub(crate) fn from_node(node: &Node) -> Result<Self> {
+        node.expect(KIND, 1)?;
+        let read = Self::of(node.get_meta()?, node.get_strings("tokens")?);
+        if read.numbers.len() != read.tokens.len() {
+            let help = "the file is damaged; save the model again";
+            return Err(Error::artifact(KIND, "a token comes twice in the vocabulary", help));
+        }
+        Ok(read)
+    }
+}
+
+const KIND: &str = "neural_vocabulary";
+
+fn folded(text: &str, lowercase: bool) -> Cow<'_, str> {
+    if lowercase && text.chars().any(char::is_uppercase) {
+        Cow::Owned(text.to_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> VocabularyOptions {
+        VocabularyOptions { units: Units::Words, lowercase: true, min_freq: 1, max_size: 100, max_length: 8 }
+    }
+
+    #[test]
+    fn the_most_frequent_come_first_and_ties_in_order() {
+        let v = Vocabulary::learn(&["b a", "A c", "a b b b"], options());
+        assert_eq!(v.tokens(), ["a", "b", "c"]);
+        assert_eq!(v.size(), 5);
+        assert_eq!(v.encode("C b zebra").ids, [4, 3, UNKNOWN]);
+    }
+
+    #[test]
+    fn rare_tokens_and_those_beyond_the_size_are_unknown() {
+        let v = Vocabulary::learn(&["a b", "a c"], VocabularyOptions { min_freq: 2, ..options() });
+        assert_eq!(v.tokens(), ["a"]);
+        let v = Vocabulary::learn(&["a b", "a c"], VocabularyOptions { max_size: 2, ..options() });
+        assert_eq!(v.tokens(), ["a", "b"]);
+    }
+
+    #[test]
+    fn empty_texts_are_one_unknown_token_and_long_ones_are_cut_and_say_so() {
+        let v = Vocabulary::learn(&["a"], options());
+        assert_eq!(v.encode(" "), Encoded { ids: vec![UNKNOWN], cut: false });
+        assert_eq!(v.encode("a a a a a a a a").ids.len(), 8);
+        assert!(!v.encode("a a a a a a a a").cut);
+        assert!(v.encode("a a a a a a a a a").cut);
+    }
+
+    #[test]
+    fn a_text_of_a_million_characters_is_read_to_its_limit() {
+        let v = Vocabulary::learn(&["a"], options());
+        let encoded = v.encode(&"word ".repeat(200_000));
+        assert_eq!((encoded.ids.len(), encoded.cut), (8, true));
+        let one_word = v.encode(&"x".repeat(1_000_000));
+        assert_eq!(one_word, Encoded { ids: vec![UNKNOWN], cut: false });
+    }
+
+    #[test]
+    fn bytes_know_everything() {
+        let v = Vocabulary::learn(&["a"], VocabularyOptions { units: Units::Bytes, ..options() });
+        assert_eq!(v.size(), 258);
+        assert_eq!(v.encode("é").ids, [0xc3 + 2, 0xa9 + 2]);
+    }
+
+    #[test]
+    fn it_is_saved_and_read_back() {
+        let v = Vocabulary::learn(&["b a", "a c"], options());
+        assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
+        let twice = Vocabulary::of(options(), vec!["a".into(), "a".into()]);
+        assert!(Vocabulary::from_node(&twice.to_node().unwrap()).is_err());
+    }
+}

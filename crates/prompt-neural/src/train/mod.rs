@@ -1,0 +1,18 @@
+//! Training: one loop for every network.
+
+mod files;
+mod history;
+mod monitor;
+mod optimizer;
+mod run;
+mod schedule;
+
+pub use files::TrainFiles;
+pub use history::EpochRecord;
+
+pub(crate) use monitor::Monitor;
+pub(crate) use run::{Job, Task, TrainOptions, hold_out, train};
+pub(crate) use schedule::Schedule;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Optimiser and schedules against PyTorch; runs that are killed and go on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::tensor::Device;
+use prompt_core::{CancelToken, Control, Event, FitContext, Seed, Target};
+
+use super::optimizer::{AdamW, Group, clip_factor};
+use super::schedule::{Plateau, Schedule};
+use super::*;
+use crate::net::{Builder, Store};
+use crate::reference::{assert_close, list, list32, torch};
+use crate::{Cnn, TextNetwork};
+
+#[test]
+fn adamw_with_clipping_is_pytorchs() {
+    let torch = torch();
+    let t = &torch["adamw"];
+    let mut store = Store::new(Device::flex());
+    let mut b = Builder::new(&mut store, Seed::new(1));
+    for (name, shape) in [("w", &[3, 2][..]), ("b", &[2][..])] {
+        b.param(name, shape, crate::net::Init::Zeros);
+    }
+    store.write_all(vec![list32(&t["start"][0]), list32(&t["start"][1])]).unwrap();
+    let mut optimizer = AdamW::new(&store);
+    for step in 0..3 {
+        let grads: Vec<Option<Vec<f32>>> = (0..2).map(|p| Some(list32(&t["grads"][step][p]))).collect();
+        let norm = grads.iter().flatten().flatten().map(|g| f64::from(g * g)).sum::<f64>().sqrt();
+        assert!((norm - t["norms"][step].as_f64().unwrap()).abs() < 1e-5);
+        let groups = [Group { rate: 0.01, decay: 0.1 }, Group { rate: 0.005, decay: 0.0 }];
+        let scale = clip_factor(norm, Some(1.0)) as f32;
+        optimizer.step(&mut store, &grads, scale, &FitContext::new(1), |i| groups[i]).unwrap();
+        for p in 0..2 {
+            assert_close(&store.read(p).unwrap(), &list(&t["after"][step][p]), 1e-6);
+        }
+    }
+}
+
+#[test]
+fn schedules_are_those_of_pytorch_and_transformers() {
+    let torch = torch();
+    for (schedule, name) in [(Schedule::Linear, "linear"), (Schedule::Cosine, "cosine")] {
+        for (step, expected) in list(&torch[name]).into_iter().enumerate() {
+            assert!((schedule.factor(step, 3, 10) - expected).abs() < 1e-12, "{name}, step {step}");
+        }
+    }
+    let mut plateau = Plateau::new();
+    let expected = list(&torch["plateau"]["rates"]);
+    for (loss, expected) in list(&torch["plateau"]["losses"]).into_iter().zip(expected) {
+        plateau.observe(loss);
+        assert_eq!(plateau.factor(), expected, "after a loss of {loss}");
+    }
+    assert_eq!(Schedule::Constant.factor(2, 4, 10), 0.5);
+    assert_eq!(Schedule::Linear.factor(0, 0, 0), 1.0);
+}
+
+fn data() -> (Vec<String>, Target) {
+    let text = |i: usize| format!("{} {}", ["bypass", "explain"][i % 2], "word ".repeat(i % 5));
+    let y = Target::labels((0..80).map(|i| ["order", "question"][(i + i / 17) % 2]));
+    ((0..80).map(text).collect(), y)
+}
+
+fn network() -> Cnn {
+    let small = Cnn::default().windows(vec![1, 2]).filters(4).embedding_dim(6).min_freq(1).batch_size(8);
+    small.max_epochs(5).patience(5).accumulation(2).schedule("cosine".into()).eval_steps(Some(3))
+}
+
+/// Cancels at the `n`-th evaluation, as a killed process would end.
+fn killed_after(n: usize) -> FitContext {
+    let token = CancelToken::new();
+    let (seen, cancel) = (AtomicUsize::new(0), token.clone());
+    let observer = move |_: &Event<'_>| {
+        if seen.fetch_add(1, Ordering::Relaxed) + 1 == n {
+            cancel.cancel();
+        }
+        Control::Continue
+    };
+    FitContext::new(9).with_cancel(token).with_observer(Arc::new(observer))
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bits() {
+    let (texts, y) = data();
+    let dir = tempfile::tempdir().unwrap();
+    let whole_log = dir.path().join("whole.jsonl");
+    let files = TrainFiles::default().log(&whole_log).checkpoints(dir.path().join("whole"));
+    let whole = network().fit_in(&texts, &y, &FitContext::new(9), &files).unwrap();
+
+    let log = dir.path().join("parts.jsonl");
+    let files = TrainFiles::default().log(&log).checkpoints(dir.path().join("parts")).resume(true);
+    for kills in [3, 2] {
+        // The third evaluation is in the middle of an epoch.
+        assert!(network().fit_in(&texts, &y, &killed_after(kills), &files).is_err());
+    }
+    let parts = network().fit_in(&texts, &y, &FitContext::new(9), &files).unwrap();
+    assert_eq!(parts.predict(&texts).unwrap(), whole.predict(&texts).unwrap());
+    assert_eq!(parts.history().len(), whole.history().len());
+    assert!(parts.history().iter().zip(whole.history()).all(|(a, b)| a.same_numbers(b)));
+    let read = |path| -> Vec<EpochRecord> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (a, b) = (read(&log), read(&whole_log));
+    assert!(a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.same_numbers(b)));
+
+    // A run that has ended goes on to what it came to.
+    let again = network().fit_in(&texts, &y, &FitContext::new(9), &files).unwrap();
+    assert_eq!(again.predict(&texts).unwrap(), whole.predict(&texts).unwrap());
+}
+
+#[test]
+fn checkpoints_of_another_run_or_cut_short_are_refused() {
+    let (texts, y) = data();
+    let dir = tempfile::tempdir().unwrap();
+    let files = TrainFiles::default().checkpoints(dir.path()).resume(true);
+    network().max_epochs(1).fit_in(&texts, &y, &FitContext::new(9), &files).unwrap();
+    let error = network().fit_in(&texts, &y, &FitContext::new(9), &files).unwrap_err().to_string();
+    assert!(error.contains("belongs to other data, parameters or another seed"), "{error}");
+
+    let last = dir.path().join("last.safetensors");
+    let bytes = std::fs::read(&last).unwrap();
+    for n in [0, 7, 100, bytes.len() - 1] {
+        std::fs::write(&last, &bytes[..n]).unwrap();
+        let error =
+            network().max_epochs(1).fit_in(&texts, &y, &FitContext::new(9), &files).unwrap_err().to_string();
+        assert!(error.contains("last.safetensors") && error.contains("is no readable checkpoint"), "{error}");
+    }
+}
+
+#[test]
+fn accumulated_batches_are_one_large_batch() {
+    let (texts, y) = data();
+    let plain = network().dropout(0.0).eval_steps(None).max_epochs(2).clip_norm(None);
+    let fit = |n: &Cnn| n.fit(&texts, &y, &FitContext::new(9)).unwrap();
+    // The batches of an epoch are drawn alike when all rows fit into one step.
+    let parts = fit(&plain.clone().batch_size(20).accumulation(4));
+    let whole = fit(&plain.batch_size(80).accumulation(1));
+    for (a, b) in parts.history().iter().zip(whole.history()) {
+        assert!((a.train_loss - b.train_loss).abs() < 1e-5, "{a:?} {b:?}");
+        assert!((a.gradient_norm - b.gradient_norm).abs() < 1e-4, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn held_out_rows_keep_the_shares_of_the_classes() {
+    let y = Target::labels((0..100).map(|i| if i < 90 { "many" } else { "few" }));
+    let (train, held) = hold_out(&y, 0.2, Seed::new(1));
+    assert_eq!((train.len(), held.len()), (80, 20));
+    assert_eq!(held.iter().filter(|&&r| r >= 90).count(), 2);
+    let (train, held) = hold_out(&Target::labels(["a", "b"]), 0.9, Seed::new(1));
+    assert_eq!((train.len(), held.len()), (2, 0));
+}
