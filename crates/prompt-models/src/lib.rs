@@ -36,10 +36,10 @@ pub mod train;
 pub mod tree;
 pub mod tune;
 
-#[cfg(feature = "encoder")]
-pub use prompt_encoder as encoder;
 pub use prompt_core as core;
 pub use prompt_data as data;
+#[cfg(feature = "encoder")]
+pub use prompt_encoder as encoder;
 pub use prompt_features as features;
 pub use prompt_metrics as metrics;
 

@@ -69,8 +69,13 @@ impl LoadedModel {
         let scorer: Arc<dyn Scorer> = Arc::new(classifier);
         let head = scorer.heads().first();
         let classes = head.and_then(|h| h.output.classes()).map(|c| c.names().to_vec()).unwrap_or_default();
-        let manifest =
-            Manifest { kind: scorer.kind().to_owned(), name, task: "text".to_owned(), classes, ..Manifest::default() };
+        let manifest = Manifest {
+            kind: scorer.kind().to_owned(),
+            name,
+            task: "text".to_owned(),
+            classes,
+            ..Manifest::default()
+        };
         Ok(Self { manifest, scorer })
     }
 
