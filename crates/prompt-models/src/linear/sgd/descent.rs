@@ -159,7 +159,7 @@ impl Rows<'_> {
                 }
                 match s.learning_rate {
                     LearningRate::Optimal => {
-                        eta = 1.0 / (s.alpha * (1.0 / (first * s.alpha) + t as f64 - 1.0))
+                        eta = 1.0 / (s.alpha * (1.0 / (first * s.alpha) + t as f64 - 1.0));
                     }
                     LearningRate::InvScaling => eta = s.eta0 / (t as f64).powf(s.power_t),
                     LearningRate::Constant | LearningRate::Adaptive => {}
