@@ -188,7 +188,7 @@ fn numbers_near_the_limit_of_floats_end_in_an_error_or_finite_numbers() {
 
 #[test]
 fn ten_thousand_columns_on_fifty_rows_are_learned_from() {
-    let sparse = |i: usize, j: usize| if (i * 31 + j * 17) % 97 == 0 { number(i, j) } else { 0.0 };
+    let sparse = |i: usize, j: usize| if (i * 31 + j * 17).is_multiple_of(97) { number(i, j) } else { 0.0 };
     check("10,000 columns", |_| Wanted::Any, |task| (table(50, 10_000, sparse), target(task, 50, 2)));
 }
 
