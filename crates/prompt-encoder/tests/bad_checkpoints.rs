@@ -34,6 +34,64 @@ fn check(error: &str, parts: &[&str]) {
     }
 }
 
+/// The configuration of a fixture with some keys changed.
+fn configured(name: &str, changes: serde_json::Value) -> tempfile::TempDir {
+    let to = copy(name);
+    let path = to.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let object = config.as_object_mut().unwrap();
+    changes.as_object().unwrap().iter().for_each(|(k, v)| drop(object.insert(k.clone(), v.clone())));
+    std::fs::write(&path, config.to_string()).unwrap();
+    to
+}
+
+#[test]
+fn numbers_that_no_tensor_vouches_for_are_held_to_what_encoders_have() {
+    let million = 16_777_216;
+    for (name, change, says) in [
+        ("modernbert", serde_json::json!({"max_position_embeddings": million}), "max_position_embeddings"),
+        ("albert", serde_json::json!({"num_hidden_layers": million}), "16777216 layers"),
+        ("bert", serde_json::json!({"id2label": {}, "problem_type": "regression"}), "names no label"),
+        ("bert", serde_json::json!({"id2label": null, "num_labels": million}), "num_labels"),
+    ] {
+        check(&message(configured(name, change).path()), &[says]);
+    }
+    let wide = serde_json::json!({"position_buckets": i64::MAX, "relative_attention": null});
+    let folder = configured("deberta-v2", wide);
+    if let Ok(classifier) = Classifier::open_with(folder.path(), &one_thread()) {
+        assert_eq!(classifier.predict(&["two words"]).unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_small_file_does_not_stand_for_much_memory() {
+    let to = copy("bert");
+    let path = to.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let object = header.as_object_mut().unwrap();
+    let twin = object.iter().find(|(name, _)| *name != "__metadata__").unwrap().1.clone();
+    object.insert("twin".into(), twin);
+    let text = header.to_string();
+    let mut shared = (text.len() as u64).to_le_bytes().to_vec();
+    shared.extend(text.as_bytes());
+    shared.extend(&bytes[8 + length..]);
+    std::fs::write(&path, shared).unwrap();
+    check(&message(to.path()), &["share bytes"]);
+}
+
+#[test]
+fn a_tokenizer_that_stops_its_reader_is_an_error() {
+    let to = copy("bert");
+    let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="}, "pre_tokenizer": null,
+        "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"a": 0, "[UNK]": 1}, "unk_token": "[UNK]"}}"#;
+    std::fs::write(to.path().join("tokenizer.json"), json).unwrap();
+    assert!(!message(to.path()).is_empty());
+}
+
 const QUERY: &str = "encoder.layer.1.attention.self.query.weight";
 
 #[test]

@@ -87,6 +87,7 @@ fn it_is_a_scorer_that_can_be_saved_and_read_back() {
             Classifier::open_with(folder(name), &one_thread().aggregate(Aggregate::Max)).unwrap();
         let node = Persist::encode(&classifier).unwrap();
         let back = Classifier::decode(&node, &Catalog::new()).unwrap();
+        assert!(Persist::encode(&back).unwrap() == node, "what was read back can be saved again: {name}");
         let scorer: Arc<dyn Scorer> = Arc::new(back);
         let want = scorer.score(Batch::Texts(&texts)).unwrap();
         assert_eq!(want, Scorer::score(&classifier, Batch::Texts(&texts)).unwrap(), "{name}");

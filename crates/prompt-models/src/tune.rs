@@ -12,7 +12,7 @@ use prompt_core::{
 use prompt_data::split::{Fold, KFold, Parts, given};
 use prompt_data::table::LoadedTable;
 use prompt_data::{Cleaner, Dataset, Split};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::prepare::Prepared;
 use crate::select::{FoldFeatures, MadeFolds, Tune, Tuned, tune};
@@ -72,9 +72,16 @@ pub fn tune_table(
     })?;
     let (folds, features): (Vec<Fold>, Vec<FoldFeatures>) = ready.into_iter().unzip();
     let fixed: Vec<String> = recipe.params.iter().map(|(name, _)| name.clone()).collect();
+    // A column that is left out, or read as something else, makes other data of the same file.
+    let columns: Vec<Value> = data
+        .table
+        .columns()
+        .map(|(name, role, column)| json!([name, format!("{role:?}"), column.kind()]))
+        .collect();
     let about = json!({
         "digest": data.digest,
         "target": target,
+        "columns": columns,
         "rows": train.len(),
         "prepare": recipe.prepare,
         "encoder": encoder,
@@ -131,8 +138,13 @@ pub fn tune_texts(
             Ok(FoldFeatures { train, test })
         })
         .collect::<Result<_>>()?;
-    let about =
-        json!({ "digest": data.digest(), "features": recipe.feature_set().to_value(), "rows": y.len() });
+    let about = json!({
+        "digest": data.digest(),
+        "features": recipe.feature_set().to_value(),
+        "sanitiser": recipe.sanitiser_params(),
+        "classes": y.as_classes()?.1.names(),
+        "rows": y.len(),
+    });
     let source = MadeFolds::new(folds, features);
     let tuned = tune((recipe.estimator(), recipe.fixed()), (&source, &y), (options, about), store, ctx)?;
     let recipe = tuned.best.iter().try_fold(recipe.clone(), |r, (name, value)| r.param(name, value))?;

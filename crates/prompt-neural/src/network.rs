@@ -15,7 +15,7 @@ use crate::net::{Architecture, Builder, HeadKind, Input, Net, Store, Tape, read}
 use crate::outcome::probabilities;
 use crate::params::{BiLstm, Cnn, Hybrid, Lstm, Transformer};
 use crate::text::{Batch, Vocabulary, VocabularyOptions, ordered_batches};
-use crate::train::{EpochRecord, Job, Task, TrainFiles, TrainOptions, hold_out, train};
+use crate::train::{EpochRecord, Job, Task, TrainFiles, TrainOptions, hold_out, judging, train};
 
 /// A network for texts before it has seen any: [`Cnn`], [`Lstm`], [`BiLstm`], [`Transformer`], [`Hybrid`].
 ///
@@ -122,6 +122,7 @@ fn fit(
             "give some row a positive weight",
         ));
     }
+    let validation_rows = judging(validation_rows, &loss);
     let kind = head_kind(&output, ordinal);
     let seed = ctx.seed().derive("weights", 0);
     let mut store = Store::new(device.autodiff());
@@ -376,6 +377,11 @@ impl Artifact for FittedNetwork {
         }
         check(&about.architecture)?;
         let vocabulary = Vocabulary::from_node(node.get_child("vocabulary")?)?;
+        if let Architecture::Transformer(p) = &about.architecture
+            && vocabulary.max_length() > p.max_length
+        {
+            return Err(bad("its vocabulary reads more tokens than it has positions"));
+        }
         let weights = node.get_child("weights")?;
         weights.expect(WEIGHTS, VERSION)?;
         let mut store = Store::new(device::open("cpu")?);

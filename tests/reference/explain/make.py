@@ -62,7 +62,8 @@ light_two = lightgbm.train(binary, lightgbm.Dataset(holes, classes > 0), 8)
 extreme = xgboost.train(
     dict(objective='binary:logistic', max_depth=5, nthread=1, seed=1), xgboost.DMatrix(holes, classes > 0), 8)
 line = LinearRegression().fit(x, value)
-linear = shap.LinearExplainer(line, x)
+# The masker takes a sample of more than 100 rows unless it is told otherwise.
+linear = shap.LinearExplainer(line, shap.maskers.Independent(x, max_samples=len(x)))
 seen = xgboost.DMatrix(holes[:12])
 contributions = extreme.predict(seen, pred_contribs=True)
 

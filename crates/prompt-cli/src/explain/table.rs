@@ -76,7 +76,7 @@ fn one(args: &Explain, row: usize, why: &ExplainedRows, output: usize) -> Result
 }
 
 fn whole(args: &Explain, why: &ExplainedRows, output: usize) -> Result<ExitCode> {
-    let (rows, most) = (why.rows(), why.importance());
+    let (rows, most) = (why.rows().len(), why.importance());
     if let Some(dir) = &args.out {
         write(dir, why, output, &most)?;
     }

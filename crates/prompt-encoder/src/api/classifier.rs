@@ -1,13 +1,14 @@
 //! Texts to classes and numbers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prompt_core::artifact::Node;
 use prompt_core::{Batch, Dense, Error, Output, Persist, Prediction, Result, Scorer, Scratch, Texts, argmax};
 
 use super::options::Options;
 use super::outputs::{self, Meaning};
-use super::saving;
+use super::saving::{self, Temporary};
 use crate::checkpoint::Checkpoint;
 use crate::config::EncoderConfig;
 use crate::engine::{Head, Runner};
@@ -47,6 +48,8 @@ pub struct Classifier {
     window: (usize, Long),
     notices: Vec<String>,
     folder: PathBuf,
+    /// The folder, where it is a temporary one.
+    pub(super) home: Option<Arc<Temporary>>,
 }
 
 /// The answer for one text.
@@ -108,6 +111,7 @@ impl Classifier {
             window,
             notices,
             folder,
+            home: None,
         })
     }
 

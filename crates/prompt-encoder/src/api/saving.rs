@@ -1,6 +1,7 @@
 //! A classifier as an artifact: the files of its checkpoint, byte for byte.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::artifact::{Catalog, Node};
@@ -80,7 +81,8 @@ fn words(bytes: &[u8]) -> Vec<u32> {
 }
 
 impl Artifact for Classifier {
-    /// Lays the checkpoint out in a temporary folder, opens it there and removes it.
+    /// Lays the checkpoint out in a temporary folder and opens it there. The folder goes with the classifier, which can
+    /// be saved again until then.
     fn decode(node: &Node, _catalog: &Catalog) -> Result<Self> {
         node.expect(KIND, VERSION)?;
         let facts: Value = node.get_meta()?;
@@ -92,7 +94,7 @@ impl Artifact for Classifier {
         if names.is_empty() || names.len() != lengths.len() {
             return Err(bad("its list of files does not fit"));
         }
-        let folder = Temporary::new()?;
+        let folder = Arc::new(Temporary::new()?);
         for (name, &length) in names.iter().zip(&lengths) {
             if name.contains(['/', '\\']) || name.starts_with('.') {
                 return Err(bad("it names a file outside of its folder"));
@@ -117,20 +119,29 @@ impl Artifact for Classifier {
             token_budget: size("token_budget").ok_or_else(|| bad("its token budget is missing"))?,
             ..Options::default()
         };
-        Self::open_with(&folder.0, &options)
+        let mut classifier = Self::open_with(&folder.0, &options)?;
+        classifier.home = Some(folder);
+        Ok(classifier)
     }
 }
 
 /// A folder that goes when this does.
-struct Temporary(PathBuf);
+#[derive(Debug)]
+pub(super) struct Temporary(PathBuf);
 
 impl Temporary {
     fn new() -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("prompt-encoder-{}-{unique}", std::process::id()));
-        std::fs::create_dir(&path).map_err(|e| Error::io("create", &path, e))?;
-        Ok(Self(path))
+        loop {
+            let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("prompt-encoder-{}-{unique}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                // Left by a process of the same number that was killed, or that of another container.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("create", &path, e)),
+                Ok(()) => return Ok(Self(path)),
+            }
+        }
     }
 }
 

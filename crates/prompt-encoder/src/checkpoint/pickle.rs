@@ -25,6 +25,9 @@ pub(super) struct TensorRef {
     pub(super) stride: Vec<usize>,
 }
 
+/// Arguments of a call, and numbers in a shape.
+const MOST: usize = 16;
+
 #[derive(Debug, Clone)]
 enum Obj {
     None,
@@ -302,10 +305,20 @@ impl Machine<'_> {
     fn items(&mut self) -> Step<Vec<Obj>> {
         let top = self.pop()?;
         match &self.arena[top] {
-            Obj::Tuple(items) if items.len() <= 16 => {
+            Obj::Tuple(items) if items.len() <= MOST && items.iter().all(|&i| self.is_short(i)) => {
                 Ok(items.iter().map(|&i| self.arena[i].clone()).collect())
             }
             _ => Err("arguments are not a short tuple".into()),
+        }
+    }
+
+    /// Whether an argument costs little to copy, as those of a checkpoint do.
+    fn is_short(&self, at: usize) -> bool {
+        match &self.arena[at] {
+            Obj::Tuple(items) => items.len() <= MOST,
+            Obj::Str(text) => text.len() <= 256,
+            Obj::Dict(pairs) => pairs.is_empty(),
+            _ => true,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The header of a safetensors file: eight bytes of length, JSON, then the numbers. The header alone is read here, so
 //! that no tensor is in memory before it is asked for.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -48,14 +49,21 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
         serde_json::from_slice(&text).map_err(|e| bad(path, format!("the header is not JSON: {e}")))?;
     let object = parsed.as_object().ok_or_else(|| bad(path, "the header is not an object"))?;
     let shared = Arc::new(path.to_owned());
-    object
+    let entries: Vec<(String, Entry)> = object
         .iter()
         .filter(|(name, _)| *name != "__metadata__")
         .map(|(name, value)| {
             let entry = entry(path, &shared, name, value, begin, length)?;
             Ok((name.clone(), entry))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    // The format has a place of its own for every tensor; a small file must not stand for much memory.
+    let mut places: Vec<(u64, u64)> = entries.iter().map(|(_, e)| (e.offset, e.bytes())).collect();
+    places.sort_unstable();
+    if places.windows(2).any(|two| two[0].0 + two[0].1 > two[1].0) {
+        return Err(bad(path, "two tensors share bytes"));
+    }
+    Ok(entries)
 }
 
 fn entry(
@@ -127,8 +135,9 @@ pub(super) fn sharded(index: &Path) -> Result<Vec<(String, Entry)>> {
         }
         all.extend(entries(&folder.join(file))?);
     }
+    let known: HashSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     for name in map.keys() {
-        if !all.iter().any(|(known, _)| known == name) {
+        if !known.contains(name.as_str()) {
             return Err(bad(index, format!("no shard holds the tensor `{name}` that the index names")));
         }
     }

@@ -13,7 +13,10 @@ use super::pickle::{TensorRef, state_dict};
 use super::source::{Entry, count};
 
 /// A pickle of names beyond this is none.
-const LONGEST_PICKLE: u64 = 256 << 20;
+const LONGEST_PICKLE: u64 = 16 << 20;
+
+/// How often all bytes may be shared by several tensors.
+const MOST_TIES: u64 = 4;
 
 /// Where a storage lies in the file.
 struct Place {
@@ -31,6 +34,7 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
         )
     };
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    let length = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
     let mut archive = ZipArchive::new(BufReader::new(file))
         .map_err(|e| bad(format!("not a complete zip archive as PyTorch writes since 1.6 ({e})")))?;
     let mut pickle = None;
@@ -50,12 +54,16 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
             pickle = Some(bytes);
         } else if let Some((_, key)) = name.rsplit_once("/data/") {
             let offset = entry.data_start().ok_or_else(|| bad(format!("entry `{name}` has no place")))?;
+            // The archive's own list may say anything.
+            if offset.checked_add(entry.size()).is_none_or(|end| end > length) {
+                return Err(bad(format!("the file is truncated: entry `{name}` ends beyond it")));
+            }
             places.insert(key.to_owned(), Place { offset, bytes: entry.size() });
         }
     }
     let pickle = pickle.ok_or_else(|| bad("there is no data.pkl in the archive".into()))?;
     let shared = Arc::new(path.to_owned());
-    state_dict(&pickle)
+    let entries = state_dict(&pickle)
         .map_err(&bad)?
         .into_iter()
         .map(|(name, tensor)| {
@@ -63,7 +71,13 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
                 entry(&shared, &places, &tensor).map_err(|what| bad(format!("tensor `{name}`: {what}")))?;
             Ok((name, entry))
         })
-        .collect()
+        .collect::<Result<Vec<_>>>()?;
+    // Layers may be tied; thousands of names for one storage are an attack on memory.
+    let bytes = entries.iter().fold(0u64, |sum, (_, entry)| sum.saturating_add(entry.bytes()));
+    if bytes > length.saturating_mul(MOST_TIES) {
+        return Err(bad(format!("its tensors have {bytes} bytes, the file {length}")));
+    }
+    Ok(entries)
 }
 
 fn entry(

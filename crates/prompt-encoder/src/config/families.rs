@@ -147,6 +147,9 @@ pub struct ModernBert {
     pub head_activation: Activation,
 }
 
+/// More than any published encoder has.
+const MOST_LAYERS: usize = 1024;
+
 /// Microsoft's DeBERTa-v3-base, the backbone of published multi-task models whose configuration names no sizes.
 const DEBERTA_V3_BASE: &str = r#"{"model_type": "deberta-v2", "attention_probs_dropout_prob": 0.1,
 "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 768, "initializer_range": 0.02,
@@ -179,6 +182,10 @@ fn sizes(f: &Fields<'_>, raw: &Value, head: HeadConfig) -> Result<EncoderConfig>
     let hidden_size = f.size(&[if distil { "dim" } else { "hidden_size" }], None, 1)?;
     let heads = f.size(&[if distil { "n_heads" } else { "num_attention_heads" }], None, 1)?;
     let layers = f.size(&[if distil { "n_layers" } else { "num_hidden_layers" }], None, 1)?;
+    // Shared layers have no tensors of their own that would vouch for the number.
+    if layers > MOST_LAYERS {
+        return Err(f.bad(format!("{layers} layers, at most {MOST_LAYERS} are taken")));
+    }
     if !hidden_size.is_multiple_of(heads) {
         return Err(f.bad(format!("{heads} attention heads do not divide hidden_size {hidden_size}")));
     }
@@ -205,7 +212,8 @@ fn sizes(f: &Fields<'_>, raw: &Value, head: HeadConfig) -> Result<EncoderConfig>
         Family::ModernBert | Family::Roberta | Family::XlmRoberta => 1e-5,
         _ => 1e-12,
     };
-    let eps = if distil { eps } else { f.number(&["layer_norm_eps", "norm_eps"], eps)? };
+    let eps =
+        if distil { eps } else { f.number(&[if modern { "norm_eps" } else { "layer_norm_eps" }], eps)? };
     let max_positions = f.size(&["max_position_embeddings"], Some(if modern { 8192 } else { 512 }), 1)?;
     let pad_default = match family {
         Family::Roberta | Family::XlmRoberta => 1,
@@ -255,7 +263,9 @@ fn albert(f: &Fields<'_>, layers: usize) -> Result<Albert> {
 fn deberta(f: &Fields<'_>, max_positions: usize) -> Result<Deberta> {
     let relative_attention = f.flag("relative_attention", false)?;
     // Negative numbers stand for "not given" in these files.
-    let given = |key: &str| f.map.get(key).and_then(Value::as_i64).filter(|n| *n > 0).map(|n| n as usize);
+    let given = |key: &str| {
+        f.map.get(key).and_then(Value::as_i64).filter(|n| (1..=1 << 24).contains(n)).map(|n| n as usize)
+    };
     let kinds: Vec<String> = match f.value(&["pos_att_type"]) {
         Some((_, Value::String(kinds))) => {
             kinds.to_lowercase().split('|').map(|k| k.trim().to_owned()).collect()

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use super::Fields;
 
+/// Labels without names.
+const MOST_LABELS: usize = 1 << 16;
+
 /// What the numbers of a classification head mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -91,7 +94,13 @@ impl HeadConfig {
         let labels = match f.value(&["id2label"]) {
             None => {
                 let n = f.size(&["num_labels"], Some(2), 1)?;
+                if n > MOST_LABELS {
+                    return Err(f.bad(format!("`num_labels` is {n}, at most {MOST_LABELS} are taken")));
+                }
                 (0..n).map(|i| format!("LABEL_{i}")).collect()
+            }
+            Some((_, Value::Object(map))) if map.is_empty() => {
+                return Err(f.bad("`id2label` names no label".into()));
             }
             Some((_, Value::Object(map))) => numbered(f, "id2label", map)?,
             Some((_, other)) => return Err(f.bad(format!("`id2label` must be an object, got {other}"))),

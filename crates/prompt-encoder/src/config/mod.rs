@@ -180,9 +180,8 @@ impl<'a> Fields<'a> {
 
     /// The first of these keys that is there and not null.
     fn value(&self, keys: &[&str]) -> Option<(&'a str, &'a Value)> {
-        keys.iter()
-            .find_map(|key| self.map.get_key_value(*key))
-            .and_then(|(key, value)| (!value.is_null()).then_some((key.as_str(), value)))
+        let there = keys.iter().filter_map(|key| self.map.get_key_value(*key));
+        there.map(|(key, value)| (key.as_str(), value)).find(|(_, value)| !value.is_null())
     }
 
     fn string(&self, key: &str) -> Option<&'a str> {

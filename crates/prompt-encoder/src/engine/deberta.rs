@@ -175,7 +175,7 @@ fn convolution(loader: &mut Loader<'_>, config: &EncoderConfig, details: &Debert
 pub(crate) fn bucket(distance: i64, details: &Deberta) -> usize {
     let span = details.span() as i64;
     let bucket = if details.buckets == 0 { distance } else { log_bucket(distance, details) };
-    (bucket + span).clamp(0, 2 * span - 1) as usize
+    bucket.saturating_add(span).clamp(0, 2 * span - 1) as usize
 }
 
 /// Distances up to half the buckets count one by one, beyond in steps that grow: in f32, as published.
@@ -186,7 +186,7 @@ fn log_bucket(distance: i64, details: &Deberta) -> i64 {
     }
     let ratio = |n: i64| (n as f32 / middle as f32).ln();
     let steps = ratio(distance.abs()) / ratio(details.max_distance as i64 - 1) * (middle - 1) as f32;
-    (steps.ceil() as i64 + middle) * distance.signum()
+    (steps.ceil() as i64).saturating_add(middle).saturating_mul(distance.signum())
 }
 
 /// Relative positions of one layer over one batch.

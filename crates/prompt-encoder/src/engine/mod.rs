@@ -38,7 +38,7 @@ pub enum Precision {
     /// 32-bit floats; the same logits as Python's to 1e-4.
     #[default]
     F32,
-    /// 8-bit weights (a scale for each output) and 8-bit activations (a scale for each token), sums exact in 32 bits;
+    /// Weights of 8 bits, of 7 where the processor lacks VNNI (a scale for each output) and 8-bit activations (a scale for each token), sums exact in 32 bits;
     /// attention, norms and heads stay in f32. Faster, a quarter of the memory, and probabilities that move by about
     /// one hundredth.
     Int8,

@@ -1,6 +1,6 @@
 //! ModernBERT: norms before the parts, rotary positions, gated feed-forward, windows in most layers.
 
-use prompt_core::Result;
+use prompt_core::{Error, Result};
 use prompt_kernels::{Activation, Combine, Epilogue, Level, Rotary, Rows, RowsMut};
 
 use super::embedding::{Counting, Embedding};
@@ -8,6 +8,9 @@ use super::layer::{Attending, attend};
 use super::linear::{LayerNorm, Linear, Loader};
 use super::{Packed, Workspace, kernel, room};
 use crate::config::{EncoderConfig, ModernBert};
+
+/// Positions times the width of a head: eight times what the published encoders have.
+const MOST_ROTATIONS: usize = 1 << 22;
 
 #[derive(Debug)]
 pub(crate) struct ModernBertNetwork {
@@ -74,6 +77,18 @@ pub(super) fn load(
             })
         })
         .collect::<Result<_>>()?;
+    // No tensor has a row for each position, so the configuration is all there is to go by.
+    if config.max_positions.saturating_mul(config.head_size()) > MOST_ROTATIONS {
+        return Err(Error::unsupported(
+            "this encoder",
+            format!(
+                "`max_position_embeddings` {} with heads of {}",
+                config.max_positions,
+                config.head_size()
+            ),
+            "check config.json",
+        ));
+    }
     let rotary = |theta: f64| kernel(Rotary::new(config.head_size(), config.max_positions, theta));
     Ok(ModernBertNetwork {
         level: loader.level,

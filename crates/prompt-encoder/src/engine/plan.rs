@@ -161,7 +161,10 @@ fn plan(lengths: &[usize], threads: usize, budget: usize) -> Plan {
     let side_by_side = fill(&order, lengths, total.div_ceil(rounds * threads));
     let largest = side_by_side.iter().map(|b| tokens(b, lengths)).max().unwrap_or(0);
     // Side by side is worth it where no batch is much more than its share of the work.
-    if threads > 1 && side_by_side.len() >= threads && largest * threads <= total + total / 4 {
+    if threads > 1
+        && side_by_side.len() >= threads
+        && largest * threads <= (total + total / 4).min(budget.max(largest))
+    {
         return Plan { batches: side_by_side, side_by_side: true };
     }
     Plan { batches: fill(&order, lengths, total.div_ceil(rounds)), side_by_side: false }

@@ -43,12 +43,12 @@ impl Tokenizer {
     /// A folder without tokenizer files, a damaged file, a tokenizer that knows more ids than the encoder has.
     pub fn open(folder: impl AsRef<Path>, config: &EncoderConfig) -> Result<Self> {
         let folder = folder.as_ref();
-        let mut hf = build::from_folder(folder, config)?;
+        let mut hf = caught(|| build::from_folder(folder, config))??;
         // Padding and cutting are done here, and said.
         hf.with_padding(None);
         let refuse = |e: tokenizers::Error| damaged(folder, &e);
         hf.with_truncation(None).map_err(refuse)?;
-        let probe = hf.encode_fast("a", true).map_err(refuse)?;
+        let probe = caught(|| hf.encode_fast("a", true))?.map_err(refuse)?;
         let marks = probe.get_special_tokens_mask();
         let before = marks.iter().take_while(|&&m| m == 1).count();
         let after = marks[before..].iter().rev().take_while(|&&m| m == 1).count();
@@ -115,7 +115,7 @@ impl Tokenizer {
     pub fn tokens(&self, text: &str) -> Result<Tokens> {
         let mut tokens = Tokens::default();
         for piece in windows::pieces(text) {
-            let encoding = self.hf.encode(&text[piece.clone()], false).map_err(|e| {
+            let encoding = caught(|| self.hf.encode(&text[piece.clone()], false))?.map_err(|e| {
                 Error::input(format!("a text cannot be tokenized: {e}"), "check the tokenizer")
             })?;
             tokens.ids.extend_from_slice(encoding.get_ids());
@@ -125,15 +125,22 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// The windows of a text: one where it fits, else as `long` says.
+    /// The windows of a text: one where it fits, else as `long` says. Windows longer than
+    /// [`max_tokens`](Tokenizer::max_tokens) can be cut; an encoder refuses them.
     ///
     /// # Errors
-    /// As [`Tokenizer::tokens`]; [`Error::Param`] for a `max_tokens` below 1 beside the special tokens or beyond the
-    /// encoder's, or an overlap that leaves no step forward.
+    /// As [`Tokenizer::tokens`]; [`Error::Param`] for a `max_tokens` below 1 beside the special tokens, or an overlap that leaves no step forward.
     pub fn encode(&self, text: &str, max_tokens: usize, long: Long) -> Result<Encoded> {
         let tokens = self.tokens(text)?;
         windows::cut(&tokens, &self.prefix, &self.suffix, max_tokens, long)
     }
+}
+
+/// The reader of tokenizer files panics on some that are damaged, at once or at the first text that meets the place.
+fn caught<T>(read: impl FnOnce() -> T) -> Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).map_err(|_| {
+        Error::input("the tokenizer's files stopped their reader", "fetch the tokenizer's files again")
+    })
 }
 
 fn damaged(folder: &Path, e: &dyn std::fmt::Display) -> Error {

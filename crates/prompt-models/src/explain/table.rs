@@ -48,6 +48,7 @@ pub struct ExplainedRows {
     x: Matrix,
     values: ShapValues,
     way: Way,
+    picked: Vec<usize>,
 }
 
 /// What a column does to a margin.
@@ -91,15 +92,16 @@ impl ExplainedRows {
         let train = data.rows_of(Split::Train);
         let pool = if train.is_empty() { (0..data.table.rows()).collect() } else { train };
         let background = of(&drawn(&pool, BACKGROUND, ctx.seed()))?;
-        let x = of(&drawn(rows, MOST_ROWS, ctx.seed()))?;
+        let picked = drawn(rows, MOST_ROWS, ctx.seed());
+        let x = of(&picked)?;
         let (values, way) = explain(model.fitted(), &x, Some(&background), ctx)?;
         let names = model.prepare().names();
-        Ok(Self { model, names, x, values, way })
+        Ok(Self { model, names, x, values, way, picked })
     }
 
-    /// Number of rows that were explained.
-    pub fn rows(&self) -> usize {
-        self.values.rows()
+    /// The rows of the table that were explained, in their order.
+    pub fn rows(&self) -> &[usize] {
+        &self.picked
     }
 
     /// The contributions.
@@ -153,7 +155,7 @@ impl ExplainedRows {
     }
 
     /// Pictures of the contributions to a margin, with the names of their files: all columns at once, and the dependence of
-    /// each of the four that matter most.
+    /// each of the four that matter most. None where no column does anything.
     ///
     /// # Errors
     /// Contributions that are no numbers.
@@ -166,6 +168,10 @@ impl ExplainedRows {
                 contributions: self.values.column(j, output).collect(),
             })
             .collect();
+        // A model that looks at nothing has nothing to show.
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
         let margin = &self.values.outputs()[output];
         let all = contributions_svg("What moves the margin", margin, &columns)?;
         let mut files = vec![(Cow::Borrowed("contributions.svg"), all)];

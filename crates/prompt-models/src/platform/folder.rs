@@ -63,6 +63,12 @@ impl<'a> Folder<'a> {
         self.write(name, text.as_bytes())
     }
 
+    /// Puts the files of a saved model on the list.
+    pub(super) fn note_model(&self, name: &str) -> Result<()> {
+        let files = ["manifest.json", "structure.json", "weights.safetensors"];
+        files.iter().try_for_each(|file| self.note(&format!("{name}/{file}")))
+    }
+
     /// Puts a file on the list before it is written, so that a run that is killed leaves nothing that no list names.
     fn note(&self, name: &str) -> Result<()> {
         if !self.written.borrow_mut().insert(name.to_owned()) {

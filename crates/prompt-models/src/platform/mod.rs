@@ -112,10 +112,6 @@ impl Platform {
         stage(&ctx, "reading")?;
         let (mut data, generated) = self.read(ctx.seed())?;
         let summary = Summary::of(&data, &ctx)?;
-        // What an earlier run left stays whole where the data of this one cannot be read.
-        let folder = Folder::take(dir)?;
-        folder.write_json("config.json", config)?;
-        folder.write_json("summary.json", &summary)?;
         let task = config.data.target_kind.map(TargetKind::task);
         let (target, y, task) = divided(&data, task)?;
         let mut notes = data.notes.clone();
@@ -130,7 +126,21 @@ impl Platform {
         }
 
         stage(&ctx, "comparing")?;
-        let comparison = compare(&data, &self.compare_options(task), &ctx)?;
+        let options = self.compare_options(task);
+        if options.models.is_empty() && !config.compare.models.is_empty() {
+            return Err(Error::input(
+                format!("none of compare.models ({}) learns such a target", config.compare.models.join(", ")),
+                "name a learner of its task, or say what it holds with data.target_kind",
+            ));
+        }
+        if let Some(name) = &config.train.model {
+            learners::estimator(task, name)?;
+        }
+        let comparison = compare(&data, &options, &ctx)?;
+        // What an earlier run left stays whole until this one has something to put in its place.
+        let folder = Folder::take(dir)?;
+        folder.write_json("config.json", config)?;
+        folder.write_json("summary.json", &summary)?;
         folder.write("comparison.csv", pages::comparison_csv(&comparison).as_bytes())?;
         let best = comparison.models.iter().find(|m| !m.scores.is_empty()).map(|m| m.model.clone());
         let Some(best) = config.train.model.clone().or(best) else {
@@ -173,6 +183,7 @@ impl Platform {
             ..TrainOptions::default()
         };
         let trained = train(&recipe, &data, &options, &ctx)?;
+        folder.note_model("model")?;
         save(&dir.join("model"), &trained.scorer, trained.manifest.clone())?;
 
         let test = data.rows_of(Part::Test);

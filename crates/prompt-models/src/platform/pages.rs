@@ -66,7 +66,7 @@ pub(super) fn explanation(
         folder.write(&name, svg.as_bytes())?;
     }
     let mut lines = String::new();
-    for (at, row) in rows.iter().enumerate().take(options.listed.min(why.rows())) {
+    for (at, row) in why.rows().iter().enumerate().take(options.listed) {
         let line = json!({
             "row": row,
             "output": why.values().outputs()[output],

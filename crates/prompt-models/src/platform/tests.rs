@@ -56,7 +56,17 @@ fn a_file_that_is_not_there_is_an_error_unless_a_table_may_be_generated() {
     let error = Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap_err().to_string();
     assert!(error.contains("none.csv"), "{error}");
     config.data.generate = true;
+    let results = config.output.dir.join("results.json");
     assert!(Platform::new(config.clone()).unwrap().run(&FitContext::new(1)).unwrap().generated);
+    assert!(results.exists());
+    // What cannot be run takes nothing away.
+    for (models, says) in [(vec!["ouija"], "ouija"), (vec!["ridge", "mean"], "compare.models")] {
+        let mut wrong = config.clone();
+        wrong.data.target_kind = Some(TargetKind::Classification);
+        wrong.compare.models = models.into_iter().map(str::to_owned).collect();
+        let error = Platform::new(wrong).unwrap().run(&FitContext::new(1)).unwrap_err().to_string();
+        assert!(error.contains(says) && results.exists(), "{error}");
+    }
     config.compare.folds = 1;
     assert!(Platform::new(config).err().unwrap().to_string().contains("compare.folds"));
 }

@@ -16,7 +16,9 @@ use crate::net::{Input, Store, Tape, read};
 use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
-use crate::train::{EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, train};
+use crate::train::{
+    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, judging, train,
+};
 
 /// A number in [0, 1).
 const SHARE: Legal = Legal::Real { low: 0.0, high: 1.0, low_open: false, high_open: true };
@@ -201,6 +203,7 @@ impl FineTune {
                 "give some row a positive weight",
             ));
         }
+        let validation_rows = judging(validation_rows, &loss);
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
             Ok(vec![net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])?])
@@ -262,7 +265,7 @@ pub struct FittedEncoder {
     pub(super) model: Model,
     pub(super) output: Output,
     pub(super) scale: Option<Scale>,
-    limit: usize,
+    pub(super) limit: usize,
     history: Vec<EpochRecord>,
     cut: usize,
     /// Whether transformers has such a head.

@@ -83,6 +83,14 @@ impl Model {
         ctx: &FitContext,
     ) -> Result<Self> {
         let Checkpoint { config, weights, .. } = Checkpoint::open(folder)?;
+        let has = |key: &str| config.raw().get(key).is_some();
+        if has("target_sizes") && !has("backbone_config") && !has("hidden_size") {
+            return Err(Error::unsupported(
+                "fine-tuning",
+                "a checkpoint of several heads that does not say what its encoder is",
+                "write the encoder's own config.json into it as `backbone_config`",
+            ));
+        }
         let tokenizer = Tokenizer::open(folder, &config)?;
         let weights = std::cell::RefCell::new(weights);
         let read = |name: &str, shape: &[usize]| {

@@ -47,7 +47,7 @@ fn class_name(family: Family) -> &'static str {
 }
 
 /// The files of a tokenizer, whichever a folder has.
-const TOKENIZER_FILES: [&str; 9] = [
+const TOKENIZER_FILES: [&str; 11] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -57,6 +57,8 @@ const TOKENIZER_FILES: [&str; 9] = [
     "spm.model",
     "spiece.model",
     "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "added_tokens.json",
 ];
 
 impl FittedEncoder {
@@ -80,8 +82,14 @@ impl FittedEncoder {
                 "take head = published and pooling = cls",
             ));
         }
-        let foreign = fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some())
-            && !folder.join("config.json").is_file();
+        // It is replaced as a whole, so that nothing else may lie in it.
+        let ours = |name: &str| {
+            ["config.json", "model.safetensors"].contains(&name) || TOKENIZER_FILES.contains(&name)
+        };
+        let is_ours = |file: std::io::Result<fs::DirEntry>| {
+            file.is_ok_and(|file| file.file_name().to_str().is_some_and(ours))
+        };
+        let foreign = fs::read_dir(folder).is_ok_and(|mut files| !files.all(is_ours));
         if foreign || folder.is_file() {
             let what = format!("{} holds something else than an encoder", folder.display());
             return Err(Error::input(what, "save to a new folder"));
@@ -112,6 +120,10 @@ impl FittedEncoder {
                     fs::copy(&from, fresh.join(name)).map_err(|e| Error::io("copy", &from, e))?;
                 }
             }
+            // What was learned with is what is read with.
+            limit_tokens(&fresh.join("tokenizer_config.json"), self.limit)?;
+            // A tokenizer that is gone from where it was is missed here, not when the folder is opened.
+            prompt_encoder::Tokenizer::open(fresh, &self.model.config)?;
             Ok(())
         })
     }
@@ -138,6 +150,13 @@ impl FittedEncoder {
     /// The `config.json` it came with, and what it has learned to say.
     fn config(&self) -> Result<String> {
         let mut config = self.model.config.raw().as_object().cloned().unwrap_or_default();
+        // Of several heads over one encoder the encoder alone was taken.
+        if let Some(Value::Object(backbone)) = config.remove("backbone_config") {
+            config = backbone;
+        }
+        for key in ["target_sizes", "task_type_map", "weights_map", "divisor_map"] {
+            config.remove(key);
+        }
         let labels = match &self.output {
             Output::Classes(classes) => classes.names().to_vec(),
             _ => vec!["score".to_owned()],
@@ -161,4 +180,13 @@ impl FittedEncoder {
             Error::input(format!("the configuration cannot be written: {e}"), "check the class names")
         })
     }
+}
+
+/// Writes the longest window into a tokenizer's configuration, which may not be there yet.
+fn limit_tokens(path: &Path, limit: usize) -> Result<()> {
+    let mut config: Map<String, Value> =
+        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    config.insert("model_max_length".into(), json!(limit));
+    let text = serde_json::to_string_pretty(&config).unwrap_or_default();
+    fs::write(path, text).map_err(|e| Error::io("write", path, e))
 }

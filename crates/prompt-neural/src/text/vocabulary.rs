@@ -56,12 +56,12 @@ impl Vocabulary {
     pub(crate) fn learn(texts: &dyn Texts, options: VocabularyOptions) -> Self {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for i in 0..texts.count() {
-            let text = folded(texts.text(i), options.lowercase);
             let mut read = 0;
-            let mut seen: Vec<&str> = Vec::new();
-            options.units.visit(&text, |token| {
+            let mut seen: Vec<Cow<'_, str>> = Vec::new();
+            // Cut first and lowered then, as a text is read later: lowering may change where words end.
+            options.units.visit(texts.text(i), |token| {
                 if token.len() <= LONGEST {
-                    seen.push(token);
+                    seen.push(folded(token, options.lowercase));
                 }
                 read += 1;
                 read < options.max_length
@@ -69,10 +69,10 @@ impl Vocabulary {
             seen.sort_unstable();
             seen.dedup();
             for token in seen {
-                match counts.get_mut(token) {
+                match counts.get_mut(token.as_ref()) {
                     Some(count) => *count += 1,
                     None => {
-                        counts.insert(token.to_owned(), 1);
+                        counts.insert(token.into_owned(), 1);
                     }
                 }
             }

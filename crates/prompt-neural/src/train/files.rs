@@ -86,7 +86,8 @@ pub(crate) struct Position {
     pub(crate) epoch: usize,
     pub(crate) steps_in_epoch: usize,
     pub(crate) step: usize,
-    pub(crate) optimizer_step: usize,
+    /// How often each parameter has moved.
+    pub(crate) optimizer_steps: Vec<usize>,
     pub(crate) stopper: Stopper,
     pub(crate) plateau: Plateau,
     pub(crate) history: Vec<EpochRecord>,
@@ -105,17 +106,32 @@ pub(crate) struct Checkpoint {
 const LAST: &str = "last.safetensors";
 const BEST: &str = "best.safetensors";
 
-/// Writes `best.safetensors`.
-pub(crate) fn write_best(folder: &Path, store: &Store, values: &[Vec<f32>]) -> Result<()> {
-    let views = store.params().iter().zip(values).map(|(p, v)| (p.name.clone(), F32View(&p.shape, v)));
-    write_safetensors(&folder.join(BEST), views.collect(), HashMap::new())
+/// Removes both files of another run.
+pub(crate) fn start_anew(folder: &Path) -> Result<()> {
+    for path in [LAST, BEST].map(|name| folder.join(name)) {
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("remove", path, e)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
-/// Reads `best.safetensors`.
-pub(crate) fn read_best(folder: &Path, store: &Store) -> Result<Vec<Vec<f32>>> {
+/// Writes `best.safetensors` of the run with this identity.
+pub(crate) fn write_best(folder: &Path, store: &Store, values: &[Vec<f32>], identity: &str) -> Result<()> {
+    let views = store.params().iter().zip(values).map(|(p, v)| (p.name.clone(), F32View(&p.shape, v)));
+    let meta = HashMap::from([("identity".to_owned(), identity.to_owned())]);
+    write_safetensors(&folder.join(BEST), views.collect(), meta)
+}
+
+/// Reads `best.safetensors` of the run with this identity.
+pub(crate) fn read_best(folder: &Path, store: &Store, identity: &str) -> Result<Vec<Vec<f32>>> {
     let path = folder.join(BEST);
     let bytes = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
-    let (_, tensors) = open(&path, &bytes)?;
+    let (meta, tensors) = open(&path, &bytes)?;
+    if meta.get("identity").is_none_or(|of| of != identity) {
+        return Err(damaged(&path, "it is of another run"));
+    }
     store.params().iter().map(|p| tensor(&path, &tensors, &p.name, &p.shape)).collect()
 }
 
@@ -155,8 +171,11 @@ impl Checkpoint {
                 |p: &crate::net::Param| tensor(&path, &tensors, &format!("{part}.{}", p.name), &p.shape);
             store.params().iter().map(one).collect()
         };
-        let optimizer =
-            AdamW { first: part("first")?, second: part("second")?, step: position.optimizer_step };
+        if position.optimizer_steps.len() != store.len() {
+            return Err(damaged(&path, "it counts the steps of other parameters"));
+        }
+        let steps = position.optimizer_steps.clone();
+        let optimizer = AdamW { first: part("first")?, second: part("second")?, steps };
         Ok(Some(Self { values: part("value")?, optimizer, position }))
     }
 }

@@ -11,7 +11,7 @@ pub use files::TrainFiles;
 pub use history::EpochRecord;
 
 pub(crate) use monitor::Monitor;
-pub(crate) use run::{Job, Task, TrainOptions, hold_out, train};
+pub(crate) use run::{Job, Task, TrainOptions, hold_out, judging, train};
 pub(crate) use schedule::Schedule;
 
 #[cfg(test)]

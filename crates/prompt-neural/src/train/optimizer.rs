@@ -15,12 +15,12 @@ const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// The moments of every parameter.
+/// The moments of every parameter, and how often each has moved: one that is thawed later begins its own correction.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AdamW {
     pub(crate) first: Vec<Vec<f32>>,
     pub(crate) second: Vec<Vec<f32>>,
-    pub(crate) step: usize,
+    pub(crate) steps: Vec<usize>,
 }
 
 /// The rate and the decay of one parameter.
@@ -33,7 +33,7 @@ pub(crate) struct Group {
 impl AdamW {
     pub(crate) fn new(store: &Store) -> Self {
         let zeros = || store.params().iter().map(|p| vec![0.0; p.shape.iter().product()]).collect();
-        Self { first: zeros(), second: zeros(), step: 0 }
+        Self { first: zeros(), second: zeros(), steps: vec![0; store.len()] }
     }
 
     /// One step. A parameter without a gradient is left as it is.
@@ -45,9 +45,9 @@ impl AdamW {
         ctx: &FitContext,
         group: impl Fn(usize) -> Group,
     ) -> Result<()> {
-        self.step += 1;
         for (i, grad) in grads.iter().enumerate() {
             let Some(grad) = grad else { continue };
+            self.steps[i] += 1;
             let mut values = store.read(i)?;
             self.update(i, &mut values, grad, scale, group(i), ctx);
             store.set(i, values);
@@ -56,8 +56,9 @@ impl AdamW {
     }
 
     fn update(&mut self, i: usize, p: &mut [f32], grad: &[f32], scale: f32, group: Group, ctx: &FitContext) {
-        let correction1 = 1.0 - f64::from(BETA1).powi(self.step as i32);
-        let correction2 = (1.0 - f64::from(BETA2).powi(self.step as i32)).sqrt() as f32;
+        let step = self.steps[i] as i32;
+        let correction1 = 1.0 - f64::from(BETA1).powi(step);
+        let correction2 = (1.0 - f64::from(BETA2).powi(step)).sqrt() as f32;
         let shrink = (1.0 - group.rate * group.decay) as f32;
         let size = (group.rate / correction1) as f32;
         let (m, v) = (&mut self.first[i], &mut self.second[i]);

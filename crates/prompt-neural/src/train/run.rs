@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 use prompt_core::{ClassWeight, Control, Error, Event, FitContext, Output, Result, Seed, Target};
 
-use super::files::{Checkpoint, Position, TrainFiles, read_best, write_best};
+use super::files::{Checkpoint, Position, TrainFiles, read_best, start_anew, write_best};
 use super::history::EpochRecord;
 use super::monitor::{Counts, Evaluation, Monitor, Stopper};
 use super::optimizer::{Accumulated, AdamW, Group, clip_factor};
@@ -71,6 +71,11 @@ pub(crate) struct Trained {
     /// The best state's numbers.
     pub(crate) values: Vec<Vec<f32>>,
     pub(crate) history: Vec<EpochRecord>,
+}
+
+/// The held-out rows, if any of them counts: rows without weight would call every state equally good.
+pub(crate) fn judging(rows: Vec<usize>, loss: &Loss) -> Vec<usize> {
+    if rows.iter().all(|&row| loss.mass(row) == 0.0) { Vec::new() } else { rows }
 }
 
 /// Rows to learn from and rows to hold out, drawn class by class so that both have the same shares.
@@ -151,7 +156,7 @@ impl<'a> Run<'a> {
                 epoch: 0,
                 steps_in_epoch: 0,
                 step: 0,
-                optimizer_step: 0,
+                optimizer_steps: Vec::new(),
                 stopper: Stopper::new(),
                 plateau: Plateau::new(),
                 history: Vec::new(),
@@ -162,13 +167,19 @@ impl<'a> Run<'a> {
             epoch_steps,
             total_steps: epoch_steps * options.max_epochs,
         };
-        if let Some(folder) = job.files.checkpoints.as_ref().filter(|_| job.files.resume)
-            && let Some(saved) = Checkpoint::read(folder, store, &job.identity)?
-        {
-            store.write_all(saved.values)?;
-            (run.optimizer, run.position) = (saved.optimizer, saved.position);
-            if run.position.stopper.best.is_some() {
-                run.best = Some(read_best(folder, store)?);
+        if let Some(folder) = &job.files.checkpoints {
+            let saved = match job.files.resume {
+                true => Checkpoint::read(folder, store, &job.identity)?,
+                false => None,
+            };
+            if let Some(saved) = saved {
+                store.write_all(saved.values)?;
+                (run.optimizer, run.position) = (saved.optimizer, saved.position);
+                if run.position.stopper.best.is_some() {
+                    run.best = Some(read_best(folder, store, &job.identity)?);
+                }
+            } else {
+                start_anew(folder)?;
             }
         }
         job.files.write_log(&run.position.history, false)?;
@@ -287,7 +298,7 @@ impl<'a> Run<'a> {
             if self.position.stopper.observe(options.monitor.value(evaluation)) {
                 let values = store.read_all()?;
                 if let Some(folder) = &job.files.checkpoints {
-                    write_best(folder, store, &values)?;
+                    write_best(folder, store, &values, &job.identity)?;
                 }
                 self.best = Some(values);
             }
@@ -299,7 +310,7 @@ impl<'a> Run<'a> {
             || control == Control::Stop;
         job.files.write_log(&self.position.history, true)?;
         if let Some(folder) = &job.files.checkpoints {
-            self.position.optimizer_step = self.optimizer.step;
+            self.position.optimizer_steps.clone_from(&self.optimizer.steps);
             let values = store.read_all()?;
             let optimizer = self.optimizer.clone();
             Checkpoint { position: self.position.clone(), values, optimizer }.write(folder, store)?;
