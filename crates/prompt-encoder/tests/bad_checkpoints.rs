@@ -35,7 +35,7 @@ fn check(error: &str, parts: &[&str]) {
 }
 
 /// The configuration of a fixture with some keys changed.
-fn configured(name: &str, changes: serde_json::Value) -> tempfile::TempDir {
+fn configured(name: &str, changes: &serde_json::Value) -> tempfile::TempDir {
     let to = copy(name);
     let path = to.path().join("config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -54,10 +54,10 @@ fn numbers_that_no_tensor_vouches_for_are_held_to_what_encoders_have() {
         ("bert", serde_json::json!({"id2label": {}, "problem_type": "regression"}), "names no label"),
         ("bert", serde_json::json!({"id2label": null, "num_labels": million}), "num_labels"),
     ] {
-        check(&message(configured(name, change).path()), &[says]);
+        check(&message(configured(name, &change).path()), &[says]);
     }
     let wide = serde_json::json!({"position_buckets": i64::MAX, "relative_attention": null});
-    let folder = configured("deberta-v2", wide);
+    let folder = configured("deberta-v2", &wide);
     if let Ok(classifier) = Classifier::open_with(folder.path(), &one_thread()) {
         assert_eq!(classifier.predict(&["two words"]).unwrap().len(), 1);
     }
