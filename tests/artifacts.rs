@@ -132,7 +132,14 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ("sgd", fitted(SgdClassifier::default().average(3))),
         ("sgd_regressor", fitted_numbers(SgdRegressor::default().loss(SgdLoss::Huber).eta0(1e-4))),
         ("booster_file", foreign(library())),
+        ("text_encoder", encoder()),
     ]
+}
+
+/// A published encoder.
+fn encoder() -> Arc<dyn Scorer> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/prompt-encoder/tests/reference/bert");
+    LoadedModel::open(&folder).unwrap().scorer
 }
 
 /// A model that a library trained, of three classes out of four.
@@ -196,8 +203,9 @@ fn models_of_every_format_version_open_and_answer_as_they_did() {
             assert_eq!(model.manifest.format_version, version);
             let found = answers(&*model.scorer);
             for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
-                // Another processor's exp and ln may differ in the last bits.
-                assert!((found - expected).abs() < 1e-12, "v{version}/{name}: {found} instead of {expected}");
+                // Another processor's exp and ln may differ in the last bits, its sums of 32 bits in more of them.
+                let most = if name == "text_encoder" { 1e-5 } else { 1e-12 };
+                assert!((found - expected).abs() < most, "v{version}/{name}: {found} instead of {expected}");
             }
         }
     }

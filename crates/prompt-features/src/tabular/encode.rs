@@ -80,7 +80,7 @@ impl FittedTableEncoder {
     /// use prompt_core::{Column, Role, Table};
     /// use prompt_features::TableEncoder;
     /// let levels = vec!["red".to_owned(), "blue".to_owned()];
-    /// let colour = Column::Category { codes: vec![0, 1, 1], levels };
+    /// let colour = Column::Category { codes: vec![0, 1, 1], levels: levels.into() };
     /// let table = Table::new().with("colour", Role::Feature, colour).unwrap();
     /// let encoder = TableEncoder::default().categories("codes".into()).fit(&table).unwrap();
     /// assert_eq!([1.0, f64::NAN].map(|code| encoder.level(0, code)), [Some("blue"), Some("?")]);

@@ -1,6 +1,6 @@
 //! Coordinate descent for least squares with an L1 penalty (Friedman et al., 2010), ended by the duality gap.
 
-use prompt_core::{Control, Csr, Event, FitContext, Matrix, Result};
+use prompt_core::{Control, Csr, Error, Event, FitContext, Matrix, Result};
 
 use super::Summary;
 use super::lbfgs::{add, dot};
@@ -39,6 +39,12 @@ impl Coordinate<'_> {
             _ => self.descend(&mut Columns::new(x, targets, &means), means.total)?,
         };
         let bias = means.y[0] - dot(&w, &means.x);
+        if !bias.is_finite() || w.iter().any(|v| !v.is_finite()) {
+            return Err(Error::input(
+                "the columns' numbers are too large to be squared and summed",
+                "scale them first (standard_scaler)",
+            ));
+        }
         Ok((w, bias, summary))
     }
 
