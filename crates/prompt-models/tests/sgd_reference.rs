@@ -1,6 +1,6 @@
 //! Stochastic gradient descent against scikit-learn, step for step, from `tests/reference/models/sgd.json` (made by
 //! `make_sgd.py`).
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 

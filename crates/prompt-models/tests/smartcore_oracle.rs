@@ -1,6 +1,6 @@
 //! Our learners beside smartcore's, through the adapter of feature `smartcore`.
 #![cfg(feature = "smartcore")]
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not know as such
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use prompt_core::{Dense, Estimator, FitContext, Matrix, Model, Seed, Target, predict};
 use prompt_models::bayes::GaussianNb;

@@ -23,8 +23,9 @@ use crate::out::outln;
 struct Families {
     families: BTreeMap<String, Vec<String>>,
     minimal_families: BTreeMap<String, Vec<String>>,
-    #[allow(dead_code, reason = "for the reader of the file")]
-    note: String,
+    /// For the reader of the file.
+    #[serde(rename = "note")]
+    _note: String,
 }
 
 /// Pooled macro-F1 over all held-out families, for the strict and the minimal grouping and three linear models.

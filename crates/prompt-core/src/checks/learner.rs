@@ -50,7 +50,7 @@ pub fn run(check: &str, estimator: &dyn Estimator, catalog: &Catalog, exceptions
 macro_rules! estimator_checks {
     (catalog: $catalog:expr; $($name:ident: $estimator:expr $(, except $check:ident because $reason:literal)*;)+) => {
         $(mod $name {
-            #[allow(unused_imports)] // the estimator expression may need none of the surrounding names
+            #[allow(unused_imports, reason = "the estimator may need none of the surrounding names")]
             use super::*;
             const EXCEPTIONS: &[(&str, &str)] = &[$((stringify!($check), $reason)),*];
             $crate::estimator_checks!(@tests $catalog, $estimator;

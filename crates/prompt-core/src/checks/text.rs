@@ -39,7 +39,7 @@ pub fn run(check: &str, estimator: &dyn TextEstimator, catalog: &Catalog, except
 macro_rules! text_estimator_checks {
     (catalog: $catalog:expr; $($name:ident: $estimator:expr $(, except $check:ident because $reason:literal)*;)+) => {
         $(mod $name {
-            #[allow(unused_imports)] // the estimator expression may need none of the surrounding names
+            #[allow(unused_imports, reason = "the estimator may need none of the surrounding names")]
             use super::*;
             const EXCEPTIONS: &[(&str, &str)] = &[$((stringify!($check), $reason)),*];
             $crate::text_estimator_checks!(@tests $catalog, $estimator;
