@@ -217,8 +217,11 @@ fn weights_that_are_none_never_reach_a_learner() {
             let some = y.clone().with_weights((0..30).map(|i| f64::from(i % 4 > 0)).collect()).unwrap();
             let model = match learner.fit_model(&x, &some, &FitContext::new(1)) {
                 Ok(model) => model,
-                // A vote takes weights where all its members do, and says who does not.
-                Err(e) if name == "voting" && e.to_string().contains("does not support sample weights") => {
+                // Votes and stacks take weights where all their members do, and say who does not.
+                Err(e)
+                    if ["voting", "stacking"].contains(&name)
+                        && e.to_string().contains("does not support sample weights") =>
+                {
                     continue;
                 }
                 Err(e) => panic!("{name}: {e}"),
