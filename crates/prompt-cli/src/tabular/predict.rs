@@ -203,7 +203,7 @@ fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + S
     use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
     let failed = |e: std::io::Error| Error::io("write", OUTPUT, e);
     let named = |name: String, kind| (name, kind);
-    let (names, scored) = self::columns(data, prediction);
+    let (names, scored) = columns(data, prediction);
     let own = names.0.iter().map(|(_, new)| named(new.clone(), Kind::Text));
     let kind = |name: &String| if name == "label" { Kind::Text } else { Kind::Number };
     let columns: Vec<(String, Kind)> = [named("line".to_owned(), Kind::Whole)]
