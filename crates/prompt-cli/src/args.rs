@@ -324,6 +324,9 @@ pub(crate) struct Compare {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) lines: LineLimit,
+    /// Draw the learners with their intervals: SVG, or PNG where the file is called .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -416,6 +419,9 @@ pub(crate) struct Tune {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Draw the trials, and what each parameter did: SVG, or PNG where the file is called .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Where to save the best model.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
