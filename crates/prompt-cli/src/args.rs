@@ -78,9 +78,16 @@ pub(crate) struct Train {
     /// What the labels mean: security, intent, chat or text; or tabular, for a table of columns.
     #[arg(long, default_value = "text", conflicts_with = "config")]
     pub(crate) task: String,
-    /// The learner (the task's default otherwise).
+    /// The learner (the task's default otherwise); in a build with the feature neural also a network: cnn, lstm, bilstm,
+    /// transformer, hybrid, or encoder, which is fine-tuned.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
+    /// The Hugging Face folder that an encoder begins with (--model encoder).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Begin the training of a network anew even where a stopped one could go on.
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// A parameter of the learner.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
@@ -110,7 +117,7 @@ pub(crate) struct Train {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) lines: LineLimit,
-    /// Where to save the model.
+    /// Where to save the model. A network's training leaves OUT.epochs.jsonl beside it, and OUT.training while it lasts.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Write the model's card (a README with the hub's metadata) to this file.
@@ -373,9 +380,12 @@ pub(crate) struct Tune {
     /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
     #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
     pub(crate) label_map: Vec<String>,
-    /// The learner (the task's default otherwise).
+    /// The learner (the task's default otherwise); for texts, in a build with the feature neural, also a network.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
+    /// The Hugging Face folder that an encoder begins with (--model encoder).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
     /// A parameter of the learner that is set, not searched.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,

@@ -55,9 +55,33 @@ impl Progress {
         (progress, threads.into_iter().fold(ctx, FitContext::threads))
     }
 
+    /// A line for each evaluation of a network, above the bar of its steps.
+    fn epoch(&self, event: &Event<'_>) {
+        let total = event.total.map_or_else(String::new, |total| format!(" of {total}"));
+        let line = format!("epoch {}{total}: {}", event.step, said(event.values));
+        if self.lines {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// The numbers of a training step or evaluation, in a few words.
+fn said(values: &[(&str, f64)]) -> String {
+    let one = |(name, value): &(&str, f64)| match *name {
+        "loss" | "mean_loss" => Some(format!("loss {value:.4}")),
+        "validation_loss" => Some(format!("validation {value:.4}")),
+        "f1_macro" => Some(format!("F1 {value:.4}")),
+        "learning_rate" => Some(format!("rate {value:.1e}")),
+        "tokens_per_second" => Some(format!("{value:.0} tokens/s")),
+        _ => None,
+    };
+    values.iter().filter_map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -66,6 +90,10 @@ fn style(template: &str) -> ProgressStyle {
 
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) -> Control {
+        if event.stage == "epoch" {
+            self.epoch(event);
+            return Control::Continue;
+        }
         // A step that comes with numbers is one of an algorithm's own, whose name says nothing where it stands alone.
         if self.lines && !event.values.is_empty() {
             return Control::Continue;
@@ -85,6 +113,10 @@ impl Observer for Progress {
             }
             self.bar.reset();
             self.bar.set_message(stage.clone());
+        }
+        // Training says what a step does.
+        if event.stage == "step" {
+            self.bar.set_message(said(event.values));
         }
         // A study says how well it goes.
         if let Some((_, best)) = event.values.iter().find(|(name, _)| *name == "best") {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use prompt_models::card::{Measured, model_card};
@@ -11,6 +12,7 @@ use prompt_models::data::read::{Loaded, ReadOptions};
 use prompt_models::data::write::AtomicFile;
 use prompt_models::data::{Dataset, Fields};
 use prompt_models::experiment::{ExperimentConfig, load};
+use prompt_models::neural::{self, Traces};
 use prompt_models::train::{Recipe, TrainOptions, train};
 use prompt_models::{Report, learners, tabular};
 use prompt_registry::{RegisterInfo, Registry};
@@ -23,6 +25,12 @@ use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     if args.config.is_none() && args.task == tabular::TASK {
+        if args.from.is_some() {
+            return Err(Error::input(
+                "--from is for an encoder of texts",
+                "leave --from out, or name another --task",
+            ));
+        }
         return crate::tabular::train(args, threads, stop);
     }
     args.steps.refuse_for_texts()?;
@@ -39,11 +47,11 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(name) = &args.model {
         recipe = recipe.model(name)?;
     }
-    for (name, value) in pairs(&args.params)? {
-        recipe = recipe.param(&name, &value)?;
-    }
+    recipe = with_params(recipe, &args.params, args.from.as_deref())?;
 
-    let mut options = TrainOptions::default();
+    let network = args.model.as_deref().is_some_and(neural::is_network);
+    let traces = if network { traces(args) } else { Traces::default() };
+    let mut options = TrainOptions { traces, ..TrainOptions::default() };
     let mut strict = args.strict;
     let loaded = match &mut config {
         Some(config) => {
@@ -78,7 +86,10 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if !trained.cleaned.removed.is_empty() {
         eprintln!("cleaning: {}", trained.cleaned);
     }
-    tell(
+    if trained.cut_texts > 0 {
+        eprintln!("{} texts are longer than max_length: their ends were not read", trained.cut_texts);
+    }
+    let told = tell(
         args,
         &Told {
             scorer: &*trained.scorer,
@@ -91,7 +102,35 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             rows_left_out: &[("removed_rows", trained.cleaned.removed.len()), ("unlabelled_rows", without)],
             cut: loaded.bad.last().filter(|_| loaded.cut),
         },
-    )
+    )?;
+    // The model is saved: there is nothing to go on from.
+    if let Some(states) = options.traces.checkpoints {
+        let _ = std::fs::remove_dir_all(states);
+    }
+    Ok(told)
+}
+
+/// The recipe with what `--param` and `--from` say.
+pub(crate) fn with_params(recipe: Recipe, params: &[String], from: Option<&Path>) -> Result<Recipe> {
+    let from = from.map(|folder| ("from".to_owned(), Value::from(folder.to_string_lossy())));
+    if from.is_some() && recipe.learner() != neural::ENCODER {
+        return Err(Error::input(
+            format!("--from is for an encoder, and the learner is {}", recipe.learner()),
+            "add --model encoder, or leave --from out",
+        ));
+    }
+    let all = pairs(params)?.into_iter().chain(from);
+    all.into_iter().try_fold(recipe, |recipe, (name, value)| recipe.param(&name, &value))
+}
+
+/// Where the training of a network leaves its traces: beside the model's folder, which holds a model and nothing else.
+fn traces(args: &Train) -> Traces {
+    let beside = |end: &str| {
+        let mut name = args.out.file_name().unwrap_or_default().to_os_string();
+        name.push(end);
+        args.out.with_file_name(name)
+    };
+    Traces { log: Some(beside(".epochs.jsonl")), checkpoints: Some(beside(".training")), resume: !args.fresh }
 }
 
 /// Whether numbers are to be predicted: it is said, or the learner is one for numbers alone.

@@ -156,9 +156,7 @@ impl Job<'_> {
         if let Some(name) = &args.model {
             recipe = recipe.model(name)?;
         }
-        for (name, value) in crate::train::pairs(&args.params)? {
-            recipe = recipe.param(&name, &value)?;
-        }
+        recipe = crate::train::with_params(recipe, &args.params, args.from.as_deref())?;
         let mut fields = recipe.fields();
         fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.label_map)?);

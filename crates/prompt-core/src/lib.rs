@@ -35,7 +35,7 @@ pub use matrix::{Csr, CsrBuilder, Dense, Matrix, Names, RowView, SparseRow};
 pub use model::{Estimator, Learner, Model, Tags, Task, check_data, predict};
 pub use param::{Legal, ParamSpec, Params};
 pub use prediction::{Output, Prediction, argmax, softmax};
-pub use scorer::{Batch, Head, Scorer, TextScorer};
+pub use scorer::{Batch, Head, MappedScorer, Scorer, TextScorer};
 pub use scratch::Scratch;
 pub use seed::{Rng, Seed};
 pub use study::{MemoryStudy, StudyStore};

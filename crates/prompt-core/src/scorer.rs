@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::artifact::Persist;
+use crate::artifact::{Node, Persist};
 use crate::chain::FittedChain;
 use crate::error::{Error, Result};
 use crate::matrix::SparseRow;
@@ -10,7 +10,7 @@ use crate::model::{Model, predict};
 use crate::prediction::{Output, Prediction};
 use crate::scratch::Scratch;
 use crate::table::Table;
-use crate::text::{Featurizer, Texts};
+use crate::text::{Featurizer, TextMap, Texts, map_texts};
 
 /// One named output of a scorer (`class`, `score`, `intent`, `complexity`, …).
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +145,7 @@ impl<F: Persist, M: Persist> Persist for TextScorer<F, M> {
         self.chain.kind()
     }
 
-    fn encode(&self) -> Result<crate::artifact::Node> {
+    fn encode(&self) -> Result<Node> {
         self.chain.encode()
     }
 }
@@ -153,5 +153,98 @@ impl<F: Persist, M: Persist> Persist for TextScorer<F, M> {
 impl<F: Featurizer + 'static, M: Model + 'static> From<FittedChain<F, M>> for Arc<dyn Scorer> {
     fn from(chain: FittedChain<F, M>) -> Self {
         Arc::new(TextScorer::new(chain))
+    }
+}
+
+/// Text → text → heads: a map before a scorer that reads texts itself, such as a network.
+///
+/// ```
+/// # use prompt_core::{Batch, Classes, Dense, Error, Head, Output, Persist, Prediction, Result, Scorer, Scratch, TextMap};
+/// # use prompt_core::artifact::Node;
+/// # use std::sync::Arc;
+/// # struct Length([Head; 1]);
+/// # impl Persist for Length {
+/// #     fn kind(&self) -> &'static str { "length" }
+/// #     fn encode(&self) -> Result<Node> { Ok(Node::new("length", 1)) }
+/// # }
+/// # impl Scorer for Length {
+/// #     fn heads(&self) -> &[Head] { &self.0 }
+/// #     fn score(&self, _: Batch<'_>) -> Result<Vec<Prediction>> { Err(Error::Cancelled) }
+/// #     fn score_text(&self, text: &str, _: &mut Scratch, out: &mut [f64]) -> Result<()> {
+/// #         out[0] = text.len() as f64;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # struct Trim;
+/// # impl Persist for Trim {
+/// #     fn kind(&self) -> &'static str { "trim" }
+/// #     fn encode(&self) -> Result<Node> { Ok(Node::new("trim", 1)) }
+/// # }
+/// # impl TextMap for Trim {
+/// #     fn map_text<'a>(&self, text: &'a str, _: &'a mut Scratch) -> &'a str { text.trim() }
+/// #     fn original_range(&self, _: &str, mapped: std::ops::Range<usize>) -> std::ops::Range<usize> { mapped }
+/// # }
+/// # let length = Length([Head { name: "score".into(), output: Output::Values(vec!["score".into()]) }]);
+/// use prompt_core::MappedScorer;
+/// let scorer = MappedScorer::new(Arc::new(Trim), Arc::new(length)); // says how long a text is
+/// let mut out = [0.0];
+/// scorer.score_text("  four ", &mut Scratch::new(), &mut out)?;
+/// assert_eq!(out, [4.0]);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct MappedScorer {
+    chain: FittedChain<Arc<dyn TextMap>, Arc<dyn Scorer>>,
+}
+
+impl MappedScorer {
+    /// `map`, then `scorer`.
+    pub fn new(map: Arc<dyn TextMap>, scorer: Arc<dyn Scorer>) -> Self {
+        Self { chain: FittedChain::new(map, scorer) }
+    }
+
+    /// What changes the text.
+    pub fn map(&self) -> &Arc<dyn TextMap> {
+        self.chain.first()
+    }
+
+    /// What reads the changed text.
+    pub fn scorer(&self) -> &Arc<dyn Scorer> {
+        self.chain.second()
+    }
+}
+
+/// What scoring one mapped text keeps between calls.
+#[derive(Default)]
+struct MappedScratch {
+    map: Scratch,
+    scorer: Scratch,
+}
+
+impl Scorer for MappedScorer {
+    fn heads(&self) -> &[Head] {
+        self.scorer().heads()
+    }
+
+    fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
+        let Batch::Texts(texts) = batch else {
+            return Err(Error::unsupported("a text scorer", "this kind of batch", "give it texts"));
+        };
+        let texts = map_texts(&**self.map(), texts);
+        self.scorer().score(Batch::Texts(&texts))
+    }
+
+    fn score_text(&self, text: &str, scratch: &mut Scratch, out: &mut [f64]) -> Result<()> {
+        let MappedScratch { map, scorer } = scratch.get();
+        self.scorer().score_text(self.map().map_text(text, map), scorer, out)
+    }
+}
+
+impl Persist for MappedScorer {
+    fn kind(&self) -> &'static str {
+        self.chain.kind()
+    }
+
+    fn encode(&self) -> Result<Node> {
+        self.chain.encode()
     }
 }

@@ -7,7 +7,7 @@ use prompt_core::artifact::Catalog;
 use prompt_core::{Error, Estimator, Result, Task};
 use serde_json::Value;
 
-use crate::{baseline, bayes, boost, conformal, ensemble, forest, interop, linear, neighbour, svm};
+use crate::{baseline, bayes, boost, conformal, ensemble, forest, interop, linear, neighbour, neural, svm};
 
 /// For each parameter the values that a search tries.
 pub type Grid = Vec<(&'static str, Vec<Value>)>;
@@ -79,6 +79,11 @@ pub fn is_known(name: &str) -> bool {
 
 fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
     entries().find(|e| e.name == name).and_then(|e| Some((e, maker(e, task)?))).ok_or_else(|| {
+        if neural::is_network(name) {
+            let help = "take it where texts are learned from: `prompt train`, `prompt tune` with a task of texts, \
+                        the sections [deep] and [encoders] of an experiment";
+            return Error::unsupported(format!("the network `{name}`"), "columns: it reads texts itself", help);
+        }
         let what = match task {
             Task::Classification => "model",
             Task::Regression => "model for numbers",

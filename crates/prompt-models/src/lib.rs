@@ -19,6 +19,7 @@ pub mod learners;
 pub mod linear;
 mod measured;
 pub mod neighbour;
+pub mod neural;
 pub mod pipeline;
 pub mod platform;
 pub mod predictions;

@@ -20,15 +20,16 @@ use serde_json::Value;
 
 use crate::learners;
 use crate::measured::Report;
+use crate::neural::{self, Network, Traces};
 use crate::pipeline::{self, Features, FittedFeatures};
 use crate::select::{Metric, apply, expand, rebalanced};
 
-/// A pipeline to be trained: sanitiser, features, learner.
+/// A pipeline to be trained: sanitiser, features, learner; or a network, which reads the texts itself.
 ///
 /// ```
 /// use prompt_models::train::Recipe;
 /// let recipe = Recipe::of_task("security")?.model("logistic_regression")?.param("c", &4.0.into())?;
-/// assert_eq!(recipe.estimator().params()["c"], 4.0);
+/// assert_eq!((recipe.learner(), &recipe.params()["c"]), ("logistic_regression", &4.0.into()));
 /// assert!(Recipe::of_task("poetry").is_err());
 /// # Ok::<(), prompt_core::Error>(())
 /// ```
@@ -37,9 +38,19 @@ pub struct Recipe {
     task: String,
     sanitiser: Option<Sanitiser>,
     features: Features,
-    estimator: Box<dyn Estimator>,
+    predicts: Task,
+    learner: Learner,
     /// Parameters that the caller set: they are not searched.
     fixed: Vec<String>,
+}
+
+/// What learns.
+#[derive(Clone, Debug)]
+pub(crate) enum Learner {
+    /// From columns, which the features make of texts.
+    Columns(Box<dyn Estimator>),
+    /// From the texts.
+    Network(Network),
 }
 
 /// The task whose classes are known beforehand.
@@ -61,17 +72,22 @@ impl Recipe {
             task: task.to_owned(),
             sanitiser: (task == SECURITY).then(Sanitiser::default),
             features: Features::default(),
-            estimator: learners::estimator(Task::Classification, "linear_svm")?,
+            predicts: Task::Classification,
+            learner: Learner::Columns(learners::estimator(Task::Classification, "linear_svm")?),
             fixed: Vec::new(),
         })
     }
 
-    /// With another learner.
+    /// With another learner, by its name in [`learners`] or [`neural`].
     ///
     /// # Errors
-    /// [`Error::Unknown`] with the known names.
+    /// [`Error::Unknown`] with the known names, [`Error::Unsupported`] for a network that this build has not.
     pub fn model(mut self, name: &str) -> Result<Self> {
-        self.estimator = learners::estimator(self.predicts(), name)?;
+        self.learner = if neural::is_network(name) {
+            Learner::Network(Network::named(name)?)
+        } else {
+            Learner::Columns(learners::estimator(self.predicts, name).map_err(with_networks)?)
+        };
         self.fixed.clear();
         Ok(self)
     }
@@ -89,14 +105,15 @@ impl Recipe {
                 "take the task `text`",
             ));
         }
-        self.estimator = learners::estimator(Task::Regression, "ridge")?;
+        self.predicts = Task::Regression;
+        self.learner = Learner::Columns(learners::estimator(Task::Regression, "ridge")?);
         self.fixed.clear();
         Ok(self)
     }
 
     /// Classes or numbers.
     pub fn predicts(&self) -> Task {
-        self.estimator.tags().task
+        self.predicts
     }
 
     /// With a parameter of the learner set.
@@ -104,7 +121,10 @@ impl Recipe {
     /// # Errors
     /// [`Error::Unknown`] or [`Error::Param`].
     pub fn param(mut self, name: &str, value: &Value) -> Result<Self> {
-        self.estimator = self.estimator.with_param(name, value)?;
+        self.learner = match &self.learner {
+            Learner::Columns(estimator) => Learner::Columns(estimator.with_param(name, value)?),
+            Learner::Network(network) => Learner::Network(network.with_param(name, value)?),
+        };
         self.fixed.push(name.to_owned());
         Ok(self)
     }
@@ -123,9 +143,25 @@ impl Recipe {
         self
     }
 
-    /// The learner.
-    pub fn estimator(&self) -> &dyn Estimator {
-        &*self.estimator
+    /// The learner's name.
+    pub fn learner(&self) -> &'static str {
+        match &self.learner {
+            Learner::Columns(estimator) => estimator.name(),
+            Learner::Network(network) => network.name(),
+        }
+    }
+
+    /// The learner's parameters.
+    pub fn params(&self) -> Value {
+        match &self.learner {
+            Learner::Columns(estimator) => estimator.params(),
+            Learner::Network(network) => network.params(),
+        }
+    }
+
+    /// What learns.
+    pub(crate) fn chosen(&self) -> &Learner {
+        &self.learner
     }
 
     /// How the task's input fields are called.
@@ -163,13 +199,20 @@ impl Recipe {
 
     /// Every combination of the learner's built-in grid, leaving alone what the caller set.
     fn points(&self) -> Result<Vec<BTreeMap<String, Value>>> {
-        let grid = learners::builtin_grid(self.estimator.tags().task, self.estimator.name())?;
+        let grid = learners::builtin_grid(self.predicts, self.learner())?;
         let free = grid.iter().filter(|(name, _)| !self.fixed.iter().any(|f| f == name));
         Ok(expand(free.map(|(name, values)| (*name, values.as_slice()))))
     }
+}
 
-    fn with(&self, point: &BTreeMap<String, Value>) -> Result<Box<dyn Estimator>> {
-        apply(&*self.estimator, point)
+/// Networks are learners too, where texts are learned from.
+fn with_networks(error: Error) -> Error {
+    match error {
+        Error::Unknown { kind, name, mut known } => {
+            known.extend(neural::NAMES.map(str::to_owned));
+            Error::Unknown { kind, name, known }
+        }
+        other => other,
     }
 }
 
@@ -186,6 +229,8 @@ pub struct TrainOptions {
     pub max_train_rows: Option<usize>,
     /// How the classes of the training rows are balanced.
     pub balance: Balance,
+    /// Where the training of a network leaves its traces.
+    pub traces: Traces,
 }
 
 impl Default for TrainOptions {
@@ -196,6 +241,7 @@ impl Default for TrainOptions {
             cleaner: Cleaner::default(),
             max_train_rows: None,
             balance: Balance::None,
+            traces: Traces::default(),
         }
     }
 }
@@ -216,6 +262,8 @@ pub struct Trained {
     pub train_rows: usize,
     /// Which rows were left out first: those whose text another row has, of the training rows before others.
     pub cleaned: CleanReport,
+    /// Training texts whose ends a network did not read, because they are longer than its `max_length`.
+    pub cut_texts: usize,
     /// Seconds of fitting, the search included.
     pub fit_seconds: f64,
 }
@@ -223,7 +271,8 @@ pub struct Trained {
 /// Fits a recipe on the training rows of a data set (all rows where it has no splits).
 ///
 /// Points of the learner's grid are compared by macro-F1 (numbers: RMSE) on the validation rows; the winner is the model as it was
-/// fitted on training rows alone, so that what was measured is what is saved.
+/// fitted on training rows alone, so that what was measured is what is saved. A network is fitted as it is told; the rows that
+/// choose its best state are some of the training rows (`validation_fraction`).
 ///
 /// # Errors
 /// Rows without labels (without targets, where numbers are predicted), splits on some rows only, a single class, a label outside a task's classes, or a stop asked for through `ctx`.
@@ -278,34 +327,95 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         Some(map) => Box::new(map_texts(&**map, &given)),
         None => Box::new(given),
     };
-    let (features, x): (FittedFeatures, Matrix) =
-        recipe.features.union().fit_transform(&Subset::new(&*texts, &train_rows), &(), ctx)?;
-    let y_train = y.select(&train_rows);
-    let (x, y_train) = match options.balance {
-        Balance::None => (x, y_train),
-        how => {
-            let all: Vec<usize> = (0..train_rows.len()).collect();
-            let (rows, y) = rebalanced(balance(&all, y_train.as_classes()?.0, how, ctx.seed()), &y_train)?;
-            (x.select_rows(&rows), y)
-        }
-    };
-
     let (held_out, measured_on) = match (parts.validation, parts.test) {
         (validation, _) if !validation.is_empty() => (validation, "validation rows"),
         (_, test) => (test, "test rows"),
     };
-    let z =
-        if held_out.is_empty() { None } else { Some(features.featurize(&Subset::new(&*texts, &held_out))?) };
-    let truth = y.select(&held_out);
-
-    let points = match (&z, measured_on) {
-        (Some(_), "validation rows") if options.search => recipe.points()?,
-        _ => vec![BTreeMap::new()],
+    let rows = Rows { texts: &*texts, y: &y, train: &train_rows, held_out: &held_out };
+    let search = options.search && measured_on == "validation rows";
+    let fit = match &recipe.learner {
+        Learner::Columns(estimator) => {
+            fit_columns((recipe, &**estimator), &rows, (options, search), sanitiser, ctx)?
+        }
+        Learner::Network(network) => fit_network((recipe, network), &rows, options, sanitiser, ctx)?,
     };
+
+    let truth = y.select(&held_out);
+    let validation = fit.prediction.as_ref().map(|p| Report::new(&truth, p)).transpose()?;
+    let manifest = Manifest {
+        name: options.name.clone().unwrap_or_else(|| recipe.learner().to_owned()),
+        task: recipe.task.clone(),
+        params: fit.params,
+        classes: y.as_classes().map(|(_, c)| c.names().to_vec()).unwrap_or_default(),
+        seed: ctx.seed().value(),
+        data_digest: data.select(&train_rows).digest(),
+        synthetic: data.is_synthetic(),
+        metrics: validation.as_ref().map(Report::kept).unwrap_or_default(),
+        ..Manifest::default()
+    };
+    Ok(Trained {
+        scorer: fit.scorer,
+        manifest,
+        chosen: fit.chosen,
+        validation,
+        measured_on,
+        train_rows: train_rows.len(),
+        cleaned,
+        cut_texts: fit.cut,
+        fit_seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The rows of a training.
+struct Rows<'a> {
+    /// Of all rows, as the learner reads them.
+    texts: &'a dyn Texts,
+    y: &'a Target,
+    train: &'a [usize],
+    /// To be measured on; possibly none.
+    held_out: &'a [usize],
+}
+
+/// What a learner came to.
+struct Fit {
+    scorer: Arc<dyn Scorer>,
+    /// For the manifest.
+    params: Value,
+    chosen: BTreeMap<String, Value>,
+    /// Of the held-out rows.
+    prediction: Option<Prediction>,
+    cut: usize,
+}
+
+fn fit_columns(
+    (recipe, estimator): (&Recipe, &dyn Estimator),
+    rows: &Rows<'_>,
+    (options, search): (&TrainOptions, bool),
+    sanitiser: Option<Arc<dyn TextMap>>,
+    ctx: &FitContext,
+) -> Result<Fit> {
+    let (features, x): (FittedFeatures, Matrix) =
+        recipe.features.union().fit_transform(&Subset::new(rows.texts, rows.train), &(), ctx)?;
+    let y_train = rows.y.select(rows.train);
+    let (x, y_train) = match options.balance {
+        Balance::None => (x, y_train),
+        how => {
+            let all: Vec<usize> = (0..rows.train.len()).collect();
+            let (rows, y) = rebalanced(balance(&all, y_train.as_classes()?.0, how, ctx.seed()), &y_train)?;
+            (x.select_rows(&rows), y)
+        }
+    };
+    let z = match rows.held_out {
+        [] => None,
+        held_out => Some(features.featurize(&Subset::new(rows.texts, held_out))?),
+    };
+    let truth = rows.y.select(rows.held_out);
+
+    let points = if z.is_some() && search { recipe.points()? } else { vec![BTreeMap::new()] };
     let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
     let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
     let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
-        let model = recipe.with(&points[i])?.fit_model(&x, &y_train, &inner)?;
+        let model = apply(estimator, &points[i])?.fit_model(&x, &y_train, &inner)?;
         let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
         let score = match &prediction {
             Some(p) if points.len() > 1 => metric.score(&truth, p)?,
@@ -323,33 +433,48 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     }
     let Candidate { at, model, prediction, .. } =
         best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
-
-    let validation = prediction.as_ref().map(|p| Report::new(&truth, p)).transpose()?;
-    let estimator = recipe.with(&points[at])?;
-    let manifest = Manifest {
-        name: options.name.clone().unwrap_or_else(|| estimator.name().to_owned()),
-        task: recipe.task.clone(),
+    let estimator = apply(estimator, &points[at])?;
+    Ok(Fit {
+        scorer: pipeline::assemble(sanitiser, features, model),
         params: serde_json::json!({
             "sanitise": recipe.sanitiser,
             "features": recipe.features.to_value(),
             "model": { "type": estimator.name(), "params": estimator.params() },
         }),
-        classes: y.as_classes().map(|(_, c)| c.names().to_vec()).unwrap_or_default(),
-        seed: ctx.seed().value(),
-        data_digest: data.select(&train_rows).digest(),
-        synthetic: data.is_synthetic(),
-        metrics: validation.as_ref().map(Report::kept).unwrap_or_default(),
-        ..Manifest::default()
-    };
-    Ok(Trained {
-        scorer: pipeline::assemble(sanitiser, features, model),
-        manifest,
         chosen: points[at].clone(),
-        validation,
-        measured_on,
-        train_rows: train_rows.len(),
-        cleaned,
-        fit_seconds: started.elapsed().as_secs_f64(),
+        prediction,
+        cut: 0,
+    })
+}
+
+fn fit_network(
+    (recipe, network): (&Recipe, &Network),
+    rows: &Rows<'_>,
+    options: &TrainOptions,
+    sanitiser: Option<Arc<dyn TextMap>>,
+    ctx: &FitContext,
+) -> Result<Fit> {
+    network.check()?;
+    let y = rows.y.select(rows.train);
+    let (train, y) = match options.balance {
+        Balance::None => (rows.train.to_vec(), y),
+        how => {
+            let all: Vec<usize> = (0..rows.train.len()).collect();
+            let (picked, y) = rebalanced(balance(&all, y.as_classes()?.0, how, ctx.seed()), &y)?;
+            (picked.into_iter().map(|i| rows.train[i]).collect(), y)
+        }
+    };
+    let (fitted, prediction) =
+        neural::fit_rows(network, rows.texts, (&train, &y), rows.held_out, (ctx, &options.traces))?;
+    Ok(Fit {
+        scorer: pipeline::mapped(sanitiser, fitted.scorer),
+        params: serde_json::json!({
+            "sanitise": recipe.sanitiser,
+            "model": { "type": network.name(), "params": network.params() },
+        }),
+        chosen: BTreeMap::new(),
+        prediction,
+        cut: fitted.cut,
     })
 }
 

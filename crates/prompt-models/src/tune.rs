@@ -14,10 +14,11 @@ use prompt_data::table::LoadedTable;
 use prompt_data::{Cleaner, Dataset, Split};
 use serde_json::{Value, json};
 
+use crate::neural;
 use crate::prepare::Prepared;
 use crate::select::{FoldFeatures, MadeFolds, Tune, Tuned, tune};
 use crate::tabular::{TableRecipe, divided};
-use crate::train::Recipe;
+use crate::train::{Learner, Recipe};
 
 /// Chooses the parameters of a recipe for tables, cross-validated on the training rows (all rows where the table has no
 /// splits). The recipe that comes back has them set.
@@ -127,6 +128,20 @@ pub fn tune_texts(
         }
         None => Box::new(given),
     };
+    let estimator = match recipe.chosen() {
+        Learner::Columns(estimator) => estimator,
+        Learner::Network(network) => {
+            let about = json!({
+                "digest": data.digest(),
+                "sanitiser": recipe.sanitiser_params(),
+                "classes": y.as_classes()?.1.names(),
+                "rows": y.len(),
+            });
+            let rows = neural::FoldedRows { texts: &*texts, y: &y, folds: &folds, task: recipe.predicts() };
+            let tuned = neural::tune_network((network, recipe.fixed()), &rows, (options, about), store, ctx)?;
+            return with_best(tuned, recipe);
+        }
+    };
     let union = recipe.feature_set().union();
     let features = folds
         .iter()
@@ -146,7 +161,12 @@ pub fn tune_texts(
         "rows": y.len(),
     });
     let source = MadeFolds::new(folds, features);
-    let tuned = tune((recipe.estimator(), recipe.fixed()), (&source, &y), (options, about), store, ctx)?;
+    let tuned = tune((&**estimator, recipe.fixed()), (&source, &y), (options, about), store, ctx)?;
+    with_best(tuned, recipe)
+}
+
+/// The recipe with the best point set.
+fn with_best(tuned: Tuned, recipe: &Recipe) -> Result<(Tuned, Recipe)> {
     let recipe = tuned.best.iter().try_fold(recipe.clone(), |r, (name, value)| r.param(name, value))?;
     Ok((tuned, recipe))
 }

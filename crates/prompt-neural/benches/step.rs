@@ -1,11 +1,12 @@
-//! A training step of an encoder of MiniLM-L6's size: 16 rows of 128 tokens, forward, backward, AdamW.
+//! A training step of an encoder of MiniLM-L6's size: 16 rows of 128 tokens, forward, backward, AdamW. Then forward passes
+//! of the trained network, 1×128 and 32×128.
 //!
 //! ```sh
 //! RAYON_NUM_THREADS=2 cargo bench -p prompt-neural --bench step --features avx512
 //! ```
 //!
 //! Weights are random; times do not depend on them. The peer is PyTorch's `BertModel` of the same size with mean pooling,
-//! a linear head and `torch.optim.AdamW`, dropout 0, two threads.
+//! a linear head and `torch.optim.AdamW`, dropout 0, two threads (`benches/peers/encoder.py`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use prompt_core::{FitContext, Seed, Target};
 use prompt_encoder::{SavedAs, Tensor, write_safetensors};
@@ -61,6 +63,22 @@ fn main() {
         ms[ms.len() / 2]
     );
     println!("all steps: {ms:.1?}");
+    for (rows, repeats) in [(1, 15), (32, 5)] {
+        let texts = &texts[..rows];
+        fitted.predict(texts).unwrap();
+        let mut ms: Vec<f64> = (0..repeats)
+            .map(|_| {
+                let start = Instant::now();
+                fitted.predict(texts).unwrap();
+                start.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        ms.sort_by(f64::total_cmp);
+        let median = ms[ms.len() / 2];
+        println!(
+            "{{\"job\": \"minilm {rows}x128\", \"engine\": \"prompt-neural\", \"ms\": {median:.1}}}"
+        );
+    }
 }
 
 fn write_checkpoint(folder: &Path) {

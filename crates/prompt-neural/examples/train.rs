@@ -51,6 +51,9 @@ fn fit(name: &str, (texts, labels): &Rows) -> Result<FittedNetwork> {
 }
 
 fn show(event: &Event<'_>) -> Control {
+    if event.stage == "step" {
+        return Control::Continue;
+    }
     let values: Vec<String> = event.values.iter().map(|(name, v)| format!("{name} {v:.4}")).collect();
     println!("{} {}: {}", event.stage, event.step, values.join(", "));
     Control::Continue

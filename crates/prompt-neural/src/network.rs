@@ -25,7 +25,9 @@ pub trait TextNetwork: Params + sealed::Choice {
     ///
     /// Reports each evaluation to the context's observer as stage `epoch` with `loss`, `learning_rate`,
     /// `gradient_norm`, `tokens_per_second` and, with held-out rows, `validation_loss` and `f1_macro`. An observer
-    /// that answers [`Control::Stop`](prompt_core::Control::Stop) ends training with the best state so far.
+    /// that answers [`Control::Stop`](prompt_core::Control::Stop) ends training with the best state so far. Each step
+    /// of the optimiser is told as stage `step` with `mean_loss` (since the last evaluation), `learning_rate` and
+    /// `tokens_per_second`; what is answered there counts for nothing.
     ///
     /// # Errors
     /// A parameter out of range, texts and target of different lengths, no rows, a single class, a target of several

@@ -234,7 +234,14 @@ fn progress_is_told_and_can_stop_it() {
     let y = Target::labels(&labels);
     let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
     let sink = seen.clone();
+    let steps = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let each = steps.clone();
     let observer = move |event: &Event<'_>| {
+        if event.stage == "step" {
+            each.lock().unwrap().push(event.step);
+            // Only an epoch's answer counts.
+            return Control::Stop;
+        }
         let names: Vec<String> = event.values.iter().map(|(n, _)| (*n).to_owned()).collect();
         sink.lock().unwrap().push((event.stage.to_owned(), event.step, names));
         if event.step == 2 { Control::Stop } else { Control::Continue }
@@ -242,6 +249,8 @@ fn progress_is_told_and_can_stop_it() {
     let ctx = FitContext::new(3).with_observer(std::sync::Arc::new(observer));
     let fitted = small_cnn().fit(&train, &y, &ctx).unwrap();
     assert_eq!(fitted.history().len(), 2);
+    // 58 of 64 rows learn, 16 a step: four steps an epoch.
+    assert_eq!(*steps.lock().unwrap(), (1..=8).collect::<Vec<usize>>());
     let seen = seen.lock().unwrap();
     assert_eq!(seen.iter().map(|s| s.1).collect::<Vec<_>>(), [1, 2]);
     assert!(seen[0].0 == "epoch" && seen[0].2.iter().any(|n| n == "validation_loss"));

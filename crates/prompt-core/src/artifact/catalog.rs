@@ -8,7 +8,7 @@ use super::{Artifact, Node};
 use crate::chain::{self, FittedChain};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::scorer::{Scorer, TextScorer};
+use crate::scorer::{MappedScorer, Scorer, TextScorer};
 use crate::text::{Featurizer, TextMap};
 use crate::union::{self, FittedUnion};
 
@@ -132,6 +132,7 @@ fn decode_chain(node: &Node, catalog: &Catalog) -> Result<Loaded> {
     Ok(match (first, second) {
         (Loaded::Map(a), Loaded::Map(b)) => Loaded::Map(Arc::new(FittedChain::new(a, b))),
         (Loaded::Map(a), Loaded::Features(b)) => Loaded::Features(Arc::new(FittedChain::new(a, b))),
+        (Loaded::Map(a), Loaded::Scorer(b)) => Loaded::Scorer(Arc::new(MappedScorer::new(a, b))),
         (Loaded::Features(a), Loaded::Model(b)) => {
             check_width(node, &*a, &*b)?;
             Loaded::Scorer(Arc::new(TextScorer::new(FittedChain::new(a, b))))

@@ -24,6 +24,11 @@ const LEAST_SHOTS: f64 = 0.05;
 #[derive(Debug, Clone)]
 pub(super) enum Meaning {
     One(ProblemType),
+    /// A number that was learned with mean 0 and deviation 1 (`prompt_scale` in `config.json`).
+    Scaled {
+        mean: f64,
+        deviation: f64,
+    },
     Several(MultiTask),
 }
 
@@ -43,7 +48,17 @@ pub(super) fn read(config: &EncoderConfig) -> Result<(Meaning, Vec<Head>)> {
             Head { name: "score".into(), output: Output::Values(names) }
         }
     };
-    Ok((Meaning::One(problem), vec![head]))
+    let meaning = match scale(config).filter(|_| problem == ProblemType::Regression) {
+        Some((mean, deviation)) => Meaning::Scaled { mean, deviation },
+        None => Meaning::One(problem),
+    };
+    Ok((meaning, vec![head]))
+}
+
+/// The way back from the scale in which numbers were learned, where the file tells it.
+fn scale(config: &EncoderConfig) -> Option<(f64, f64)> {
+    let scale = config.raw().get("prompt_scale")?;
+    Some((scale["mean"].as_f64()?, scale["deviation"].as_f64()?))
 }
 
 fn several(tasks: &MultiTask) -> Result<Vec<Head>> {
@@ -82,6 +97,9 @@ impl Meaning {
                 numbers.iter_mut().for_each(|v| *v = 1.0 / (1.0 + (-*v).exp()));
             }
             Self::One(ProblemType::Regression) => {}
+            Self::Scaled { mean, deviation } => {
+                numbers.iter_mut().for_each(|v| *v = *v * deviation + mean);
+            }
             Self::Several(tasks) => return several_numbers(tasks, &mut numbers),
         }
         numbers

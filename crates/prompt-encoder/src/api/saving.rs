@@ -1,6 +1,6 @@
 //! A classifier as an artifact: the files of its checkpoint, byte for byte.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -78,6 +78,21 @@ fn words(bytes: &[u8]) -> Vec<u32> {
         words.push(u32::from_le_bytes(last));
     }
     words
+}
+
+impl Classifier {
+    /// Opens what `write` puts into a temporary folder, which goes with the classifier: a checkpoint that was just
+    /// learned need not lie anywhere to be scored and saved as an artifact.
+    ///
+    /// # Errors
+    /// What `write` says, and as [`Classifier::open_with`].
+    pub fn open_written(write: impl FnOnce(&Path) -> Result<()>, options: &Options) -> Result<Self> {
+        let folder = Arc::new(Temporary::new()?);
+        write(&folder.0)?;
+        let mut classifier = Self::open_with(&folder.0, options)?;
+        classifier.home = Some(folder);
+        Ok(classifier)
+    }
 }
 
 impl Artifact for Classifier {

@@ -435,8 +435,8 @@ impl ExperimentConfig {
             ));
         }
         let anything = (self.traditional.enabled && self.traditional.models.0.iter().any(|(_, m)| m.enabled))
-            || (self.deep.enabled && self.deep.models.values().any(|on| *on))
-            || (self.encoders.enabled && self.encoders.models.values().any(|on| *on));
+            || (self.deep.enabled && self.deep.models.values().any(|told| told.enabled))
+            || (self.encoders.enabled && self.encoders.models.values().any(|told| told.enabled));
         if !anything {
             return Err(Error::param(
                 "configuration",
@@ -453,6 +453,23 @@ impl ExperimentConfig {
         }
         if self.selection.criteria.is_empty() {
             return Err(Error::param("configuration", "selection.criteria", "at least one metric", "none"));
+        }
+        for (name, folds) in [("deep.folds", self.deep.folds), ("encoders.folds", self.encoders.folds)] {
+            if folds.is_some_and(|folds| folds < 2) {
+                return Err(Error::param(
+                    "configuration",
+                    name,
+                    "a whole number ≥ 2, or absent",
+                    folds.unwrap_or(0),
+                ));
+            }
+        }
+        for (name, limit) in
+            [("deep.timeout_s", self.deep.timeout_s), ("encoders.timeout_s", self.encoders.timeout_s)]
+        {
+            if limit.is_nan() || limit <= 0.0 {
+                return Err(Error::param("configuration", name, "a number > 0", limit));
+            }
         }
         self.traditional.validate()
     }

@@ -36,6 +36,11 @@ const FILES: [&str; 10] = [
 /// What a saved pipeline may consist of.
 const PIPELINE: [&str; 4] = ["manifest.json", "structure.json", "weights.safetensors", "tokenizer.json"];
 
+/// A line for each evaluation of a network's training, beside its pipeline.
+pub(super) const EPOCHS: &str = "epochs.jsonl";
+/// The states of a training that has not ended.
+pub(super) const CHECKPOINTS: [&str; 2] = ["training/best.safetensors", "training/last.safetensors"];
+
 /// `run.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RunFile {
@@ -67,7 +72,8 @@ pub(super) fn planned<'a>(models: impl IntoIterator<Item = &'a str>) -> BTreeSet
     for model in models {
         files.insert(format!("validation_{model}.json"));
         files.extend(
-            ["config.json", "performance.json", "README.md"].map(|file| format!("models/{model}/{file}")),
+            ["config.json", "performance.json", "README.md", EPOCHS, CHECKPOINTS[0], CHECKPOINTS[1]]
+                .map(|file| format!("models/{model}/{file}")),
         );
         files.extend(PIPELINE.map(|file| format!("models/{model}/model/{file}")));
     }

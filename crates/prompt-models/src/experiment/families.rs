@@ -1,17 +1,19 @@
 //! Which models are trained, family by family, and what each is told.
 //!
-//! The families of networks and encoders are part of the configuration before their trainers are part of a build:
+//! Networks and encoders are part of every configuration, their trainers are part of a build with the feature `neural`:
 //! a model that this build cannot train is reported as unavailable in the results, never skipped in silence.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
-use prompt_core::{Error, Estimator, Result, Task};
+use prompt_core::{Classes, Error, Estimator, Result, Task};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::learners;
+use crate::neural::{self, ENCODER, Network};
 
 /// Learners on a matrix of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -221,13 +223,194 @@ impl<'de> Visitor<'de> for ModelVisitor<'_> {
     }
 }
 
+/// What one network is told. In configurations also `true` (as the section says) or `false` (not trained).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetworkModel {
+    /// Whether it is trained.
+    pub enabled: bool,
+    /// The Hugging Face folder that an encoder begins with; without one it is unavailable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// Parameters of the network other than those of the section; they count last.
+    pub params: BTreeMap<String, Value>,
+    /// Time limit in seconds, where it differs from the section's.
+    pub timeout_s: Option<f64>,
+}
+
+impl From<bool> for NetworkModel {
+    fn from(enabled: bool) -> Self {
+        Self { enabled, from: None, params: BTreeMap::new(), timeout_s: None }
+    }
+}
+
+impl<'de> Deserialize<'de> for NetworkModel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NetworkVisitor)
+    }
+}
+
+struct NetworkVisitor;
+
+/// The form with keys.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NetworkTable {
+    enabled: bool,
+    from: Option<PathBuf>,
+    params: BTreeMap<String, Value>,
+    timeout_s: Option<f64>,
+}
+
+impl Default for NetworkTable {
+    fn default() -> Self {
+        Self { enabled: true, from: None, params: BTreeMap::new(), timeout_s: None }
+    }
+}
+
+impl<'de> Visitor<'de> for NetworkVisitor {
+    type Value = NetworkModel;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false, or a table with params, timeout_s and, for an encoder, from")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, enabled: bool) -> Result<NetworkModel, E> {
+        Ok(enabled.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NetworkModel, A::Error> {
+        let NetworkTable { enabled, from, params, timeout_s } =
+            NetworkTable::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        if timeout_s.is_some_and(|t| t.is_nan() || t <= 0.0) {
+            return Err(A::Error::custom("timeout_s must be a number > 0"));
+        }
+        Ok(NetworkModel { enabled, from, params, timeout_s })
+    }
+}
+
+/// A network that the configuration asks for.
+pub(super) struct Asked<'a> {
+    /// In the results.
+    pub(super) name: &'static str,
+    pub(super) model: &'a NetworkModel,
+    /// In [`neural`].
+    kind: &'static str,
+    /// What the section says of all its networks.
+    section: Vec<(&'static str, Value)>,
+    class_weights: &'a [f64],
+    pub(super) folds: Option<usize>,
+    pub(super) timeout_s: f64,
+}
+
+impl Asked<'_> {
+    /// The network with its parameters, for these classes.
+    ///
+    /// # Errors
+    /// A parameter that it has not or that is out of range; weights for another number of classes.
+    pub(super) fn network(&self, classes: &Classes) -> Result<Network> {
+        let mut network = Network::named(self.kind)?;
+        for (name, value) in &self.section {
+            network = network.with_param(name, value)?;
+        }
+        if !self.class_weights.is_empty() {
+            if self.class_weights.len() != classes.len() {
+                let legal = format!("{} numbers, one a class, or none", classes.len());
+                return Err(Error::param("configuration", "class_weights", legal, self.class_weights.len()));
+            }
+            let weights = classes.names().iter().zip(self.class_weights);
+            let weights: BTreeMap<&String, &f64> = weights.collect();
+            network = network.with_param("class_weight", &json!(weights))?;
+        }
+        if let Some(from) = &self.model.from {
+            network = network.with_param("from", &super::data_path(from).to_string_lossy().into())?;
+        }
+        self.model.params.iter().try_fold(network, |n, (name, value)| n.with_param(name, value))
+    }
+
+    /// Why it cannot be trained, where it cannot.
+    fn missing(&self) -> Option<String> {
+        let name = self.name;
+        if !neural::AVAILABLE {
+            let what = if self.kind == ENCODER { "encoders" } else { "neural networks" };
+            return Some(format!("this build has no {what} (build with the feature `neural`)"));
+        }
+        (self.kind == ENCODER && self.model.from.is_none())
+            .then(|| format!("no folder to begin with (encoders.models.{name}.from)"))
+    }
+}
+
+/// Every network that the configuration switches on.
+fn asked(config: &super::ExperimentConfig) -> Vec<Asked<'_>> {
+    let mut out = Vec::new();
+    let (deep, encoders) = (&config.deep, &config.encoders);
+    let security = config.task == super::Task::Security;
+    if deep.enabled {
+        for (model, told) in deep.models.iter().filter(|(_, told)| told.enabled) {
+            out.push(Asked {
+                name: model.name(),
+                model: told,
+                kind: model.name(),
+                section: vec![
+                    ("max_epochs", json!(deep.max_epochs)),
+                    ("batch_size", json!(deep.batch)),
+                    ("patience", json!(deep.patience)),
+                    ("max_length", json!(deep.max_length)),
+                    ("max_vocabulary", json!(deep.max_features)),
+                    ("focal_gamma", json!(deep.focal_gamma)),
+                    ("loss", json!("focal")),
+                ],
+                class_weights: weights(security, &deep.class_weights),
+                folds: deep.folds,
+                timeout_s: told.timeout_s.unwrap_or(deep.timeout_s),
+            });
+        }
+    }
+    if encoders.enabled {
+        for (model, told) in encoders.models.iter().filter(|(_, told)| told.enabled) {
+            out.push(Asked {
+                name: model.name(),
+                model: told,
+                kind: ENCODER,
+                section: vec![
+                    ("max_epochs", json!(encoders.max_epochs)),
+                    ("batch_size", json!(encoders.batch)),
+                    ("patience", json!(encoders.patience)),
+                    ("max_length", json!(encoders.max_length)),
+                    ("warmup", json!(encoders.warmup)),
+                    ("weight_decay", json!(encoders.weight_decay)),
+                    ("clip_norm", json!(encoders.clip)),
+                    ("focal_gamma", json!(encoders.focal_gamma)),
+                    ("loss", json!("focal")),
+                ],
+                class_weights: weights(security, &encoders.class_weights),
+                folds: encoders.folds,
+                timeout_s: told.timeout_s.unwrap_or(encoders.timeout_s),
+            });
+        }
+    }
+    out
+}
+
+/// The weights of the classes; those of the default are the security task's and say nothing of others.
+fn weights(security: bool, given: &[f64]) -> &[f64] {
+    if !security && given == CLASS_WEIGHTS { &[] } else { given }
+}
+
+/// The networks that this build can train, in the order in which they are trained.
+pub(super) fn networks(config: &super::ExperimentConfig) -> Vec<Asked<'_>> {
+    asked(config).into_iter().filter(|a| a.missing().is_none()).collect()
+}
+
+/// What the classes of the security task weigh in the losses of networks.
+const CLASS_WEIGHTS: [f64; 3] = [1.0, 1.0, 1.5];
+
 /// Networks trained from scratch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Deep {
     /// Whether any of them is trained.
     pub enabled: bool,
-    /// Folds of the cross-validation; absent: one fit.
+    /// Folds of the cross-validation; absent: the first of the other models' folds judges it.
     pub folds: Option<usize>,
     /// Most passes over the data.
     pub max_epochs: usize,
@@ -241,20 +424,20 @@ pub struct Deep {
     pub timeout_s: f64,
     /// Focusing of the loss on hard rows.
     pub focal_gamma: f64,
-    /// Weight of each class in the loss.
+    /// Weight of each class in the loss; empty for none. The default is the security task's and counts for it alone.
     pub class_weights: Vec<f64>,
     /// Largest vocabulary.
     pub max_features: usize,
-    /// Steps between two log lines.
+    /// Taken over from older configurations, without effect: there is a log line an evaluation.
     pub logging_steps: usize,
-    /// Threads that tokenise.
+    /// Taken over from older configurations, without effect: all threads tokenise.
     pub tokenizer_workers: usize,
-    /// Threads that build batches.
+    /// Taken over from older configurations, without effect.
     pub loader_workers: usize,
-    /// Whether texts are tokenised in parallel.
+    /// Taken over from older configurations, without effect: they are.
     pub parallel_tokenizing: bool,
     /// Which networks.
-    pub models: BTreeMap<DeepModel, bool>,
+    pub models: BTreeMap<DeepModel, NetworkModel>,
 }
 
 impl Default for Deep {
@@ -268,7 +451,7 @@ impl Default for Deep {
             max_length: 1024,
             timeout_s: 1200.0,
             focal_gamma: 3.0,
-            class_weights: vec![1.0, 1.0, 1.5],
+            class_weights: CLASS_WEIGHTS.to_vec(),
             max_features: 10_000,
             logging_steps: 100,
             tokenizer_workers: 4,
@@ -282,7 +465,7 @@ impl Default for Deep {
                 DeepModel::Hybrid,
             ]
             .into_iter()
-            .map(|m| (m, true))
+            .map(|m| (m, true.into()))
             .collect(),
         }
     }
@@ -318,7 +501,7 @@ impl DeepModel {
 pub struct Encoders {
     /// Whether any of them is trained.
     pub enabled: bool,
-    /// Folds of the cross-validation; absent: one fit.
+    /// Folds of the cross-validation; absent: the first of the other models' folds judges it.
     pub folds: Option<usize>,
     /// Most passes over the data.
     pub max_epochs: usize,
@@ -336,16 +519,16 @@ pub struct Encoders {
     pub weight_decay: f64,
     /// Largest norm of a step's gradient.
     pub clip: f64,
-    /// Half precision where the device has it.
+    /// Taken over from older configurations, without effect: numbers have 32 bits.
     pub fp16: bool,
     /// Focusing of the loss on hard rows.
     pub focal_gamma: f64,
-    /// Weight of each class in the loss.
+    /// Weight of each class in the loss; empty for none. The default is the security task's and counts for it alone.
     pub class_weights: Vec<f64>,
-    /// Steps between two log lines.
+    /// Taken over from older configurations, without effect: there is a log line an evaluation.
     pub logging_steps: usize,
     /// Which encoders.
-    pub models: BTreeMap<EncoderModel, bool>,
+    pub models: BTreeMap<EncoderModel, NetworkModel>,
 }
 
 impl Default for Encoders {
@@ -364,11 +547,11 @@ impl Default for Encoders {
             clip: 1.0,
             fp16: false,
             focal_gamma: 3.0,
-            class_weights: vec![1.0, 1.0, 1.5],
+            class_weights: CLASS_WEIGHTS.to_vec(),
             logging_steps: 100,
             models: [E::Bert, E::Distilbert, E::Roberta, E::Albert, E::Distilroberta, E::XlmRoberta]
                 .into_iter()
-                .map(|m| (m, true))
+                .map(|m| (m, true.into()))
                 .collect(),
         }
     }
@@ -386,6 +569,9 @@ pub enum EncoderModel {
     Distilroberta,
     #[serde(alias = "xlm_roberta")]
     XlmRoberta,
+    Minilm,
+    Deberta,
+    Modernbert,
 }
 
 impl EncoderModel {
@@ -397,6 +583,9 @@ impl EncoderModel {
             Self::Albert => "albert",
             Self::Distilroberta => "distilroberta",
             Self::XlmRoberta => "xlm-roberta",
+            Self::Minilm => "minilm",
+            Self::Deberta => "deberta",
+            Self::Modernbert => "modernbert",
         }
     }
 }
@@ -421,25 +610,17 @@ pub(super) struct Unavailable {
 /// Everything that the configuration asks for and this build cannot train.
 pub(super) fn unavailable(config: &super::ExperimentConfig) -> Vec<Unavailable> {
     let mut out = Vec::new();
-    let mut add = |name: &str, what: &str| {
-        let reason = format!("unavailable: this build has no {what}");
-        out.push(Unavailable { name: name.to_owned(), reason });
-    };
     if config.traditional.enabled {
         for (name, model) in &config.traditional.models.0 {
             if model.enabled && is_planned(name) {
-                add(name, "such learner");
+                let reason = "unavailable: this build has no such learner".to_owned();
+                out.push(Unavailable { name: name.clone(), reason });
             }
         }
     }
-    if config.deep.enabled {
-        for model in config.deep.models.iter().filter(|(_, on)| **on).map(|(m, _)| *m) {
-            add(model.name(), "neural networks");
-        }
-    }
-    if config.encoders.enabled {
-        for model in config.encoders.models.iter().filter(|(_, on)| **on).map(|(m, _)| *m) {
-            add(model.name(), "encoders");
+    for network in asked(config) {
+        if let Some(why) = network.missing() {
+            out.push(Unavailable { name: network.name.to_owned(), reason: format!("unavailable: {why}") });
         }
     }
     out

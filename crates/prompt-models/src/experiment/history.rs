@@ -17,7 +17,7 @@ impl Observer for Recorder {
                 epoch: event.step,
                 train_loss,
                 validation_loss: of("validation_loss"),
-                metric: of("metric"),
+                metric: of("metric").or_else(|| of("f1_macro")),
                 learning_rate: of("learning_rate"),
                 gradient_norm: of("gradient_norm"),
                 seconds: None,
@@ -42,9 +42,8 @@ pub fn family(model: &str) -> Family {
         "cnn" => Family::Cnn,
         "lstm" | "bilstm" => Family::Lstm,
         "transformer" | "hybrid" => Family::Transformer,
-        "encoder" | "bert" | "distilbert" | "roberta" | "albert" | "distilroberta" | "xlm-roberta" => {
-            Family::Encoder
-        }
+        "encoder" | "bert" | "distilbert" | "roberta" | "albert" | "distilroberta" | "xlm-roberta"
+        | "minilm" | "deberta" | "modernbert" => Family::Encoder,
         _ if ["forest", "tree", "boost"].iter().any(|part| model.contains(part)) => Family::Trees,
         _ => Family::Linear,
     }

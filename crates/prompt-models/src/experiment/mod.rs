@@ -57,7 +57,8 @@ pub use config::{
 };
 pub(crate) use earlier::remove as remove_files;
 pub use families::{
-    Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, PLANNED, Traditional,
+    Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, NetworkModel, PLANNED,
+    Traditional,
 };
 pub use gates::Gate;
 pub use history::family;
@@ -178,7 +179,9 @@ impl Experiment {
             train::Trainer::new(config, &prepared, &rows, &folds, &folder, fingerprint.clone(), &ctx)?;
 
         // Until here nothing in the folder was changed but the log: a start that fails costs no earlier results.
+        let networks = families::networks(config);
         let names = train::enabled(config).map(|(name, _)| name).chain(ensembles::NAMES);
+        let names = names.chain(networks.iter().map(|network| network.name));
         if folder.begin(&fingerprint, names, self.fresh)? {
             let changed = "The configuration changed (or the data, or the program) since the last run in this folder: \
                            all models are trained anew.";
@@ -188,17 +191,23 @@ impl Experiment {
         folder.write_json("config.json", config)?;
         folder.write_json("data_quality.json", &prepared.quality)?;
         for (name, model) in train::enabled(config) {
-            let result = self.one(&trainer, &folder, name, model, &ctx);
+            let result = self.one(&trainer, &folder, (name, Asking::Columns(model)), &ctx);
             folder.log(format!("{name}: {}", result.status));
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);
         }
         for (name, model) in ensembles::of(config, &results.models) {
             let result = match model {
-                Ok(model) => self.one(&trainer, &folder, name, &model, &ctx),
+                Ok(model) => self.one(&trainer, &folder, (name, Asking::Columns(&model)), &ctx),
                 Err(why) => ModelResult::without_numbers(name, Status::Failed(why)),
             };
             folder.log(format!("{name}: {}", result.status));
+            results.cancelled |= result.status == Status::Cancelled;
+            results.models.push(result);
+        }
+        for network in &networks {
+            let result = self.one(&trainer, &folder, (network.name, Asking::Network(network)), &ctx);
+            folder.log(format!("{}: {}", network.name, result.status));
             results.cancelled |= result.status == Status::Cancelled;
             results.models.push(result);
         }
@@ -258,8 +267,7 @@ impl Experiment {
         &self,
         trainer: &train::Trainer<'_>,
         folder: &Folder,
-        name: &str,
-        model: &Model,
+        (name, asking): (&str, Asking<'_>),
         ctx: &FitContext,
     ) -> ModelResult {
         if !self.fresh
@@ -268,16 +276,24 @@ impl Experiment {
             folder.log(format!("{name}: read back from an earlier run"));
             return finished;
         }
-        // The features that all models share are nobody's time.
-        if let Err(error) = trainer.warm(model, ctx) {
-            return ModelResult::without_numbers(name, status_of(error));
-        }
-        let limit = model.timeout_s.unwrap_or(self.config.traditional.timeout_s);
+        let limit = match asking {
+            Asking::Columns(model) => {
+                // The features that all models share are nobody's time.
+                if let Err(error) = trainer.warm(model, ctx) {
+                    return ModelResult::without_numbers(name, status_of(error));
+                }
+                model.timeout_s.unwrap_or(self.config.traditional.timeout_s)
+            }
+            Asking::Network(network) => network.timeout_s,
+        };
         let limited = match Duration::try_from_secs_f64(limit) {
             Ok(limit) => ctx.part(name, 0).with_timeout(limit),
             Err(_) => ctx.part(name, 0),
         };
-        let outcome = limited.check().and_then(|()| trainer.train(name, model, &limited));
+        let outcome = limited.check().and_then(|()| match asking {
+            Asking::Columns(model) => trainer.train(name, model, &limited),
+            Asking::Network(network) => trainer.train_network(network, self.fresh, &limited),
+        });
         let saved = outcome.and_then(|result| folder.save_result(&result, trainer.test()).map(|()| result));
         saved.unwrap_or_else(|error| ModelResult::without_numbers(name, status_of(error)))
     }
@@ -334,6 +350,13 @@ impl Experiment {
         };
         pages.into_iter().filter_map(write).collect()
     }
+}
+
+/// What a model of the configuration learns from.
+#[derive(Clone, Copy)]
+enum Asking<'a> {
+    Columns(&'a Model),
+    Network(&'a families::Asked<'a>),
 }
 
 fn status_of(error: Error) -> Status {

@@ -4,6 +4,7 @@
 //! results.csv  results.json  experiment_results.json  report.html  training_insights.txt  experiment.log
 //! plots/<picture>.svg  validation_<model>.json  models/<model>/{model/, config.json, performance.json}
 //! DATA_CARD.md  models/<model>/README.md
+//! models/<model>/epochs.jsonl  the training of a network; models/<model>/training/ while it lasts
 //! dl_insights.txt             where a learner reports its losses round by round
 //! run.json                    what a later run must agree with to go on from here, and the list of these files
 //! ```
@@ -21,9 +22,10 @@ use prompt_data::write::AtomicFile;
 use serde::Serialize;
 use serde_json::json;
 
-use super::earlier::{self, LOG_FILE, RUN_FILE, RunFile, planned};
+use super::earlier::{self, CHECKPOINTS, EPOCHS, LOG_FILE, RUN_FILE, RunFile, planned};
 use super::result::{ExperimentResults, LabelledSet, ModelResult, Scores};
 use crate::card::{self, Measured};
+use crate::neural::Traces;
 
 /// The columns of `results.csv`, and their older names where they had one.
 const COLUMNS: &[(&str, Option<&str>)] = &[
@@ -168,7 +170,10 @@ impl Folder {
     /// Forgets what was written of models: those that count in the end are saved once more.
     pub(super) fn forget_models(&self) {
         if let Ok(mut written) = self.written.lock() {
-            written.retain(|name| !name.starts_with("models/") && !name.starts_with("validation_"));
+            let state = |name: &str| CHECKPOINTS.iter().any(|file| name.ends_with(file));
+            written.retain(|name| {
+                state(name) || !name.starts_with("models/") && !name.starts_with("validation_")
+            });
         }
     }
 
@@ -208,6 +213,23 @@ impl Folder {
         self.dir.join("models").join(model).join("model")
     }
 
+    /// Where the training of a network leaves its traces, to go on from them unless all begins anew.
+    pub(super) fn traces(&self, model: &str, fresh: bool) -> Traces {
+        let base = self.dir.join("models").join(model);
+        Traces { log: Some(base.join(EPOCHS)), checkpoints: Some(base.join("training")), resume: !fresh }
+    }
+
+    /// A training has ended: its states go. One that was stopped keeps them, so that a later run goes on.
+    pub(super) fn end_training(&self, model: &str, stopped: bool) -> Result<()> {
+        let states = CHECKPOINTS.map(|file| format!("models/{model}/{file}"));
+        if !stopped {
+            earlier::remove(&self.dir, &states)?;
+        } else if let Ok(mut written) = self.written.lock() {
+            written.extend(states);
+        }
+        Ok(())
+    }
+
     /// Saves a pipeline; returns its size in bytes.
     pub(super) fn save_pipeline(&self, model: &str, thing: &dyn Persist, manifest: Manifest) -> Result<u64> {
         let dir = self.model_dir(model);
@@ -236,6 +258,9 @@ impl Folder {
         if let Ok(mut written) = self.written.lock() {
             for file in fs::read_dir(self.model_dir(&result.model)).into_iter().flatten().flatten() {
                 written.insert(format!("{base}/model/{}", file.file_name().to_string_lossy()));
+            }
+            if self.dir.join(&base).join(EPOCHS).is_file() {
+                written.insert(format!("{base}/{EPOCHS}"));
             }
         }
         self.write_json(&format!("{base}/performance.json"), result)

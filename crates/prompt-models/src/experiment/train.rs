@@ -1,5 +1,7 @@
 //! One model: search over folds, final fit, scores, saved pipeline.
 
+mod networks;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,10 +12,10 @@ use prompt_core::{
 };
 use prompt_data::split::{Fold, KFold};
 use prompt_data::{Balance, balance};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::config::ExperimentConfig;
-use super::families::{Grid, Model, is_planned};
+use super::families::{Grid, Model, is_planned, networks};
 use super::history::Recorder;
 use super::output::Folder;
 use super::prepare::Prepared;
@@ -76,9 +78,12 @@ type Folds = Result<Vec<Fold>, String>;
 pub(super) fn all_folds(config: &ExperimentConfig, data: &Prepared, ctx: &FitContext) -> Vec<(usize, Folds)> {
     let family = &config.traditional;
     let mut counts: Vec<usize> = enabled(config).map(|(_, m)| m.folds.unwrap_or(family.folds)).collect();
-    if config.ensembles.voting_soft || config.ensembles.stacking {
+    let networks = networks(config);
+    let shared = networks.iter().any(|network| network.folds.is_none());
+    if config.ensembles.voting_soft || config.ensembles.stacking || shared {
         counts.push(family.folds);
     }
+    counts.extend(networks.iter().filter_map(|network| network.folds));
     counts.sort_unstable();
     counts.dedup();
     let n = data.train.texts.len();
@@ -217,7 +222,12 @@ impl<'a> Trainer<'a> {
         result.cv = Some(cv);
         result.fit_seconds = Some(fit_seconds);
         result.history = recorder.history(name);
-        self.measure(&mut result, scorer, ctx)?;
+        let params = json!({
+            "sanitise": self.config.sanitise,
+            "features": self.config.features.to_value(),
+            "model": { "type": result.model, "params": result.params },
+        });
+        self.measure(&mut result, scorer, params, ctx)?;
         result.wall_seconds = Some(started.elapsed().as_secs_f64());
         Ok(result)
     }
@@ -313,7 +323,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// Scores test rows and blind set, times single prompts, saves the pipeline.
-    fn measure(&self, result: &mut ModelResult, scorer: Arc<dyn Scorer>, ctx: &FitContext) -> Result<()> {
+    fn measure(
+        &self,
+        result: &mut ModelResult,
+        scorer: Arc<dyn Scorer>,
+        params: Value,
+        ctx: &FitContext,
+    ) -> Result<()> {
         let test = measure::predict(&*scorer, &self.data.test, ctx)?
             .ok_or_else(|| Error::input("there are no test rows", "report this as a bug"))?;
         let external = measure::predict(&*scorer, &self.data.external, ctx)?;
@@ -331,11 +347,7 @@ impl<'a> Trainer<'a> {
         let manifest = Manifest {
             name: result.model.clone(),
             task: self.config.task.name().to_owned(),
-            params: json!({
-                "sanitise": self.config.sanitise,
-                "features": self.config.features.to_value(),
-                "model": { "type": result.model, "params": result.params },
-            }),
+            params,
             classes: self.data.classes.names().to_vec(),
             seed: self.config.seed,
             data_digest: self.data.summary.digest.clone(),

@@ -11,7 +11,7 @@ pub use saved::{LoadedModel, catalog};
 
 use std::sync::Arc;
 
-use prompt_core::{Featurizer, FittedChain, FittedUnion, Model, TextMap};
+use prompt_core::{Featurizer, FittedChain, FittedUnion, MappedScorer, Model, Scorer, TextMap};
 
 /// The fitted features of a pipeline without a sanitiser.
 pub type FittedFeatures = FittedUnion<Arc<dyn Featurizer>>;
@@ -21,9 +21,17 @@ pub fn assemble(
     sanitiser: Option<Arc<dyn TextMap>>,
     features: FittedFeatures,
     model: Arc<dyn Model>,
-) -> Arc<dyn prompt_core::Scorer> {
+) -> Arc<dyn Scorer> {
     match sanitiser {
         Some(sanitiser) => FittedChain::new(FittedChain::new(sanitiser, features), model).into(),
         None => FittedChain::new(features, model).into(),
+    }
+}
+
+/// A scorer that reads texts itself, behind the sanitiser where there is one.
+pub fn mapped(sanitiser: Option<Arc<dyn TextMap>>, scorer: Arc<dyn Scorer>) -> Arc<dyn Scorer> {
+    match sanitiser {
+        Some(sanitiser) => Arc::new(MappedScorer::new(sanitiser, scorer)),
+        None => scorer,
     }
 }

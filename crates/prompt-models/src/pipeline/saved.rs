@@ -18,7 +18,28 @@ pub fn catalog() -> Catalog {
     catalog.scorer::<TableScorer>(tabular::KIND);
     #[cfg(feature = "encoder")]
     prompt_encoder::register(&mut catalog);
+    #[cfg(feature = "neural")]
+    prompt_neural::register(&mut catalog);
     catalog
+}
+
+/// Kinds of pipelines that only a build with a feature reads.
+const BY_FEATURE: [(&str, &str, &str); 2] =
+    [("text_network", "a network", "neural"), ("text_encoder_classifier", "a text encoder", "encoder")];
+
+/// A kind that another build would know, by what that build is called.
+fn by_feature(error: Error) -> Error {
+    let Error::Unknown { kind: "artifact kind", name, .. } = &error else { return error };
+    match BY_FEATURE.iter().find(|(kind, ..)| kind == name) {
+        Some((_, what, feature)) => Error::unsupported(
+            "this build",
+            format!("the saved model, which holds {what}"),
+            format!(
+                "build with the feature `{feature}` (cargo install --path crates/prompt-cli --features {feature})"
+            ),
+        ),
+        None => error,
+    }
 }
 
 /// A pipeline read back from its folder.
@@ -48,7 +69,7 @@ impl LoadedModel {
             return Self::checkpoint(dir);
         }
         let bundle = Bundle::open(dir)?;
-        let scorer = catalog().decode_scorer(&bundle.root)?;
+        let scorer = catalog().decode_scorer(&bundle.root).map_err(by_feature)?;
         Ok(Self { manifest: bundle.manifest, scorer })
     }
 

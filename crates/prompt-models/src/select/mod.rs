@@ -32,5 +32,7 @@ pub use sampler::{Sampler, Tpe};
 pub use search::{PointScores, Rebalance, Search};
 pub(crate) use search::{best, rebalanced};
 pub use space::{Dimension, Domain, Space, When};
+pub(crate) use study::Judge;
 pub use study::{JsonlStudy, Objective, Plan, Running, State, Study, Trial};
+pub(crate) use tune::check_names;
 pub use tune::{FoldSource, MadeFolds, Method, Range, Tune, Tuned, tune};

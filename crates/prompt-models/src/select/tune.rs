@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prompt_core::{Error, Estimator, FitContext, Result, StudyStore, Target, Task, predict};
+use prompt_core::{Error, Estimator, FitContext, ParamSpec, Result, Seed, StudyStore, Target, Task, predict};
 use prompt_data::split::Fold;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use super::sampler::{Sampler, Tpe};
 use super::space::{Dimension, Domain, Space, When};
 use super::study::{Plan, Study, Trial};
 use super::{Params, apply};
-use crate::learners;
+use crate::{learners, neural};
 
 /// How points are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -144,6 +144,11 @@ impl Tune {
             return Ok(self.given());
         }
         let space = match self.method {
+            Method::Grid if neural::is_network(name) => {
+                let grid = neural::grid(name);
+                Space::of_grid(grid.iter().map(|(name, values)| (*name, values.as_slice())))
+            }
+            _ if neural::is_network(name) => neural::space(name),
             Method::Grid => {
                 let grid = learners::builtin_grid(task, name)?;
                 Space::of_grid(grid.iter().map(|(name, values)| (*name, values.as_slice())))
@@ -234,30 +239,17 @@ pub fn tune(
 ) -> Result<Tuned> {
     options.validate()?;
     let task = estimator.tags().task;
-    let usual = if task == Task::Regression { "rmse" } else { "f1_macro" };
-    let metric = Metric::named(options.metric.as_deref().unwrap_or(usual))?;
+    let metric = options.metric_for(task)?;
     let space = options.space_for(task, estimator.name(), fixed)?;
-    // What no trial could be right about is said before the first.
-    for dimension in space.dimensions() {
-        let specs = estimator.specs();
-        if !specs.iter().any(|s| s.name == dimension.name) {
-            return Err(Error::unknown("parameter", &dimension.name, specs.iter().map(|s| s.name)));
-        }
-    }
-    let plan = Plan {
-        space,
-        sampler: options.sampler(),
-        pruner: options.pruning.then(MedianPruner::default),
-        seed: ctx.seed(),
-        generation: options.generation,
-        about: json!({
-            "data": about,
-            "model": estimator.name(),
-            "params": estimator.params(),
-            "metric": metric.name(),
-            "folds": source.folds().len(),
-        }),
-    };
+    check_names(&space, &estimator.specs())?;
+    let about = json!({
+        "data": about,
+        "model": estimator.name(),
+        "params": estimator.params(),
+        "metric": metric.name(),
+        "folds": source.folds().len(),
+    });
+    let plan = options.plan(space, ctx.seed(), about);
     let several = plan.generation > 1;
     let mut study = Study::open(plan, store)?.of_losses(!metric.higher_is_better());
     let targets: Vec<(Target, Target)> =
@@ -269,8 +261,7 @@ pub fn tune(
     };
     // One level of parallelism at a time: trials beside each other, or all threads for one fit.
     let inner = if several { quiet.serial() } else { quiet };
-    let trials = options.trials.unwrap_or(if options.method == Method::Grid { usize::MAX } else { 50 });
-    let limit = options.timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok());
+    let (trials, limit) = options.limits();
     study.run(trials, limit, ctx, &|trial| {
         let learner = apply(estimator, trial.params())?;
         let mut sum = 0.0;
@@ -290,14 +281,65 @@ pub fn tune(
         }
         Ok(Some(sum / targets.len() as f64))
     })?;
-    let trials: Vec<Trial> = study.trials().cloned().collect();
-    let best = study.best().ok_or_else(|| {
-        let why = trials.iter().find_map(|t| t.error.clone()).unwrap_or_else(|| "no trial ended".to_owned());
-        Error::input(format!("no trial has a score: {why}"), "change the space, the parameters or the data")
-    })?;
-    let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
-    let value = sign * best.score.unwrap_or(f64::NAN);
-    Ok(Tuned { metric: metric.name(), best: best.params.clone(), value, trials })
+    Tuned::of(&study, metric)
+}
+
+impl Tuned {
+    /// What a study that has ended came to.
+    ///
+    /// # Errors
+    /// No trial with a score.
+    pub(crate) fn of(study: &Study<'_>, metric: Metric) -> Result<Self> {
+        let trials: Vec<Trial> = study.trials().cloned().collect();
+        let best = study.best().ok_or_else(|| {
+            let why = trials.iter().find_map(|t| t.error.clone());
+            let why = why.unwrap_or_else(|| "no trial ended".to_owned());
+            let help = "change the space, the parameters or the data";
+            Error::input(format!("no trial has a score: {why}"), help)
+        })?;
+        let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
+        let value = sign * best.score.unwrap_or(f64::NAN);
+        Ok(Self { metric: metric.name(), best: best.params.clone(), value, trials })
+    }
+}
+
+impl Tune {
+    /// What is maximised for this task.
+    ///
+    /// # Errors
+    /// A metric that is none.
+    pub(crate) fn metric_for(&self, task: Task) -> Result<Metric> {
+        let usual = if task == Task::Regression { "rmse" } else { "f1_macro" };
+        Metric::named(self.metric.as_deref().unwrap_or(usual))
+    }
+
+    /// The plan of a study over `space`.
+    pub(crate) fn plan(&self, space: Space, seed: Seed, about: Value) -> Plan {
+        Plan {
+            space,
+            sampler: self.sampler(),
+            pruner: self.pruning.then(MedianPruner::default),
+            seed,
+            generation: self.generation,
+            about,
+        }
+    }
+
+    /// Most trials, and the time after which none begins.
+    pub(crate) fn limits(&self) -> (usize, Option<Duration>) {
+        let trials = self.trials.unwrap_or(if self.method == Method::Grid { usize::MAX } else { 50 });
+        (trials, self.timeout_s.and_then(|s| Duration::try_from_secs_f64(s).ok()))
+    }
+}
+
+/// Refuses a space with a parameter that the learner has not: no trial could be right about it.
+pub(crate) fn check_names(space: &Space, specs: &[ParamSpec]) -> Result<()> {
+    for dimension in space.dimensions() {
+        if !specs.iter().any(|s| s.name == dimension.name) {
+            return Err(Error::unknown("parameter", &dimension.name, specs.iter().map(|s| s.name)));
+        }
+    }
+    Ok(())
 }
 
 /// The scores of every point of a grid in every fold, where the points share their work (forests); `None` where they do

@@ -255,7 +255,20 @@ impl<'a> Run<'a> {
         since.norm += norm;
         since.steps += 1;
         since.rate = rate;
-        Ok(())
+        self.tell_step(since)
+    }
+
+    /// Each step, for a progress bar: an epoch of an encoder takes minutes. What stops a run is said of epochs.
+    fn tell_step(&self, since: &Since) -> Result<()> {
+        let steps = since.steps as f64;
+        let seconds = since.start.elapsed().as_secs_f64().max(1e-9);
+        let values = [
+            ("mean_loss", since.loss / steps),
+            ("learning_rate", since.rate),
+            ("tokens_per_second", since.tokens as f64 / seconds),
+        ];
+        let (stage, total) = ("step", Some(self.total_steps));
+        self.ctx.report(&Event { stage, step: self.position.step, total, values: &values }).map(drop)
     }
 
     fn not_finite(&self, what: &str, value: f64, rate: f64) -> Error {

@@ -70,8 +70,8 @@ fn network() -> Cnn {
 fn killed_after(n: usize) -> FitContext {
     let token = CancelToken::new();
     let (seen, cancel) = (AtomicUsize::new(0), token.clone());
-    let observer = move |_: &Event<'_>| {
-        if seen.fetch_add(1, Ordering::Relaxed) + 1 == n {
+    let observer = move |event: &Event<'_>| {
+        if event.stage == "epoch" && seen.fetch_add(1, Ordering::Relaxed) + 1 == n {
             cancel.cancel();
         }
         Control::Continue

@@ -116,6 +116,28 @@ impl Running<'_> {
         self.steps.push(value);
         !self.pruner.is_some_and(|(pruner, earlier)| pruner.gives_up(&self.steps, earlier))
     }
+
+    /// What [`report`](Self::report) decides by, for one who watches a fit from afar.
+    pub(crate) fn judge(&self) -> Judge {
+        let pruner =
+            self.pruner.map(|(pruner, earlier)| (pruner, earlier.iter().map(|t| (*t).clone()).collect()));
+        Judge { pruner }
+    }
+}
+
+/// Decides about giving up as the trial that it is of.
+pub(crate) struct Judge {
+    pruner: Option<(MedianPruner, Vec<Trial>)>,
+}
+
+impl Judge {
+    /// Whether a trial with these steps (larger is better) is given up.
+    pub(crate) fn gives_up(&self, steps: &[f64]) -> bool {
+        self.pruner.as_ref().is_some_and(|(pruner, earlier)| {
+            let earlier: Vec<&Trial> = earlier.iter().collect();
+            pruner.gives_up(steps, &earlier)
+        })
+    }
 }
 
 /// The value of a point, larger is better; `None` when it was given up.

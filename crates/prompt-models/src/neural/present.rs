@@ -1,0 +1,231 @@
+//! Networks of prompt-neural by name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use prompt_core::{Error, FitContext, Legal, ParamSpec, Params, Result, Target, Texts};
+use prompt_encoder::{Classifier, Options, SavedAs};
+use prompt_neural::{BiLstm, Cnn, FineTune, Hybrid, Lstm, TextNetwork, TrainFiles, Transformer};
+use serde_json::Value;
+
+use super::{ENCODER, FittedNetwork, Traces, unknown};
+
+/// The parameter that names an encoder's folder.
+const FROM: &str = "from";
+
+/// A network before it has seen any text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network(Kind);
+
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them")]
+enum Kind {
+    Cnn(Cnn),
+    Lstm(Lstm),
+    BiLstm(BiLstm),
+    Transformer(Transformer),
+    Hybrid(Hybrid),
+    Encoder { from: Option<PathBuf>, params: FineTune },
+}
+
+/// Does the same with whichever network trained from nothing it is, else what is said of the encoder.
+macro_rules! each {
+    ($kind:expr, $network:ident => $same:expr, ($from:ident, $params:ident) => $encoder:expr) => {
+        match $kind {
+            Kind::Cnn($network) => $same,
+            Kind::Lstm($network) => $same,
+            Kind::BiLstm($network) => $same,
+            Kind::Transformer($network) => $same,
+            Kind::Hybrid($network) => $same,
+            Kind::Encoder { from: $from, params: $params } => $encoder,
+        }
+    };
+}
+
+impl Network {
+    /// The network of this name, with its defaults.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the names there are.
+    pub fn named(name: &str) -> Result<Self> {
+        Ok(Self(match name {
+            Cnn::NAME => Kind::Cnn(Cnn::default()),
+            Lstm::NAME => Kind::Lstm(Lstm::default()),
+            BiLstm::NAME => Kind::BiLstm(BiLstm::default()),
+            Transformer::NAME => Kind::Transformer(Transformer::default()),
+            Hybrid::NAME => Kind::Hybrid(Hybrid::default()),
+            ENCODER => Kind::Encoder { from: None, params: FineTune::default() },
+            _ => return Err(unknown(name)),
+        }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        fn of<P: Params>(_: &P) -> &'static str {
+            P::NAME
+        }
+        each!(&self.0, network => of(network), (_f, _p) => ENCODER)
+    }
+
+    /// Its parameters with their ranges and defaults. An encoder has those of [`FineTune`] and `from`, its folder.
+    pub fn specs(&self) -> Vec<ParamSpec> {
+        fn of<P: Params>(_: &P) -> Vec<ParamSpec> {
+            P::specs()
+        }
+        each!(&self.0, network => of(network), (_f, params) => {
+            let mut specs = vec![ParamSpec {
+                name: FROM,
+                doc: "The Hugging Face folder that it begins with.",
+                legal: Legal::Any("the path of a folder"),
+                default: Value::Null,
+            }];
+            specs.extend(of(params));
+            specs
+        })
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> Value {
+        each!(&self.0, network => serde_json::to_value(network).unwrap_or_default(), (from, params) => {
+            let mut all = serde_json::Map::new();
+            all.insert(FROM.to_owned(), from.as_ref().map(|path| path.display().to_string()).into());
+            if let Ok(Value::Object(params)) = serde_json::to_value(params) {
+                all.extend(params);
+            }
+            Value::Object(all)
+        })
+    }
+
+    /// With one parameter set.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] or [`Error::Param`].
+    pub fn with_param(&self, name: &str, value: &Value) -> Result<Self> {
+        Ok(Self(match &self.0 {
+            Kind::Cnn(p) => Kind::Cnn(p.with_param(name, value)?),
+            Kind::Lstm(p) => Kind::Lstm(p.with_param(name, value)?),
+            Kind::BiLstm(p) => Kind::BiLstm(p.with_param(name, value)?),
+            Kind::Transformer(p) => Kind::Transformer(p.with_param(name, value)?),
+            Kind::Hybrid(p) => Kind::Hybrid(p.with_param(name, value)?),
+            Kind::Encoder { params, .. } if name == FROM => {
+                let path = value
+                    .as_str()
+                    .ok_or_else(|| Error::param(ENCODER, FROM, "the path of a folder", value.to_string()))?;
+                Kind::Encoder { from: Some(path.into()), params: params.clone() }
+            }
+            Kind::Encoder { from, params } => match params.with_param(name, value) {
+                Ok(params) => Kind::Encoder { from: from.clone(), params },
+                Err(Error::Unknown { kind, name, mut known }) => {
+                    known.insert(0, FROM.to_owned());
+                    return Err(Error::Unknown { kind, name, known });
+                }
+                Err(error) => return Err(error),
+            },
+        }))
+    }
+
+    /// What can be said before data is read: whether an encoder has a folder, and a head that can be saved.
+    ///
+    /// # Errors
+    /// [`Error::Input`] or [`Error::Param`].
+    pub fn check(&self) -> Result<()> {
+        let Kind::Encoder { params, .. } = &self.0 else { return Ok(()) };
+        self.folder()?;
+        let only = |name, legal, value: &str| Err(Error::param(ENCODER, name, legal, value));
+        if params.pooling != "cls" {
+            return only("pooling", "cls, so that the model can be saved", &params.pooling);
+        }
+        if params.head != "published" {
+            return only("head", "published, so that the model can be saved", &params.head);
+        }
+        Ok(())
+    }
+
+    /// The folder of an encoder.
+    fn folder(&self) -> Result<PathBuf> {
+        let Kind::Encoder { from, .. } = &self.0 else { return Err(unknown(self.name())) };
+        let Some(folder) = from else {
+            return Err(Error::input(
+                "an encoder is fine-tuned from a Hugging Face folder, and none is named",
+                "name it with --from DIR (in a configuration `from`)",
+            ));
+        };
+        if !folder.join("config.json").is_file() {
+            return Err(Error::input(
+                format!("{} is no Hugging Face folder: it has no config.json", folder.display()),
+                "name a folder with config.json, the weights and the tokenizer's files",
+            ));
+        }
+        Ok(folder.clone())
+    }
+
+    /// Learns from texts. Events are those of [`TextNetwork::fit`].
+    ///
+    /// A fine-tuned encoder is handed to prompt-encoder, which scores it faster than the network that was trained and
+    /// saves the checkpoint as it is.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check) and [`TextNetwork::fit_in`]; [`FineTune::fit_in`] for an encoder.
+    pub fn fit(
+        &self,
+        texts: &dyn Texts,
+        y: &Target,
+        ctx: &FitContext,
+        traces: &Traces,
+    ) -> Result<FittedNetwork> {
+        self.check()?;
+        let mut files = TrainFiles::default().resume(traces.resume);
+        if let Some(log) = &traces.log {
+            files = files.log(log);
+        }
+        if let Some(folder) = &traces.checkpoints {
+            files = files.checkpoints(folder);
+        }
+        each!(&self.0, network => {
+            let fitted = network.fit_in(texts, y, ctx, &files)?;
+            let cut = fitted.cut_in_fit();
+            Ok(FittedNetwork { scorer: Arc::new(fitted), cut })
+        }, (_f, params) => {
+            let fitted = params.fit_in(self.folder()?, texts, y, ctx, &files)?;
+            let cut = fitted.cut_in_fit();
+            let options = Options::default().threads(ctx.thread_budget());
+            let scorer = Classifier::open_written(|folder| fitted.save(folder, SavedAs::F32), &options)?;
+            Ok(FittedNetwork { scorer: Arc::new(scorer), cut })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NAMES;
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_network() {
+        for name in NAMES {
+            let network = Network::named(name).unwrap();
+            assert_eq!(network.name(), name);
+            let params = network.params();
+            assert!(network.specs().iter().all(|s| params.get(s.name) == Some(&s.default)), "{name}");
+            let error = network.with_param("sugar", &1.into()).unwrap_err().to_string();
+            assert!(error.contains("unknown parameter `sugar`"), "{error}");
+        }
+        assert!(Network::named("perceptron").is_err());
+    }
+
+    #[test]
+    fn an_encoder_says_what_it_lacks() {
+        let encoder = Network::named(ENCODER).unwrap();
+        assert!(encoder.check().unwrap_err().to_string().contains("--from DIR"));
+        let encoder = encoder.with_param(FROM, &"no/such/folder".into()).unwrap();
+        assert!(
+            encoder.check().unwrap_err().to_string().contains("no/such/folder is no Hugging Face folder")
+        );
+        assert!(
+            encoder.with_param(FROM, &7.into()).unwrap_err().to_string().contains("the path of a folder")
+        );
+        assert!(
+            encoder.with_param("sugar", &1.into()).unwrap_err().to_string().contains("known: from, pooling")
+        );
+    }
+}
