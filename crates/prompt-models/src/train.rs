@@ -50,7 +50,7 @@ pub(crate) enum Learner {
     /// From columns, which the features make of texts.
     Columns(Box<dyn Estimator>),
     /// From the texts.
-    Network(Network),
+    Network(Box<Network>),
 }
 
 /// The task whose classes are known beforehand.
@@ -84,7 +84,7 @@ impl Recipe {
     /// [`Error::Unknown`] with the known names, [`Error::Unsupported`] for a network that this build has not.
     pub fn model(mut self, name: &str) -> Result<Self> {
         self.learner = if neural::is_network(name) {
-            Learner::Network(Network::named(name)?)
+            Learner::Network(Box::new(Network::named(name)?))
         } else {
             Learner::Columns(learners::estimator(self.predicts, name).map_err(with_networks)?)
         };
@@ -123,7 +123,7 @@ impl Recipe {
     pub fn param(mut self, name: &str, value: &Value) -> Result<Self> {
         self.learner = match &self.learner {
             Learner::Columns(estimator) => Learner::Columns(estimator.with_param(name, value)?),
-            Learner::Network(network) => Learner::Network(network.with_param(name, value)?),
+            Learner::Network(network) => Learner::Network(Box::new(network.with_param(name, value)?)),
         };
         self.fixed.push(name.to_owned());
         Ok(self)

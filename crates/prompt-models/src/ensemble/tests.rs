@@ -1,5 +1,5 @@
 use prompt_core::artifact::Catalog;
-use prompt_core::{Dense, Estimator, Fit, FitContext, Matrix, Predict, Seed, Tags, Target};
+use prompt_core::{Dense, Estimator, Fit, FitContext, Learner, Matrix, Predict, Seed, Tags, Target};
 use serde_json::json;
 
 use super::*;

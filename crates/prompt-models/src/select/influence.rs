@@ -1,6 +1,6 @@
 //! Which parameters of a study moved its scores.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prompt_core::{Dense, Error, Fit, FitContext, Matrix, Result, Target};
 use prompt_metrics::plot::{Setting, StudyPicture, StudyTrial, TrialEnd, study_svg};
@@ -57,9 +57,10 @@ pub fn parameter_importance(trials: &[Trial], ctx: &FitContext) -> Result<Vec<(S
             columns.push((name, numbers.collect()));
             continue;
         }
-        let choices: BTreeSet<String> = values.iter().flatten().map(ToString::to_string).collect();
-        for choice in choices {
-            let is = values.iter().map(|v| f64::from(v.is_some_and(|v| v.to_string() == choice)));
+        let choices: BTreeMap<String, &Value> =
+            values.iter().flatten().map(|v| (v.to_string(), *v)).collect();
+        for choice in choices.into_values() {
+            let is = values.iter().map(|v| f64::from(v.is_some_and(|v| v == choice)));
             columns.push((name, is.collect()));
         }
     }
