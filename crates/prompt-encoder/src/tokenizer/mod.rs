@@ -48,7 +48,28 @@ impl Tokenizer {
     /// A folder without tokenizer files, a damaged file, a tokenizer that knows more ids than the encoder has.
     pub fn open(folder: impl AsRef<Path>, config: &EncoderConfig) -> Result<Self> {
         let folder = folder.as_ref();
-        let mut hf = caught(|| build::from_folder(folder, config))??;
+        let hf = caught(|| build::from_folder(folder, config))??;
+        let most = build::model_max_length(folder)?.min(config.max_tokens());
+        let tokenizer = Self::new(hf, folder, most)?;
+        tokenizer.check_vocabulary(folder, config)?;
+        Ok(tokenizer)
+    }
+
+    /// From the text of a `tokenizer.json`, for ids of whole texts.
+    pub(crate) fn from_json(json: &str) -> Result<Self> {
+        let place = Path::new("tokenizer.json");
+        let hf = caught(|| Hf::from_bytes(json.as_bytes()))?.map_err(|e| damaged(place, &e))?;
+        Self::new(hf, place, usize::MAX)
+    }
+
+    /// The text of a `tokenizer.json`.
+    pub(crate) fn to_json(&self) -> Result<String> {
+        self.hf.to_string(false).map_err(|e| {
+            Error::input(format!("the tokenizer cannot be written: {e}"), "use one that has a tokenizer.json")
+        })
+    }
+
+    fn new(mut hf: Hf, folder: &Path, max_tokens: usize) -> Result<Self> {
         // Padding and cutting are done here, and said.
         hf.with_padding(None);
         let refuse = |e: tokenizers::Error| damaged(folder, &e);
@@ -58,21 +79,19 @@ impl Tokenizer {
         let before = marks.iter().take_while(|&&m| m == 1).count();
         let after = marks[before..].iter().rev().take_while(|&&m| m == 1).count();
         let ids = probe.get_ids();
-        let tokenizer = Self {
-            prefix: ids[..before].to_vec(),
-            suffix: ids[ids.len() - after..].to_vec(),
-            max_tokens: build::model_max_length(folder)?.min(config.max_tokens()),
-            hf,
-            word_pieces: Arc::default(),
-        };
-        if tokenizer.max_tokens <= before + after {
+        if max_tokens <= before + after {
             return Err(Error::input(
-                format!("{} tokens are no room for a text beside special tokens", tokenizer.max_tokens),
+                format!("{max_tokens} tokens are no room for a text beside special tokens"),
                 "check model_max_length in tokenizer_config.json",
             ));
         }
-        tokenizer.check_vocabulary(folder, config)?;
-        Ok(tokenizer)
+        Ok(Self {
+            prefix: ids[..before].to_vec(),
+            suffix: ids[ids.len() - after..].to_vec(),
+            max_tokens,
+            hf,
+            word_pieces: Arc::default(),
+        })
     }
 
     fn check_vocabulary(&self, folder: &Path, config: &EncoderConfig) -> Result<()> {
@@ -107,6 +126,24 @@ impl Tokenizer {
     /// The token of an id.
     pub fn token(&self, id: u32) -> Option<String> {
         self.hf.id_to_token(id)
+    }
+
+    /// One more than the largest id.
+    pub fn vocabulary_size(&self) -> usize {
+        self.hf.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)
+    }
+
+    /// The ids of special tokens, rising.
+    pub(crate) fn special_ids(&self) -> Vec<u32> {
+        let added = self.hf.get_added_tokens_decoder();
+        let mut ids: Vec<u32> = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// An id between the special ones of a text.
+    pub(crate) fn around(&self, id: u32) -> Vec<u32> {
+        [self.prefix.as_slice(), &[id], &self.suffix].concat()
     }
 
     /// Number of special ids that a window has beside its text.
