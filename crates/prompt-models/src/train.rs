@@ -152,6 +152,11 @@ impl Recipe {
         &self.features
     }
 
+    /// The task's name.
+    pub(crate) fn task_name(&self) -> &str {
+        &self.task
+    }
+
     /// Parameters that the caller set.
     pub(crate) fn fixed(&self) -> &[String] {
         &self.fixed
@@ -168,7 +173,7 @@ impl Recipe {
         Ok(expand(free.map(|(name, values)| (*name, values.as_slice()))))
     }
 
-    fn with(&self, point: &BTreeMap<String, Value>) -> Result<Box<dyn Estimator>> {
+    pub(crate) fn with(&self, point: &BTreeMap<String, Value>) -> Result<Box<dyn Estimator>> {
         apply(&*self.estimator, point)
     }
 }
@@ -241,17 +246,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
     let y = recipe.target(data)?;
-    if let Some(most) = options.max_train_rows.filter(|most| *most < train_rows.len()) {
-        train_rows = match y.select(&train_rows).as_classes() {
-            Ok((codes, _)) => sample(codes, most, ctx.seed()).into_iter().map(|i| train_rows[i]).collect(),
-            Err(_) => {
-                ctx.seed().derive("max_train_rows", 0).rng().shuffle(&mut train_rows);
-                train_rows.truncate(most);
-                train_rows.sort_unstable();
-                train_rows
-            }
-        };
-    }
+    train_rows = limited(train_rows, &y, options, ctx);
     if let Ok((codes, classes)) = y.as_classes() {
         let first = codes[train_rows[0]];
         if train_rows.iter().all(|&row| codes[row] == first) {
@@ -298,34 +293,12 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         if held_out.is_empty() { None } else { Some(features.featurize(&Subset::new(&*texts, &held_out))?) };
     let truth = y.select(&held_out);
 
-    let points = match (&z, measured_on) {
-        (Some(_), "validation rows") if options.search => recipe.points()?,
-        _ => vec![BTreeMap::new()],
-    };
-    let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
-    let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
-    let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
-        let model = recipe.with(&points[i])?.fit_model(&x, &y_train, &inner)?;
-        let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
-        let score = match &prediction {
-            Some(p) if points.len() > 1 => metric.score(&truth, p)?,
-            _ => 0.0,
-        };
-        Ok(Candidate { at: i, model, prediction, score })
-    });
-    let mut best: Option<Candidate> = None;
-    for candidate in fitted {
-        let candidate = candidate?;
-        // The first of equals.
-        if best.as_ref().is_none_or(|b| candidate.score > b.score) {
-            best = Some(candidate);
-        }
-    }
-    let Candidate { at, model, prediction, .. } =
-        best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
+    let fit = |estimator: &dyn Estimator, ctx: &FitContext| estimator.fit_model(&x, &y_train, ctx);
+    let search = options.search && measured_on == "validation rows";
+    let (point, Candidate { model, prediction, .. }) = best(recipe, search, z.as_ref(), &truth, &fit, ctx)?;
 
     let validation = prediction.as_ref().map(|p| Report::new(&truth, p)).transpose()?;
-    let estimator = recipe.with(&points[at])?;
+    let estimator = recipe.with(&point)?;
     let manifest = Manifest {
         name: options.name.clone().unwrap_or_else(|| estimator.name().to_owned()),
         task: recipe.task.clone(),
@@ -344,13 +317,68 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     Ok(Trained {
         scorer: pipeline::assemble(sanitiser, features, model),
         manifest,
-        chosen: points[at].clone(),
+        chosen: point,
         validation,
         measured_on,
         train_rows: train_rows.len(),
         cleaned,
         fit_seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// The training rows, or as many of them as are wanted.
+pub(crate) fn limited(
+    mut rows: Vec<usize>,
+    y: &Target,
+    options: &TrainOptions,
+    ctx: &FitContext,
+) -> Vec<usize> {
+    let Some(most) = options.max_train_rows.filter(|most| *most < rows.len()) else { return rows };
+    match y.select(&rows).as_classes() {
+        Ok((codes, _)) => sample(codes, most, ctx.seed()).into_iter().map(|i| rows[i]).collect(),
+        Err(_) => {
+            ctx.seed().derive("max_train_rows", 0).rng().shuffle(&mut rows);
+            rows.truncate(most);
+            rows.sort_unstable();
+            rows
+        }
+    }
+}
+
+/// Fits every point of the learner's grid where they are searched, and finds the one that scores best on the held-out rows
+/// `z`, the first of equals.
+pub(crate) fn best(
+    recipe: &Recipe,
+    search: bool,
+    z: Option<&Matrix>,
+    truth: &Target,
+    fit: &(dyn Fn(&dyn Estimator, &FitContext) -> Result<Arc<dyn Model>> + Sync),
+    ctx: &FitContext,
+) -> Result<(BTreeMap<String, Value>, Candidate)> {
+    let points = match z {
+        Some(_) if search => recipe.points()?,
+        _ => vec![BTreeMap::new()],
+    };
+    let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
+    let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
+    let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
+        let model = fit(&*recipe.with(&points[i])?, &inner)?;
+        let prediction = z.map(|z| predict(&*model, z)).transpose()?;
+        let score = match &prediction {
+            Some(p) if points.len() > 1 => metric.score(truth, p)?,
+            _ => 0.0,
+        };
+        Ok(Candidate { model, prediction, score })
+    });
+    let mut best: Option<(usize, Candidate)> = None;
+    for (at, candidate) in fitted.into_iter().enumerate() {
+        let candidate = candidate?;
+        if best.as_ref().is_none_or(|(_, b)| candidate.score > b.score) {
+            best = Some((at, candidate));
+        }
+    }
+    let (at, candidate) = best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
+    Ok((points[at].clone(), candidate))
 }
 
 /// The class of every row; a label outside the classes is told by its line.
@@ -377,10 +405,9 @@ pub(crate) fn encode(classes: &Classes, data: &Dataset) -> Result<Vec<u32>> {
 }
 
 /// One point of the search, fitted on the training rows.
-struct Candidate {
-    at: usize,
-    model: Arc<dyn Model>,
+pub(crate) struct Candidate {
+    pub(crate) model: Arc<dyn Model>,
     /// Of the held-out rows, where there are some.
-    prediction: Option<Prediction>,
+    pub(crate) prediction: Option<Prediction>,
     score: f64,
 }
