@@ -139,13 +139,18 @@ impl Plan<'_> {
         let options = BinOptions { max_bins: self.max_bins, min_weight: 0.0 };
         let bins = Bins::fit(x, self.weights.as_deref(), options, ctx);
         if self.max_bins <= 255 || bins.columns().iter().all(|c| c.bins() <= 255) {
-            self.plant_in(&bins, &bins.apply::<u8>(x, ctx), ctx)
+            self.plant_in(x, (&bins, &bins.apply::<u8>(x, ctx)), ctx)
         } else {
-            self.plant_in(&bins, &bins.apply::<u16>(x, ctx), ctx)
+            self.plant_in(x, (&bins, &bins.apply::<u16>(x, ctx)), ctx)
         }
     }
 
-    fn plant_in<C: Code>(&self, bins: &Bins, codes: &Binned<C>, ctx: &FitContext) -> Result<Vec<Planted>> {
+    fn plant_in<C: Code>(
+        &self,
+        x: &Matrix,
+        (bins, codes): (&Bins, &Binned<C>),
+        ctx: &FitContext,
+    ) -> Result<Vec<Planted>> {
         let weight = |row: usize| self.weights.as_ref().map_or(1.0, |w| w[row]);
         match &self.aim {
             Aim::Classes { codes: classes, classes: names, criterion } => {
@@ -156,18 +161,18 @@ impl Plan<'_> {
                     let item = |row: usize, times: u32| {
                         Counts::item(second(row), weight(row) as u64 * u64::from(times))
                     };
-                    self.plant_by(bins, codes, &by, item, ctx)
+                    self.plant_by(x, (bins, codes), &by, item, ctx)
                 } else {
                     let by = ClassWeights { criterion: *criterion, classes: k };
                     let item = |row: usize, times: u32| (weight(row) * f64::from(times), classes[row]);
-                    self.plant_by(bins, codes, &by, item, ctx)
+                    self.plant_by(x, (bins, codes), &by, item, ctx)
                 }
             }
             Aim::Numbers(values) => {
                 let total: f64 = (0..codes.rows()).map(weight).sum();
                 let mean = (0..codes.rows()).map(|i| weight(i) * values[i]).sum::<f64>() / total;
                 let item = |row: usize, times: u32| (weight(row) * f64::from(times), values[row] - mean);
-                self.plant_by(bins, codes, &SquaredError { mean }, item, ctx)
+                self.plant_by(x, (bins, codes), &SquaredError { mean }, item, ctx)
             }
         }
     }
@@ -186,8 +191,8 @@ impl Plan<'_> {
 
     fn plant_by<C: Code, O: Objective>(
         &self,
-        bins: &Bins,
-        codes: &Binned<C>,
+        x: &Matrix,
+        (bins, codes): (&Bins, &Binned<C>),
         by: &O,
         item: impl Fn(usize, u32) -> O::Item + Sync,
         ctx: &FitContext,
@@ -196,7 +201,8 @@ impl Plan<'_> {
         let active: Vec<u32> =
             (0..codes.rows() as u32).filter(|i| weights.is_none_or(|w| w[*i as usize] > 0.0)).collect();
         let lines = if self.options.max_features < codes.cols() { Lines::new(codes, bins) } else { None };
-        let grower = Grower { codes, lines, bins, by, options: &self.options };
+        let raw = self.options.random.then_some(x);
+        let grower = Grower { codes, lines, bins, raw, by, options: &self.options };
         ctx.try_map(self.trees, |t| {
             ctx.check()?;
             let own = ctx.part("tree", t as u64);

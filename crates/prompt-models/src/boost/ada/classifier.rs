@@ -140,10 +140,10 @@ impl Fit<'_> {
         let (by, options) = (&self.by, &self.options);
         match &self.codes {
             Codes::Narrow(bins, codes) => {
-                Grower { codes, lines: None, bins, by, options }.grow(rows, items, ctx.seed(), ctx)
+                Grower { codes, lines: None, bins, raw: None, by, options }.grow(rows, items, ctx.seed(), ctx)
             }
             Codes::Wide(bins, codes) => {
-                Grower { codes, lines: None, bins, by, options }.grow(rows, items, ctx.seed(), ctx)
+                Grower { codes, lines: None, bins, raw: None, by, options }.grow(rows, items, ctx.seed(), ctx)
             }
         }
     }

@@ -137,10 +137,10 @@ impl Fit<'_> {
         let (by, options) = (&SquaredError { mean }, &self.options);
         match &self.codes {
             Codes::Narrow(bins, codes) => {
-                Grower { codes, lines: None, bins, by, options }.grow(rows, items, ctx.seed(), ctx)
+                Grower { codes, lines: None, bins, raw: None, by, options }.grow(rows, items, ctx.seed(), ctx)
             }
             Codes::Wide(bins, codes) => {
-                Grower { codes, lines: None, bins, by, options }.grow(rows, items, ctx.seed(), ctx)
+                Grower { codes, lines: None, bins, raw: None, by, options }.grow(rows, items, ctx.seed(), ctx)
             }
         }
     }

@@ -231,6 +231,21 @@ impl<C: Code> SparseCodes<C> {
         (&self.columns[range.clone()], &self.row_codes[range])
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.row_starts.len().saturating_sub(1)
+    }
+
+    /// How many codes other than that of zero there are.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// How many columns of row `i` have another code than that of zero.
     pub fn row_len(&self, i: usize) -> usize {
         self.row_starts[i + 1] - self.row_starts[i]

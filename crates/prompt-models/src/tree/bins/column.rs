@@ -59,14 +59,6 @@ impl ColumnBins {
         }
     }
 
-    /// How many bins of a numeric column end at or below a number; 0 for categories.
-    pub(crate) fn reached(&self, v: f64) -> usize {
-        match &self.kind {
-            Kind::Numeric { high, .. } => high.partition_point(|h| *h <= v),
-            Kind::Categorical { .. } => 0,
-        }
-    }
-
     /// The number that parts bins up to `left` from bins from `right` on, where no row lies between them: halfway
     /// between their nearest numbers.
     pub fn threshold(&self, left: usize, right: usize) -> f64 {

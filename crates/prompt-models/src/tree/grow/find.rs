@@ -3,10 +3,10 @@
 use prompt_core::Seed;
 
 use super::super::bins::{Code, Storage};
-use super::gather::{Buffers, CODES, SMALL};
-use super::objective::{MARGIN, Objective};
+use super::gather::{Buffers, CODES, SMALL, SMALLER};
+use super::objective::{MARGIN, Objective, narrow};
 use super::split::{Found, Judge};
-use super::{Grower, Growth, NEAR};
+use super::{Grower, Growth};
 
 /// Rows × columns from which one node is worth several threads.
 const PARALLEL: usize = 1 << 18;
@@ -19,16 +19,19 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         node: u32,
         total: &[O::Num],
     ) -> Option<Found<O::Num>> {
-        let codes = self.of.codes;
-        match codes.storage() {
-            Storage::Dense(_) if self.near.is_some() => self.find_in_cells(start, end, total),
-            Storage::Dense(_) => self.find_dense(start, end, total),
-            Storage::Sparse(_) => self.find_sparse(start, end, node, total),
+        let (codes, options) = (self.of.codes, self.of.options);
+        match (codes.storage(), self.of.raw) {
+            (Storage::Dense(_), Some(raw)) if options.random => self.find_drawn(raw, (start, end), total),
+            (Storage::Dense(_), _) if self.of.lines.is_some() && !options.random => {
+                self.find_in_cells(start, end, total)
+            }
+            (Storage::Dense(_), _) => self.find_dense(start, end, total),
+            (Storage::Sparse(_), _) => self.find_sparse(start, end, node, total),
         }
     }
 
     /// Draws the column at `at` of the drawn ones; all columns come in their own order unless they are shuffled.
-    fn draw(&mut self, at: usize) -> usize {
+    pub(super) fn draw(&mut self, at: usize) -> usize {
         if self.of.options.shuffled || self.of.options.max_features < self.columns.len() {
             let left = (self.columns.len() - at) as u64;
             let other = at + (((self.rng.next_u64() >> 32) * left) >> 32) as usize;
@@ -39,7 +42,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     }
 
     /// A seed for one column of a node, where splits are drawn.
-    fn column_seed(&mut self) -> Seed {
+    pub(super) fn column_seed(&mut self) -> Seed {
         if self.of.options.random { Seed::new(self.rng.next_u64()) } else { Seed::new(0) }
     }
 
@@ -81,32 +84,42 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         best
     }
 
-    /// As [`find_dense`](Self::find_dense), all drawn columns at once.
+    /// As [`find_dense`](Self::find_dense), all drawn columns at once, from lines. Splits are not drawn here.
     fn find_in_cells(&mut self, start: usize, end: usize, total: &[O::Num]) -> Option<Found<O::Num>> {
         let (of, judge) = (self.of, judge(self.of, total));
         let (mut best, mut seen, mut from) = (None, false, 0);
         // The columns that are drawn for the node, and, while nothing differs in any of these, one more at a time.
         while from < self.columns.len() && !seen {
             let to = if from == 0 { of.options.max_features.clamp(1, self.columns.len()) } else { from + 1 };
-            self.seeds.clear();
             for at in from..to {
                 self.draw(at);
-                let seed = self.column_seed();
-                self.seeds.push(seed);
             }
             let columns = &self.columns[from..to];
             let node = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-            let near = self.near.as_ref().filter(|_| end - start <= NEAR);
-            let few = near.filter(|_| end - start <= SMALL);
+            let n = end - start;
+            let near = self.level(n).map(|level| &self.near[level]);
+            let narrow = of.by.is_narrow(total);
+            let few = near.filter(|_| n <= if narrow { SMALLER } else { SMALL });
             match near {
                 _ if few.is_some() => {}
+                Some(near) if narrow => self.buffers.narrow(of.by, near, columns, node),
                 Some(near) => self.buffers.lines(of.by, near, columns, node),
                 None => self.buffers.columns(of.by, of.codes, columns, node),
             }
-            for (slot, (&column, &seed)) in columns.iter().zip(&self.seeds).enumerate() {
+            for (slot, &column) in columns.iter().enumerate() {
                 let (j, bins) = (column as usize, of.bins.column(column as usize));
                 if let Some(near) = few {
                     self.buffers.few(of.by, near, column, node);
+                } else if near.is_some() && narrow {
+                    let cells = &self.buffers.narrow[slot];
+                    if bins.is_categorical() || narrow::at(cells, bins.missing_code()) > 0 {
+                        self.buffers.of_narrow(of.by, slot);
+                    } else {
+                        best = judge.better_of_narrow(best, (j, bins), cells, &mut self.buffers.memory);
+                        seen =
+                            seen || best.is_some() || cells.iter().filter(|cell| **cell > 0).nth(1).is_some();
+                        continue;
+                    }
                 } else {
                     let w = of.by.width();
                     let cells = &self.buffers.hists[slot * CODES * w..][..(bins.missing_code() + 1) * w];
@@ -117,14 +130,14 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                     }
                     if !bins.is_categorical() && rows(bins.missing_code()) == 0 {
                         seen = true;
-                        best = judge.better_of_cells(best, (j, bins), &cells[..bins.bins() * w], seed);
+                        best = judge.better_of_cells(best, (j, bins), &cells[..bins.bins() * w]);
                         continue;
                     }
                     self.buffers.of_hist(of.by, slot);
                 }
                 if self.buffers.groups.codes.len() > 1 {
                     seen = true;
-                    best = judge.better(best, j, bins, &self.buffers.groups, seed);
+                    best = judge.better(best, j, bins, &self.buffers.groups, Seed::new(0));
                 }
             }
             from = to;
@@ -149,11 +162,19 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 self.column_seed()
             })
             .collect();
-        self.gathered.gather(codes, &self.columns[..first], (start, &self.bag.rows[start..end]), &self.place);
+        self.parts.gather(codes, &self.columns[..first], (start, &self.bag.rows[start..end]), &self.place);
         let (mut best, mut seen) = (None, false);
         for (slot, seed) in seeds.into_iter().enumerate() {
-            let column = (slot, self.columns[slot] as usize, seed);
-            best = self.judged(&judge, best, column, (start, end), &mut seen);
+            if !self.parts.of(slot).is_empty() {
+                let j = self.columns[slot] as usize;
+                seen |= self.judge_stored(
+                    &judge,
+                    &mut best,
+                    (slot, j, codes.zero()[j].bin()),
+                    (start, end),
+                    seed,
+                );
+            }
         }
         if seen || first == self.columns.len() {
             return best;
@@ -165,8 +186,9 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let j = self.draw(at);
             let seed = self.column_seed();
             if self.present[j] == node {
-                self.gathered.gather(codes, &[j as u32], (start, &self.bag.rows[start..end]), &self.place);
-                best = self.judged(&judge, best, (0, j, seed), (start, end), &mut seen);
+                self.parts.gather(codes, &[j as u32], (start, &self.bag.rows[start..end]), &self.place);
+                seen |=
+                    self.judge_stored(&judge, &mut best, (0, j, codes.zero()[j].bin()), (start, end), seed);
                 if seen {
                     break;
                 }
@@ -175,31 +197,34 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         best
     }
 
-    /// The better of `best` and the best split of a gathered column.
-    fn judged(
+    /// Takes the best split of a gathered column, of which codes other than `zero` are stored, for `best` if it is
+    /// better; returns whether any rows differ in it.
+    fn judge_stored(
         &mut self,
         judge: &Judge<'_, O>,
-        best: Option<Found<O::Num>>,
-        (slot, j, seed): (usize, usize, Seed),
+        best: &mut Option<Found<O::Num>>,
+        (slot, j, zero): (usize, usize, usize),
         (start, end): (usize, usize),
-        seen: &mut bool,
-    ) -> Option<Found<O::Num>> {
-        let stored = self.gathered.of(slot);
-        if stored.is_empty() {
-            return best;
+        seed: Seed,
+    ) -> bool {
+        let (stored, items) = (self.parts.of(slot), &self.bag.items[start..end]);
+        // Most columns store few codes here, and no way to part those few could make up for what the best has gained.
+        let sum = self.buffers.sum_stored(self.of.by, stored, items, judge.total);
+        let most = self.of.by.most(sum);
+        if stored.len() < items.len() && !judge.may_be_better(best.as_ref(), most, &self.buffers.rest) {
+            return true;
         }
         let bins = self.of.bins.column(j);
-        let codes = (stored, bins.code(0.0), bins.missing_code() + 1);
-        self.buffers.sparse(self.of.by, codes, &self.bag.items[start..end], judge.total);
+        self.buffers.sparse(self.of.by, (stored, zero, bins.missing_code() + 1), items);
         if self.buffers.groups.codes.len() < 2 {
-            return best;
+            return false;
         }
-        *seen = true;
-        judge.better(best, j, bins, &self.buffers.groups, seed)
+        *best = judge.better(best.take(), j, bins, &self.buffers.groups, seed);
+        true
     }
 }
 
-fn judge<'a, C, O: Objective>(of: &Grower<'a, C, O>, total: &'a [O::Num]) -> Judge<'a, O> {
+pub(super) fn judge<'a, C, O: Objective>(of: &Grower<'a, C, O>, total: &'a [O::Num]) -> Judge<'a, O> {
     let options = of.options;
     Judge { by: of.by, total, min_leaf: options.min_samples_leaf.max(1), random: options.random }
 }

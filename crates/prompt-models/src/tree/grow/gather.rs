@@ -1,7 +1,7 @@
 //! The rows of a node, grouped by their codes in a column.
 
-use super::super::bins::{Binned, Bins, Code, CodeColumn, SparseCodes};
-use super::objective::Objective;
+use super::super::bins::{Binned, Bins, Code};
+use super::objective::{Objective, narrow};
 use super::split::{Groups, add};
 
 /// The rows of a tree in the order of its nodes: each node is a range.
@@ -19,16 +19,25 @@ pub(super) struct Buffers<N> {
     empty: Vec<N>,
     /// Cells by code of several columns, [`CODES`] each.
     pub(super) hists: Vec<N>,
+    /// Narrow cells of several columns.
+    pub(super) narrow: Vec<narrow::Cells>,
+    pub(super) memory: narrow::Memory,
     /// Code and place of few rows, for sorting.
     keys: Vec<u64>,
+    /// What the rows of stored codes of a sparse column sum up to, and the others of the node.
+    sum: Vec<N>,
+    pub(super) rest: Vec<N>,
     pub(super) groups: Groups<N>,
 }
 
 /// Codes row after row, at most [`CODES`] in any column.
+#[derive(Default)]
 pub(crate) struct Lines<C> {
     blocks: Vec<[C; BLOCK]>,
     /// Blocks a row.
     width: usize,
+    /// The row of the table that each line was brought from.
+    originals: Vec<u32>,
 }
 
 /// Codes that lie together.
@@ -49,32 +58,125 @@ impl<C: Code> Lines<C> {
         }
         let width = codes.cols().div_ceil(BLOCK);
         let blocks = codes.by_rows(width * BLOCK)?.as_chunks().0.to_vec();
-        Some(Self { blocks, width })
+        Some(Self { blocks, width, originals: (0..codes.rows() as u32).collect() })
     }
 
-    /// Room for the lines of so many rows.
-    pub(super) fn room(&self, rows: usize) -> Self {
-        Self { blocks: vec![[C::default(); BLOCK]; rows * self.width], width: self.width }
-    }
-
-    /// Copies the line of `row` to place `at`.
-    #[inline]
-    pub(super) fn bring(&mut self, at: usize, from: &Self, row: u32) {
-        for block in 0..self.width {
-            self.blocks[at * self.width + block] = from.blocks[row as usize * self.width + block];
+    /// Copies the lines of these rows to the places from `first` on, and names the rows by these.
+    pub(super) fn bring(&mut self, first: usize, from: &Self, rows: &mut [u32]) {
+        self.width = from.width;
+        let end = (first + rows.len()) * from.width;
+        if self.blocks.len() < end {
+            self.blocks.resize(end, [C::default(); BLOCK]);
         }
+        let rows_end = first + rows.len();
+        if self.originals.len() < rows_end {
+            self.originals.resize(rows_end, 0);
+        }
+        for (original, row) in self.originals[first..rows_end].iter_mut().zip(&*rows) {
+            *original = from.originals[*row as usize];
+        }
+        if self.width == 1 {
+            for ((to, row), at) in self.blocks[first..end].iter_mut().zip(rows).zip(first..) {
+                *to = from.blocks[*row as usize];
+                *row = at as u32;
+            }
+            return;
+        }
+        let to = self.blocks[first * from.width..end].chunks_exact_mut(from.width);
+        for ((to, row), at) in to.zip(rows).zip(first..) {
+            let start = *row as usize * from.width;
+            to.copy_from_slice(&from.blocks[start..start + from.width]);
+            *row = at as u32;
+        }
+    }
+
+    /// The codes of one row in these columns.
+    #[inline(always)]
+    pub(super) fn codes<const K: usize>(&self, row: u32, columns: [u32; K]) -> [usize; K] {
+        let mut codes = [0; K];
+        if self.width == 1 {
+            let line = &self.blocks[row as usize];
+            for (code, j) in codes.iter_mut().zip(columns) {
+                *code = line[j as usize % BLOCK].bin();
+            }
+        } else {
+            let line = self.of(row);
+            for (code, j) in codes.iter_mut().zip(columns) {
+                *code = line[j as usize].bin();
+            }
+        }
+        codes
+    }
+
+    /// The smallest and the largest code of some rows in these columns, where all columns are looked at together.
+    pub(super) fn ends<const K: usize>(
+        &self,
+        rows: &[u32],
+        columns: [u32; K],
+    ) -> Option<([usize; K], [usize; K])> {
+        if self.width != 1 {
+            return None;
+        }
+        let (mut least, mut most) = (*self.blocks.get(*rows.first()? as usize)?, [C::default(); BLOCK]);
+        for row in rows {
+            let line = &self.blocks[*row as usize];
+            for at in 0..BLOCK {
+                least[at] = least[at].min(line[at]);
+                most[at] = most[at].max(line[at]);
+            }
+        }
+        let of = |codes: &[C; BLOCK]| columns.map(|j| codes[j as usize % BLOCK].bin());
+        Some((of(&least), of(&most)))
+    }
+
+    /// The code of one row in one column.
+    #[inline(always)]
+    pub(super) fn code(&self, row: u32, column: usize) -> C {
+        if self.width == 1 { self.blocks[row as usize][column % BLOCK] } else { self.of(row)[column] }
+    }
+
+    /// The row of the table that this one is.
+    #[inline]
+    pub(super) fn original(&self, row: u32) -> u32 {
+        self.originals[row as usize]
     }
 
     /// The codes of one row.
     #[inline]
-    pub(super) fn of(&self, row: u32) -> &[C] {
+    fn of(&self, row: u32) -> &[C] {
         let start = row as usize * self.width;
         self.blocks[start..start + self.width].as_flattened()
     }
 }
 
+/// The most columns whose cells are filled in one pass over the rows.
+pub(super) const SEVERAL: usize = 6;
+
+/// Runs a block for each [`SEVERAL`] of the columns, as an array, with the next of `$hists`.
+macro_rules! several {
+    ($columns:expr, $hists:expr, |$now:ident, $mine:ident| $body:expr) => {
+        for (columns, $mine) in $columns.chunks(SEVERAL).zip($hists) {
+            several!(columns, $now, $body, [a] [a b] [a b c] [a b c d] [a b c d e] [a b c d e f]);
+        }
+    };
+    ($columns:ident, $now:ident, $body:expr, $([$($j:ident)*])*) => {
+        match *$columns {
+            $([$($j),*] => {
+                let $now = [$($j),*];
+                $body;
+            })*
+            _ => {}
+        }
+    };
+}
+
+pub(super) use several;
+
 /// Rows up to which the codes that a node holds are noted one by one instead of looking at all cells.
 pub(super) const SMALL: usize = 64;
+
+/// The same where the cells are narrow, which takes less to look at.
+pub(super) const SMALLER: usize = 24;
 
 /// So many rows are grouped by sorting them when there are more than [`SPARE`] codes for each.
 const FEW: usize = 40;
@@ -112,18 +214,21 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         by: &O,
         codes: &Binned<C>,
         columns: &[u32],
-        (rows, items): (&[u32], &[O::Item]),
+        node: (&[u32], &[O::Item]),
     ) {
-        let w = by.width();
+        let slot = CODES * by.width();
         self.hists.clear();
-        self.hists.resize(columns.len() * CODES * w, N::default());
-        for (hist, column) in self.hists.chunks_exact_mut(CODES * w).zip(columns) {
-            let Some(column) = codes.dense_column(*column as usize) else { continue };
-            for (row, item) in rows.iter().zip(items) {
-                let at = column[*row as usize].bin() * w;
-                by.add(&mut hist[at..at + w], *item);
-            }
-        }
+        self.hists.resize(columns.len() * slot, N::default());
+        several!(columns, self.hists.chunks_mut(SEVERAL * slot), |now, hists| {
+            let columns = now.map(|j| codes.dense_column(j as usize).unwrap_or_default());
+            fill(by, hists, node, |row| {
+                let mut codes = now.map(|_| 0);
+                for (code, column) in codes.iter_mut().zip(columns) {
+                    *code = column[row as usize].bin();
+                }
+                codes
+            });
+        });
     }
 
     /// Fills `hists` with the cells of these columns, from lines that lie near.
@@ -137,22 +242,24 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         let slot = CODES * by.width();
         self.hists.clear();
         self.hists.resize(columns.len() * slot, N::default());
-        let mut hists = self.hists.as_mut_slice();
-        let mut columns = columns;
-        // As many columns at a time as have a loop of their own.
-        while let Some((now, later)) = columns.split_at_checked(columns.len().min(6)) {
-            let (mine, others) = hists.split_at_mut(now.len() * slot);
-            match *now {
-                [] => return,
-                [a] => fill(by, lines, [a], mine, node),
-                [a, b] => fill(by, lines, [a, b], mine, node),
-                [a, b, c] => fill(by, lines, [a, b, c], mine, node),
-                [a, b, c, d] => fill(by, lines, [a, b, c, d], mine, node),
-                [a, b, c, d, e] => fill(by, lines, [a, b, c, d, e], mine, node),
-                [a, b, c, d, e, f, ..] => fill(by, lines, [a, b, c, d, e, f], mine, node),
-            }
-            (hists, columns) = (others, later);
-        }
+        several!(columns, self.hists.chunks_mut(SEVERAL * slot), |now, hists| {
+            fill(by, hists, node, |row| lines.codes(row, now));
+        });
+    }
+
+    /// Fills `narrow` with the cells of these columns.
+    pub(super) fn narrow<C: Code, O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        lines: &Lines<C>,
+        columns: &[u32],
+        node: (&[u32], &[O::Item]),
+    ) {
+        self.narrow.clear();
+        self.narrow.resize(columns.len(), [0; CODES]);
+        several!(columns, self.narrow.chunks_mut(SEVERAL), |now, hists| {
+            fill_narrow(by, hists, node, |row| lines.codes(row, now));
+        });
     }
 
     /// Groups few rows by their code in one column of the lines.
@@ -167,7 +274,7 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         self.empty.resize(CODES * w, N::default());
         let mut held = [0u64; CODES / 64];
         for (row, item) in rows.iter().zip(items) {
-            let code = lines.of(*row)[column as usize].bin();
+            let code = lines.code(*row, column as usize).bin();
             held[code / 64 % held.len()] |= 1 << (code % 64);
             by.add(&mut self.empty[code * w..(code + 1) * w], *item);
         }
@@ -192,6 +299,20 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         compact(by, &self.hists[slot * size..(slot + 1) * size], &mut self.groups);
     }
 
+    /// Groups what `narrow` holds of the column number `slot`.
+    pub(super) fn of_narrow<O: Objective<Num = N>>(&mut self, by: &O, slot: usize) {
+        let Groups { codes, cells } = &mut self.groups;
+        codes.clear();
+        cells.clear();
+        for code in 0..CODES {
+            let cell = narrow::at(&self.narrow[slot], code);
+            if cell > 0 {
+                codes.push(code as u16);
+                cells.push(by.widened(cell));
+            }
+        }
+    }
+
     /// Groups by the keys from number `from` on: code above, place in `items` below.
     fn sorted<O: Objective<Num = N>>(&mut self, by: &O, from: usize, items: &[O::Item]) {
         let w = by.width();
@@ -213,17 +334,14 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         }
     }
 
-    /// Groups stored codes (with the places of their rows in `items`); the rows that are not among them have the code
-    /// `zero`.
+    /// Groups stored codes (with the places of their rows in `items`) that were just summed up; the rows that are not
+    /// among them have the code `zero`.
     pub(super) fn sparse<O: Objective<Num = N>>(
         &mut self,
         by: &O,
         (stored, zero, codes): (&[(u16, u32)], usize, usize),
         items: &[O::Item],
-        total: &[N],
-    ) where
-        N: std::ops::Sub<Output = N>,
-    {
+    ) {
         let w = by.width();
         if stored.len() <= FEW || stored.len() * SPARE < codes {
             self.keys.clear();
@@ -240,33 +358,74 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         }
         if stored.len() < items.len() {
             let Groups { codes, cells } = &mut self.groups;
-            let mut sum = vec![N::default(); w];
-            cells.chunks_exact(w).for_each(|cell| add(&mut sum, cell));
-            let rest: Vec<N> = total.iter().zip(&sum).map(|(t, s)| *t - *s).collect();
             let at = codes.partition_point(|c| usize::from(*c) < zero);
             codes.insert(at, zero as u16);
-            cells.splice(at * w..at * w, rest);
+            cells.splice(at * w..at * w, self.rest.iter().copied());
         }
+    }
+
+    /// Sums up the rows of stored codes, and what the other rows of the node sum up to; returns the first.
+    pub(super) fn sum_stored<O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        stored: &[(u16, u32)],
+        items: &[O::Item],
+        total: &[N],
+    ) -> &[N]
+    where
+        N: std::ops::Sub<Output = N>,
+    {
+        self.sum.clear();
+        self.sum.resize(by.width(), N::default());
+        stored.iter().for_each(|(_, place)| by.add(&mut self.sum, items[*place as usize]));
+        self.rest.clear();
+        self.rest.extend(total.iter().zip(&self.sum).map(|(t, s)| *t - *s));
+        &self.sum
     }
 }
 
 /// Adds rows to the cells of `K` columns.
 #[inline(always)]
-fn fill<C: Code, O: Objective, const K: usize>(
+fn fill<O: Objective, const K: usize>(
     by: &O,
-    lines: &Lines<C>,
-    columns: [u32; K],
     hists: &mut [O::Num],
     (rows, items): (&[u32], &[O::Item]),
+    codes: impl Fn(u32) -> [usize; K],
 ) {
     let w = by.width();
+    if w == 1 {
+        // Cells of one number are found without a multiplication and without a check.
+        let (hists, _) = hists.as_chunks_mut::<CODES>();
+        let Some(hists) = hists.first_chunk_mut::<K>() else { return };
+        for (row, item) in rows.iter().zip(items) {
+            for (hist, code) in hists.iter_mut().zip(codes(*row)) {
+                by.add(std::slice::from_mut(&mut hist[code % CODES]), *item);
+            }
+        }
+        return;
+    }
     let mut of = hists.chunks_exact_mut(CODES * w);
     let mut hists: [&mut [O::Num]; K] = std::array::from_fn(|_| of.next().unwrap_or_default());
     for (row, item) in rows.iter().zip(items) {
-        let line = lines.of(*row);
-        for (hist, column) in hists.iter_mut().zip(columns) {
-            let at = line[column as usize].bin() * w;
-            by.add(&mut hist[at..at + w], *item);
+        for (hist, code) in hists.iter_mut().zip(codes(*row)) {
+            by.add(&mut hist[code * w..(code + 1) * w], *item);
+        }
+    }
+}
+
+/// The same for narrow cells.
+#[inline(always)]
+fn fill_narrow<O: Objective, const K: usize>(
+    by: &O,
+    hists: &mut [narrow::Cells],
+    (rows, items): (&[u32], &[O::Item]),
+    codes: impl Fn(u32) -> [usize; K],
+) {
+    let Some(hists) = hists.first_chunk_mut::<K>() else { return };
+    for (row, item) in rows.iter().zip(items) {
+        let item = by.narrow(*item);
+        for (hist, code) in hists.iter_mut().zip(codes(*row)) {
+            hist[narrow::place(code as u8)] += item;
         }
     }
 }
@@ -280,87 +439,5 @@ fn compact<O: Objective>(by: &O, hist: &[O::Num], Groups { codes, cells }: &mut 
             codes.push(code as u16);
             cells.extend_from_slice(cell);
         }
-    }
-}
-
-/// The codes other than zero's that some columns have among the rows of a node, gathered in whichever way has to look
-/// at fewer.
-#[derive(Default)]
-pub(super) struct Gathered {
-    /// For each column its number among the drawn ones plus one, or 0.
-    slot: Vec<u32>,
-    /// Drawn number, code and place, in the order in which they were met.
-    met: Vec<(u32, u16, u32)>,
-    starts: Vec<u32>,
-    /// Code and place, drawn column after drawn column.
-    stored: Vec<(u16, u32)>,
-}
-
-/// Where a row lies in the bag; rows that are not in it lie nowhere.
-pub(super) const NOWHERE: u32 = u32::MAX;
-
-impl Gathered {
-    /// The stored codes of the drawn columns in the node that holds the bag's rows from `start` on.
-    pub(super) fn gather<C: Code>(
-        &mut self,
-        codes: &SparseCodes<C>,
-        drawn: &[u32],
-        (start, rows): (usize, &[u32]),
-        place: &[u32],
-    ) {
-        self.stored.clear();
-        self.starts.clear();
-        self.starts.push(0);
-        let by_columns: usize = drawn.iter().map(|j| codes.stored(*j as usize)).sum();
-        let by_rows: usize = rows.iter().map(|i| codes.row_len(*i as usize)).sum();
-        if by_columns <= by_rows {
-            let end = start + rows.len();
-            for j in drawn {
-                if let CodeColumn::Sparse { rows, codes, .. } = codes.column(*j as usize) {
-                    for (row, code) in rows.iter().zip(codes) {
-                        let at = place[*row as usize] as usize;
-                        if at >= start && at < end {
-                            self.stored.push((code.bin() as u16, (at - start) as u32));
-                        }
-                    }
-                }
-                self.starts.push(self.stored.len() as u32);
-            }
-            return;
-        }
-        self.slot.resize(codes.zero().len(), 0);
-        drawn.iter().enumerate().for_each(|(s, j)| self.slot[*j as usize] = s as u32 + 1);
-        self.met.clear();
-        self.starts.resize(drawn.len() + 1, 0);
-        for (at, i) in rows.iter().enumerate() {
-            let (columns, row_codes) = codes.row(*i as usize);
-            for (j, code) in columns.iter().zip(row_codes) {
-                let slot = self.slot[*j as usize];
-                if slot > 0 {
-                    self.met.push((slot - 1, code.bin() as u16, at as u32));
-                    self.starts[slot as usize] += 1;
-                }
-            }
-        }
-        drawn.iter().for_each(|j| self.slot[*j as usize] = 0);
-        for s in 1..self.starts.len() {
-            self.starts[s] += self.starts[s - 1];
-        }
-        self.stored.resize(self.met.len(), (0, 0));
-        // Filled from the back, so that each start ends up where its column starts.
-        for (slot, code, at) in self.met.iter().rev() {
-            let end = &mut self.starts[*slot as usize + 1];
-            *end -= 1;
-            self.stored[*end as usize] = (*code, *at);
-        }
-        self.starts.rotate_left(1);
-        if let Some(last) = self.starts.last_mut() {
-            *last = self.stored.len() as u32;
-        }
-    }
-
-    /// The stored codes of the drawn column number `slot`.
-    pub(super) fn of(&self, slot: usize) -> &[(u16, u32)] {
-        &self.stored[self.starts[slot] as usize..self.starts[slot + 1] as usize]
     }
 }

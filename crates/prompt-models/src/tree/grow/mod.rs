@@ -4,24 +4,28 @@
 //! node = a range of the tree's rows     draw columns → group rows by code → best split → part the range in place
 //! ```
 //!
-//! Dense columns are gathered by row; of sparse columns only what is stored in the node is looked at, by rows or by
-//! columns, whichever is less. The next node is the one opened last, or, with a limit on leaves, the one whose split
+//! Dense columns are gathered by row, of small nodes from copies that lie near; of sparse columns only what is stored in
+//! the node is looked at, by rows or by columns, whichever is less. A split that is drawn needs no groups: the rows are
+//! compared with the drawn number. The next node is the one opened last, or, with a limit on leaves, the one whose split
 //! gains most.
 
+mod draw;
 mod find;
 mod gather;
 mod objective;
 mod split;
+mod stored;
 
 pub(crate) use gather::Lines;
 pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, SquaredError};
 
-use prompt_core::{FitContext, Result, Rng, Seed};
+use prompt_core::{FitContext, Matrix, Result, Rng, Seed};
 
 use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
-use gather::{Bag, Buffers, Gathered, NOWHERE};
-use split::Found;
+use gather::{Bag, Buffers};
+use split::{Found, Side};
+use stored::{NOWHERE, Parts};
 
 /// When to stop, and which splits are tried.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,25 +60,36 @@ pub(crate) struct Grower<'a, C, O> {
     /// The same codes row after row, where few of many columns are looked at in a node.
     pub(crate) lines: Option<Lines<C>>,
     pub(crate) bins: &'a Bins,
+    /// The table itself, for splits that are drawn; without it they are drawn among the borders of the bins.
+    pub(crate) raw: Option<&'a Matrix>,
     pub(crate) by: &'a O,
     pub(crate) options: &'a Options,
 }
 
-/// A leaf that can be split.
-struct Open<N> {
+/// A leaf that nobody has looked at yet.
+struct Leaf<N> {
     at: usize,
     seed: Seed,
     start: usize,
     end: usize,
     depth: usize,
+    /// Rows of the node above.
+    above: usize,
+    /// The parts of a sparse table that hold its rows.
+    parts: usize,
     total: Vec<N>,
+}
+
+/// A leaf that can be split.
+struct Open<N> {
+    leaf: Leaf<N>,
     gain: f64,
     found: Found<N>,
 }
 
-/// Rows up to which the lines of a node are brought together, so that they and those of all nodes below fit a near
-/// cache. Columns are read in larger nodes, where few of their codes are passed over.
-const NEAR: usize = 2048;
+/// Rows up to which the lines of a node are brought together, so that they and those of all nodes below fit the second
+/// cache, and then the first. Columns are read in larger nodes, where few of their codes are passed over.
+const NEAR: [usize; 2] = [16_384, 1024];
 
 /// What one tree needs while it grows.
 struct Growth<'a, C, O: Objective> {
@@ -88,15 +103,17 @@ struct Growth<'a, C, O: Objective> {
     /// What they did to the order of the columns, so that it can be undone before the next node.
     swaps: Vec<(usize, usize)>,
     buffers: Buffers<O::Num>,
-    gathered: Gathered,
+    /// Sums of the left and the right side of splits that are drawn.
+    sides: Vec<O::Num>,
+    /// Only for sparse codes.
+    parts: Parts<C>,
     /// Where each row lies in the bag; only for sparse codes.
     place: Vec<u32>,
     /// For every column the last node, numbered from 1, in which it was seen to hold something; only for sparse codes.
     present: Vec<u32>,
-    /// A seed for each drawn column.
-    seeds: Vec<Seed>,
-    /// The lines of rows in nodes of at most [`NEAR`] rows. `bag.rows` holds their places here from then on.
-    near: Option<Lines<C>>,
+    /// The lines of the node at hand, or of one above it, of at most so many rows as [`NEAR`] says. `bag.rows` holds
+    /// their places here from then on.
+    near: [Lines<C>; NEAR.len()],
     goes_left: Vec<bool>,
     spare: Bag<O::Item>,
     weight: f64,
@@ -125,12 +142,12 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             rng: seed.rng(),
             swaps: Vec::new(),
             buffers: Buffers::default(),
-            gathered: Gathered::default(),
+            sides: Vec::new(),
+            parts: Parts::default(),
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
-            seeds: Vec::new(),
-            near: self.lines.as_ref().map(|lines| lines.room(rows.len())),
+            near: [(); NEAR.len()].map(|()| Lines::default()),
             spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
             bag: Bag { rows, items },
@@ -149,134 +166,170 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         if of.options.inner {
             inner.push((self.bag.rows.len(), of.by.value(&total)));
         }
+        let best_first = of.options.max_leaf_nodes.is_some();
         let mut open = Vec::new();
-        open.extend(self.open((0, seed), (0, self.bag.rows.len()), (0, usize::MAX), total));
-        while let Some(node) = take(&mut open, of.options.max_leaf_nodes.is_some()) {
+        let (start, end) = (0, self.bag.rows.len());
+        let mut leaves = vec![Leaf { at: 0, seed, start, end, depth: 0, above: usize::MAX, parts: 0, total }];
+        loop {
+            // Without a choice among them leaves are looked at when their turn comes, so that all below one is done,
+            // and its lines are needed no more, before the next one is looked at.
+            while let Some(leaf) = leaves.pop_if(|_| best_first || open.is_empty()) {
+                open.extend(self.open(leaf));
+            }
+            let Some(Open { leaf, gain, found }) = take(&mut open, best_first) else { break };
             if of.options.max_leaf_nodes.is_some_and(|most| tree.leaves() >= most) {
                 break;
             }
-            if node.end - node.start > 4096 {
+            let rows = leaf.end - leaf.start;
+            if rows > 4096 {
                 self.ctx.check()?;
             }
-            let middle = self.part(&node);
-            let column = node.found.column;
-            gains.push((column as u32, node.gain));
-            let left = node.found.left.clone();
-            let right: Vec<O::Num> = node.total.iter().zip(&left).map(|(t, l)| *t - *l).collect();
-            let split = node.found.split(of.bins.column(column));
-            let children = tree.split(node.at, split, [of.by.value(&left), of.by.value(&right)]);
+            let middle = self.part(&leaf, &found);
+            gains.push((found.column as u32, gain));
+            let split = found.split(of.bins.column(found.column));
+            let left = found.left;
+            let right: Vec<O::Num> = leaf.total.iter().zip(&left).map(|(t, l)| *t - *l).collect();
+            let children = tree.split(leaf.at, split, [of.by.value(&left), of.by.value(&right)]);
             tree.set_cover(children[0], of.by.weight(&left));
             tree.set_cover(children[1], of.by.weight(&right));
             if of.options.inner {
-                inner.push((middle - node.start, of.by.value(&left)));
-                inner.push((node.end - middle, of.by.value(&right)));
+                inner.push((middle - leaf.start, of.by.value(&left)));
+                inner.push((leaf.end - middle, of.by.value(&right)));
             }
-            let depth = (node.depth + 1, node.end - node.start);
-            let seeds = [0, 1].map(|side| node.seed.derive("side", side));
-            let right = self.open((children[1], seeds[1]), (middle, node.end), depth, right);
-            let left = self.open((children[0], seeds[0]), (node.start, middle), depth, left);
-            open.extend(right);
-            open.extend(left);
+            let (depth, [first, second]) =
+                (leaf.depth + 1, [0, 1].map(|side| leaf.seed.derive("side", side)));
+            let below = |side: usize, (start, end), seed, total| Leaf {
+                at: children[side],
+                seed,
+                start,
+                end,
+                depth,
+                above: rows,
+                parts: leaf.parts,
+                total,
+            };
+            leaves.push(below(1, (middle, leaf.end), second, right));
+            leaves.push(below(0, (leaf.start, middle), first, left));
         }
         Ok(Grown { tree, gains, inner })
     }
 
-    /// The node, at this depth below a node of so many rows, as one that can be split, if it can. Its draws depend on
-    /// the seed and its place in the tree alone, so that a tree that may grow less is the top of the one that may grow
-    /// more.
-    fn open(
-        &mut self,
-        (at, seed): (usize, Seed),
-        (start, end): (usize, usize),
-        (depth, above): (usize, usize),
-        total: Vec<O::Num>,
-    ) -> Option<Open<O::Num>> {
+    /// A leaf as one that can be split, if it can. Its draws depend on the seed and its place in the tree alone, so that
+    /// a tree that may grow less is the top of the one that may grow more.
+    fn open(&mut self, mut leaf: Leaf<O::Num>) -> Option<Open<O::Num>> {
         let (by, options) = (self.of.by, self.of.options);
+        let (start, end, total) = (leaf.start, leaf.end, &leaf.total);
         let n = end - start;
-        if options.max_depth.is_some_and(|most| depth >= most)
+        if options.max_depth.is_some_and(|most| leaf.depth >= most)
             || n < options.min_samples_split.max(2)
             || n < 2 * options.min_samples_leaf
-            || by.is_pure(&total, &self.bag.items[start..end])
+            || by.is_pure(total, &self.bag.items[start..end])
         {
             return None;
         }
         while let Some((a, b)) = self.swaps.pop() {
             self.columns.swap(a, b);
         }
-        self.rng = seed.rng();
-        if n <= NEAR && above > NEAR {
-            self.bring_near(start, end);
+        self.rng = leaf.seed.rng();
+        self.bring_near(start, end, leaf.above);
+        if let (Storage::Sparse(codes), None) = (self.of.codes.storage(), options.max_leaf_nodes) {
+            leaf.parts = self.parts.enter(codes, &self.bag.rows[start..end], leaf.parts);
         }
-        let found = self.find(start, end, at as u32 + 1, &total)?;
-        let gain = ((found.parted - by.purity(&total)) / by.scale()).max(0.0);
+        let found = self.find(start, end, leaf.at as u32 + 1, total)?;
+        let gain = ((found.parted - by.purity(total)) / by.scale()).max(0.0);
         if gain / self.weight + f64::EPSILON < options.min_impurity_decrease {
             return None;
         }
-        Some(Open { at, seed, start, end, depth, total, gain, found })
+        Some(Open { leaf, gain, found })
     }
 
     /// Moves the rows of a node that go left before those that go right, both in their old order; returns where the
     /// right ones start. Rows that end in leaves need not move.
-    fn part(&mut self, node: &Open<O::Num>) -> usize {
-        let (start, end) = (node.start, node.end);
-        if self.of.options.max_depth.is_some_and(|most| node.depth + 1 >= most) {
+    fn part(&mut self, leaf: &Leaf<O::Num>, found: &Found<O::Num>) -> usize {
+        let (start, end) = (leaf.start, leaf.end);
+        if self.of.options.max_depth.is_some_and(|most| leaf.depth + 1 >= most) {
             return end;
         }
-        let found = &node.found;
         let missing = self.of.bins.column(found.column).missing_code();
-        let rows = &self.bag.rows[start..end];
-        self.goes_left.clear();
-        match self.of.codes.column(found.column) {
-            CodeColumn::Dense(codes) => {
-                if let Some(near) = self.near.as_ref().filter(|_| rows.len() <= NEAR) {
-                    let goes = |row: &u32| found.goes_left(near.of(*row)[found.column].bin(), missing);
-                    self.goes_left.extend(rows.iter().map(goes));
-                } else {
-                    let goes = |row: &u32| found.goes_left(codes[*row as usize].bin(), missing);
-                    self.goes_left.extend(rows.iter().map(goes));
+        let near = self.level(end - start).map(|level| &self.near[level]);
+        let rows = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
+        let left = found.left_codes(missing);
+        let (column, goes_left) = (found.column, &mut self.goes_left);
+        let to = match (self.of.codes.column(column), near, (&found.side, self.of.raw)) {
+            (CodeColumn::Dense(codes), near, (Side::Within(bin), Some(x))) => {
+                // Numbers are looked up together before any row moves, so that they are not waited for one by one.
+                let code = |row: u32| match near {
+                    Some(near) => near.code(row, column).bin(),
+                    None => codes[row as usize].bin(),
+                };
+                let mut asked = Vec::new();
+                for row in rows.0.iter().filter(|row| code(**row) == *bin) {
+                    asked.push(near.map_or(*row, |near| near.original(*row)));
                 }
+                goes_left.clear();
+                goes_left
+                    .extend(asked.iter().map(|row| draw::number(x, *row, column as u32) <= found.threshold));
+                let mut next = 0;
+                divide(rows, &mut self.spare, |_, row| {
+                    let code = code(row);
+                    if code == *bin {
+                        next += 1;
+                        return goes_left[next - 1];
+                    }
+                    left[code]
+                })
             }
-            CodeColumn::Sparse { rows: stored, codes, zero } => {
-                self.goes_left.resize(rows.len(), found.goes_left(zero.bin(), missing));
-                if rows.len() * 16 < stored.len() {
-                    for (at, row) in rows.iter().enumerate() {
+            (CodeColumn::Dense(_), Some(near), _) => {
+                divide(rows, &mut self.spare, |_, row| left[near.code(row, column).bin()])
+            }
+            (CodeColumn::Dense(codes), None, _) => {
+                divide(rows, &mut self.spare, |_, row| left[codes[row as usize].bin()])
+            }
+            (CodeColumn::Sparse { rows: stored, codes, zero }, ..) => {
+                goes_left.clear();
+                goes_left.resize(rows.0.len(), left[zero.bin()]);
+                let mut goes = |row: u32, code: C| {
+                    let at = (self.place[row as usize] as usize).wrapping_sub(start);
+                    if let Some(goes_left) = goes_left.get_mut(at) {
+                        *goes_left = left[code.bin()];
+                    }
+                };
+                if let Some(stored) = self.parts.column(leaf.parts, column) {
+                    stored.iter().for_each(|(row, code)| goes(*row, *code));
+                } else if rows.0.len() * 16 < stored.len() {
+                    for row in rows.0.iter() {
                         if let Ok(k) = stored.binary_search(row) {
-                            self.goes_left[at] = found.goes_left(codes[k].bin(), missing);
+                            goes(*row, codes[k]);
                         }
                     }
                 } else {
-                    for (row, code) in stored.iter().zip(codes) {
-                        let at = self.place[*row as usize] as usize;
-                        if at >= start && at < end {
-                            self.goes_left[at - start] = found.goes_left(code.bin(), missing);
-                        }
-                    }
+                    stored.iter().zip(codes).for_each(|(row, code)| goes(*row, *code));
                 }
+                divide(rows, &mut self.spare, |at, _| goes_left[at])
             }
-        }
-        let (rows, items) = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
-        let (mut to, mut other) = (0, 0);
-        for (at, left) in self.goes_left.iter().enumerate() {
-            let (row, item) = (rows[at], items[at]);
-            (rows[to], items[to]) = (row, item);
-            (self.spare.rows[other], self.spare.items[other]) = (row, item);
-            to += usize::from(*left);
-            other += usize::from(!*left);
-        }
-        rows[to..].copy_from_slice(&self.spare.rows[..other]);
-        items[to..].copy_from_slice(&self.spare.items[..other]);
+        };
         self.settle(start, end);
         start + to
     }
 
-    /// Copies the lines of a node to its places in the bag.
-    fn bring_near(&mut self, start: usize, end: usize) {
-        if let (Some(near), Some(lines)) = (&mut self.near, &self.of.lines) {
-            for (row, at) in self.bag.rows[start..end].iter_mut().zip(start..) {
-                near.bring(at, lines, *row);
-                *row = at as u32;
-            }
+    /// Copies the lines of a node below one of so many rows to where they are nearer, if it is the first node small
+    /// enough for that.
+    fn bring_near(&mut self, start: usize, end: usize, above: usize) {
+        let Some(lines) = &self.of.lines else { return };
+        let (from, to) = (self.level(above), self.level(end - start));
+        if let Some(to) = to.filter(|_| to > from) {
+            // All nodes below this one are done before the next one comes, unless the best come first.
+            let first = if self.of.options.max_leaf_nodes.is_some() { start } else { 0 };
+            let (above, near) = self.near.split_at_mut(to);
+            let from = from.map_or(lines, |from| &above[from]);
+            near[0].bring(first, from, &mut self.bag.rows[start..end]);
         }
+    }
+
+    /// Where in `near` the lines of a node of so many rows lie; `None` where columns are read instead.
+    fn level(&self, rows: usize) -> Option<usize> {
+        self.of.lines.as_ref()?;
+        NEAR.iter().rposition(|most| rows <= *most)
     }
 
     /// Notes where rows lie now.
@@ -289,6 +342,31 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     }
 }
 
+/// Moves the rows, with what they bring along, that `left` holds for before the others, both in their old order;
+/// returns how many those are. `left` is told where a row lies, and which it is.
+#[inline]
+fn divide<I: Copy>(
+    (rows, items): (&mut [u32], &mut [I]),
+    spare: &mut Bag<I>,
+    mut left: impl FnMut(usize, u32) -> bool,
+) -> usize {
+    let n = rows.len().min(items.len());
+    let (spare_rows, spare_items) = (&mut spare.rows[..n], &mut spare.items[..n]);
+    let (mut to, mut other) = (0, 0);
+    for at in 0..n {
+        // Both are written and one counts: a branch that is guessed wrong half of the time costs more.
+        let (row, item) = (rows[at], items[at]);
+        let goes = left(at, row);
+        (rows[to], items[to]) = (row, item);
+        (spare_rows[other], spare_items[other]) = (row, item);
+        to += usize::from(goes);
+        other += usize::from(!goes);
+    }
+    rows[to..].copy_from_slice(&spare_rows[..other]);
+    items[to..].copy_from_slice(&spare_items[..other]);
+    to
+}
+
 /// The next node: the one that gains most, or the one opened last.
 fn take<N>(open: &mut Vec<Open<N>>, best_first: bool) -> Option<Open<N>> {
     if !best_first {
@@ -296,7 +374,7 @@ fn take<N>(open: &mut Vec<Open<N>>, best_first: bool) -> Option<Open<N>> {
     }
     let best = (0..open.len()).reduce(|a, b| {
         let (x, y) = (&open[a], &open[b]);
-        if y.gain > x.gain || (y.gain == x.gain && y.at < x.at) { b } else { a }
+        if y.gain > x.gain || (y.gain == x.gain && y.leaf.at < x.leaf.at) { b } else { a }
     })?;
     Some(open.swap_remove(best))
 }

@@ -4,7 +4,7 @@ use prompt_core::{Rng, Seed};
 
 use super::super::bins::ColumnBins;
 use super::super::nodes::Split;
-use super::objective::{MARGIN, Objective};
+use super::objective::{MARGIN, Objective, narrow};
 
 /// Codes that occur in a node, rising, with a cell for each.
 #[derive(Default)]
@@ -31,28 +31,32 @@ pub(super) struct Found<N> {
 pub(super) enum Side {
     /// Those up to this one.
     UpTo(usize),
+    /// Those below this one, and the numbers up to the threshold among those of this one.
+    Within(usize),
     /// Those that are marked.
     Marked(Vec<bool>),
 }
 
 impl<N> Found<N> {
-    /// Whether a code goes left.
-    #[inline]
-    pub(super) fn goes_left(&self, code: usize, missing_code: usize) -> bool {
-        if code == missing_code {
-            return self.missing_left;
-        }
+    /// Whether each code goes left, up to that of missing numbers.
+    pub(super) fn left_codes(&self, missing_code: usize) -> Vec<bool> {
+        let mut left = vec![false; missing_code + 1];
         match &self.side {
-            Side::UpTo(last) => code <= *last,
-            Side::Marked(marked) => marked.get(code).copied().unwrap_or(self.missing_left),
+            Side::UpTo(last) => left[..=*last].fill(true),
+            Side::Within(bin) => left[..*bin].fill(true),
+            Side::Marked(marked) => left.iter_mut().zip(marked).for_each(|(left, marked)| *left = *marked),
         }
+        left[missing_code] = self.missing_left;
+        left
     }
 
     /// The split over raw numbers.
     pub(super) fn split(&self, bins: &ColumnBins) -> Split {
         let (column, missing_left) = (self.column, self.missing_left);
         match &self.side {
-            Side::UpTo(_) => Split::Numeric { column, threshold: self.threshold, missing_left },
+            Side::UpTo(_) | Side::Within(_) => {
+                Split::Numeric { column, threshold: self.threshold, missing_left }
+            }
             Side::Marked(marked) => {
                 let left = bins.level_set(|b| marked.get(b).copied().unwrap_or(missing_left), missing_left);
                 Split::Categories { column, left, missing_left }
@@ -78,6 +82,14 @@ struct Place {
 }
 
 impl<O: Objective> Judge<'_, O> {
+    /// Whether a column can be better whose rows are worth `most` if they are parted as well as can be, and these all
+    /// together: no split of the column parts them further.
+    pub(super) fn may_be_better(&self, best: Option<&Found<O::Num>>, most: f64, together: &[O::Num]) -> bool {
+        let worth = most + self.by.purity(together);
+        // Rounding must not decide: it is let pass.
+        worth + 1e-9 * worth.abs() > floor(best)
+    }
+
     /// The better of `best` and the best split of this column. `groups` must hold at least two codes.
     pub(super) fn better(
         &self,
@@ -149,36 +161,54 @@ impl<O: Objective> Judge<'_, O> {
         best: Option<Found<O::Num>>,
         (column, bins): (usize, &ColumnBins),
         cells: &[O::Num],
-        seed: Seed,
     ) -> Option<Found<O::Num>> {
         let (w, floor) = (self.by.width(), floor(best.as_ref()));
         let holds = |code: &usize| self.by.rows(&cells[code * w..(code + 1) * w]) > 0;
-        let sum = |last: usize| {
-            let mut left = vec![O::Num::default(); w];
-            cells[..(last + 1) * w].chunks_exact(w).for_each(|cell| add(&mut left, cell));
-            left
+        let Some((parted, last)) = self.by.best_cut(cells, self.total, self.min_leaf, floor) else {
+            return best;
         };
-        let codes = cells.len() / w;
-        let found = if self.random {
-            let unit = seed.rng().unit();
-            let (Some(first), Some(end)) = ((0..codes).find(holds), (0..codes).rfind(holds)) else {
-                return best;
-            };
-            let drawn = bins.range(first).0 * (1.0 - unit) + bins.range(end).1 * unit;
-            let reached = bins.reached(drawn).clamp(first + 1, end);
-            let last = (first..reached).rfind(holds).unwrap_or(first);
-            let left = sum(last);
-            let parted = self.by.parted(&left, self.total);
-            (self.is_legal(&left) && parted > floor).then_some((parted, last, left, Some(drawn)))
-        } else {
-            let cut = self.by.best_cut(cells, self.total, self.min_leaf, floor);
-            cut.map(|(parted, last)| (parted, last, sum(last), None))
-        };
-        let Some((parted, last, left, drawn)) = found else { return best };
+        let mut left = vec![O::Num::default(); w];
+        cells[..(last + 1) * w].chunks_exact(w).for_each(|cell| add(&mut left, cell));
         let missing_left = 2 * self.by.rows(&left) > self.by.rows(self.total);
-        let next = (last + 1..codes).find(holds);
-        let threshold = threshold(bins, last, next, drawn);
+        let next = (last + 1..cells.len() / w).find(holds);
+        let threshold = threshold(bins, last, next, None);
         Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
+    }
+
+    /// As [`better_of_cells`](Self::better_of_cells), from narrow cells.
+    pub(super) fn better_of_narrow(
+        &self,
+        best: Option<Found<O::Num>>,
+        (column, bins): (usize, &ColumnBins),
+        cells: &narrow::Cells,
+        memory: &mut narrow::Memory,
+    ) -> Option<Found<O::Num>> {
+        let floor = floor(best.as_ref());
+        let Some((parted, last)) = self.by.best_narrow_cut(cells, self.total, self.min_leaf, floor, memory)
+        else {
+            return best;
+        };
+        let left = vec![self.by.widened(narrow::at(&memory.sums, last))];
+        let missing_left = 2 * self.by.rows(&left) > self.by.rows(self.total);
+        let next = (last + 1..bins.bins()).find(|code| narrow::at(cells, *code) > 0);
+        let threshold = threshold(bins, last, next, None);
+        Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
+    }
+
+    /// The better of `best` and a split that was drawn, with these sums of its left side.
+    pub(super) fn better_of_drawn(
+        &self,
+        best: Option<Found<O::Num>>,
+        column: usize,
+        left: &[O::Num],
+        (side, threshold): (Side, f64),
+    ) -> Option<Found<O::Num>> {
+        let parted = self.by.parted(left, self.total);
+        if !self.is_legal(left) || parted <= floor(best.as_ref()) {
+            return best;
+        }
+        let missing_left = 2 * self.by.rows(left) > self.by.rows(self.total);
+        Some(Found { column, parted, left: left.to_vec(), side, threshold, missing_left })
     }
 
     /// Groups in the order of what they say about the target.

@@ -1,6 +1,7 @@
 use prompt_core::{Dense, FitContext, Matrix, Seed};
 
 use super::super::bins::{BinOptions, Binned, Bins};
+use super::super::nodes::{GrownNode, Split, TreeNodes};
 use super::*;
 
 /// Columns of few and of many values, one with gaps, one of categories, one that says nothing.
@@ -39,7 +40,7 @@ fn same<O: Objective>(by: &O, item: impl Fn(usize) -> O::Item) {
     for (random, max_features) in [(false, 3), (true, 3), (false, 1), (true, 7)] {
         let options = options(random, max_features);
         let grow = |lines: Option<Lines<u8>>| {
-            let grower = Grower { codes: &codes, lines, bins: &bins, by, options: &options };
+            let grower = Grower { codes: &codes, lines, bins: &bins, raw: Some(&x), by, options: &options };
             let items = (0..1500).map(&item).collect();
             grower.grow((0..1500).collect(), items, Seed::new(8), &ctx).unwrap()
         };
@@ -68,4 +69,41 @@ fn wide_tables_have_no_lines() {
     let x = Matrix::from(Dense::new(3, 200, (0..600).map(f64::from).collect()).unwrap());
     let bins = Bins::fit(&x, None, BinOptions::default(), &ctx);
     assert!(Lines::new(&bins.apply::<u8>(&x, &ctx), &bins).is_none());
+}
+
+#[test]
+fn splits_are_drawn_among_the_numbers_and_not_among_the_bins() {
+    let mut rng = Seed::new(5).rng();
+    let values: Vec<f64> = (0..600).map(|_| rng.unit().powi(4)).collect();
+    let x = Matrix::from(Dense::new(600, 1, values.clone()).unwrap());
+    let ctx = FitContext::new(0);
+    let bins = Bins::fit(&x, None, BinOptions { max_bins: 3, min_weight: 0.0 }, &ctx);
+    let codes: Binned<u8> = bins.apply(&x, &ctx);
+    let options = Options { max_depth: Some(2), min_samples_leaf: 1, ..options(true, 1) };
+    let by = SquaredError { mean: 0.0 };
+    let grower =
+        Grower { codes: &codes, lines: None, bins: &bins, raw: Some(&x), by: &by, options: &options };
+    let (low, high) = values.iter().fold((1.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
+    let mut mean = 0.0;
+    for seed in 0..400 {
+        let items = values.iter().map(|v| (1.0, *v)).collect();
+        let grown = grower.grow((0..600).collect(), items, Seed::new(seed), &ctx).unwrap();
+        let mut trees = TreeNodes::new(1, 1);
+        trees.push(&grown.tree).unwrap();
+        // What a leaf says is the mean of exactly the rows that its splits send there.
+        let leaf =
+            |v: f64| trees.value_of(0, prompt_core::RowView::Dense(&[v]), &mut Vec::new(), |value| value[0]);
+        for said in values.iter().take(if seed < 9 { 60 } else { 0 }).map(|v| leaf(*v)) {
+            let there: Vec<f64> = values.iter().copied().filter(|v| leaf(*v) == said).collect();
+            assert!((there.iter().sum::<f64>() / there.len() as f64 - said).abs() < 1e-12);
+        }
+        let GrownNode::Split(Split::Numeric { threshold, .. }, _) = &grown.tree.nodes()[0] else {
+            panic!("the root is split")
+        };
+        assert!((low..high).contains(threshold));
+        mean += threshold / 400.0;
+    }
+    // Evenly drawn numbers have their mean in the middle, up to three standard errors of 400 of them.
+    let middle = f64::midpoint(low, high);
+    assert!((mean - middle).abs() < 3.0 * (high - low) / (12.0f64 * 400.0).sqrt(), "{mean} {middle}");
 }

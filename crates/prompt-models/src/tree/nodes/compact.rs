@@ -2,151 +2,159 @@
 //!
 //! ```text
 //! row:   column j becomes its rank: how many of the thresholds that any tree has for j lie below the number
-//! node:  column u8 · rank u8 · left child u16, counted from the root         more than the rank goes right
+//! node:  rank · column · left child, counted from the root: as many bits each as the forest needs, 32 together;
+//!        more than the rank goes right
 //! ```
 //!
 //! A hundred trees of depth ten then lie in the second cache, which those of sixteen bytes a node do not. Ranks
 //! decide as the thresholds do, so that the leaves are the same.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
 
+use super::ranks::Ranks;
 use super::{CATEGORIES, COLUMN, NO_LEAF, TreeNodes};
 
-/// Columns that a `u8` tells apart.
+/// Columns that are ranked.
 const COLUMNS: usize = 256;
-
-/// The rank of no row: a leaf never sends right.
-const NEVER: u8 = u8::MAX;
 
 /// Trees that are walked in step.
 const LANES: usize = 16;
 
-/// Fewer trees are walked as they are.
-const FEWEST: usize = 8;
-
-/// Built when it is first asked for; `None` inside where the trees do not fit it. It plays no part in comparisons.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lazy(OnceLock<Option<Compact>>);
-
-impl PartialEq for Lazy {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
 #[derive(Debug, Clone)]
 pub(super) struct Compact {
-    /// Rising thresholds of every column, end to end.
-    thresholds: Vec<f64>,
-    /// Where those of each column end.
-    ends: Vec<u32>,
-    nodes: Vec<Small>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Small {
-    column: u8,
-    rank: u8,
-    left: u16,
-}
-
-impl TreeNodes {
-    /// The trees in this form: numbers alone, at most 256 columns, 255 thresholds a column and 65,536 nodes a tree.
-    pub(super) fn compact(&self) -> Option<&Compact> {
-        if self.len() < FEWEST {
-            return None;
-        }
-        self.lazy.0.get_or_init(|| Compact::of(self)).as_ref()
-    }
-
-    /// To be called when trees come or go.
-    pub(super) fn forget_compact(&mut self) {
-        self.lazy = Lazy::default();
-    }
+    /// For each column its thresholds.
+    ranks: Vec<Ranks>,
+    nodes: Vec<u32>,
+    /// Bits of a column, and of a left child.
+    bits: (u32, u32),
+    /// For each node the number of what it says as a leaf.
+    says: Vec<u16>,
+    /// The different things that leaves say, end to end.
+    values: Vec<f64>,
 }
 
 impl Compact {
-    fn of(trees: &TreeNodes) -> Option<Self> {
+    /// `None` where the trees look at levels or more than 256 columns, say more than 65,536 things, or need more bits.
+    pub(super) fn of(trees: &TreeNodes) -> Option<Self> {
         if trees.columns > COLUMNS || !trees.set_ends.is_empty() {
             return None;
         }
-        let splits = || trees.nodes.iter().zip(&trees.leaf).filter(|(_, leaf)| **leaf == NO_LEAF);
-        let mut of_column: Vec<Vec<f64>> = vec![Vec::new(); trees.columns];
-        for (node, _) in splits() {
+        let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); trees.columns];
+        for (node, _) in trees.nodes.iter().zip(&trees.leaf).filter(|(_, leaf)| **leaf == NO_LEAF) {
             debug_assert_eq!(node.column & CATEGORIES, 0, "there are no sets");
-            of_column[(node.column & COLUMN) as usize].push(node.threshold);
+            thresholds[(node.column & COLUMN) as usize].push(node.threshold);
         }
-        for column in &mut of_column {
+        for column in &mut thresholds {
             column.sort_unstable_by(f64::total_cmp);
             column.dedup();
-            if column.len() > usize::from(NEVER) || column.iter().any(|t| t.is_nan()) {
-                return None;
-            }
         }
-        let mut nodes = Vec::with_capacity(trees.nodes.len());
+        let bits_of = |most: usize| usize::BITS - most.leading_zeros();
+        let largest = (0..trees.len()).map(|t| trees.range(t).len()).max().unwrap_or(0);
+        let bits = (bits_of(trees.columns.saturating_sub(1)), bits_of(largest));
+        // The rank of a leaf is all ones, which none is more than.
+        let rank_bits = bits_of(thresholds.iter().map(Vec::len).max().unwrap_or(0));
+        if rank_bits + bits.0 + bits.1 > u32::BITS {
+            return None;
+        }
+        let mut compact = Self {
+            ranks: Vec::new(),
+            nodes: Vec::with_capacity(trees.nodes.len()),
+            bits,
+            says: vec![0; trees.nodes.len()],
+            values: Vec::new(),
+        };
         for t in 0..trees.len() {
             let range = trees.range(t);
             let start = range.start;
             for at in range {
                 let node = &trees.nodes[at];
-                let left = u16::try_from(node.left as usize - start).ok()?;
-                nodes.push(if trees.leaf[at] == NO_LEAF {
-                    let column = (node.column & COLUMN) as usize;
-                    let below = of_column[column].partition_point(|t| *t < node.threshold);
-                    Small { column: column as u8, rank: below as u8, left }
+                let (column, rank) = if trees.leaf[at] == NO_LEAF {
+                    let column = node.column & COLUMN;
+                    (column, thresholds[column as usize].partition_point(|t| *t < node.threshold) as u32)
                 } else {
-                    Small { column: 0, rank: NEVER, left }
-                });
+                    (0, u32::MAX)
+                };
+                let left = node.left - start as u32;
+                let shifted = rank.checked_shl(bits.0 + bits.1).unwrap_or(0);
+                compact.nodes.push(shifted | column << bits.1 | left);
             }
         }
-        let mut end = 0;
-        let ends = of_column.iter().map(|column| {
-            end += column.len() as u32;
-            end
-        });
-        Some(Self { ends: ends.collect(), thresholds: of_column.concat(), nodes })
+        compact.note_values(trees)?;
+        compact.ranks = thresholds.into_iter().map(Ranks::new).collect::<Option<_>>()?;
+        Some(compact)
+    }
+
+    /// Leaves that say the same, bit for bit, share it: most of a forest's do, and it stays near.
+    fn note_values(&mut self, trees: &TreeNodes) -> Option<()> {
+        let mut known: HashMap<Vec<u64>, u16> = HashMap::new();
+        for (says, leaf) in self.says.iter_mut().zip(&trees.leaf).filter(|(_, leaf)| **leaf != NO_LEAF) {
+            let value = trees.value_of_leaf(*leaf as usize);
+            let next = u16::try_from(known.len()).ok();
+            let bits: Vec<u64> = value.iter().map(|v| v.to_bits()).collect();
+            *says = match known.get(&bits) {
+                Some(number) => *number,
+                None => {
+                    let number = next?;
+                    known.insert(bits, number);
+                    self.values.extend_from_slice(value);
+                    number
+                }
+            };
+        }
+        Some(())
     }
 
     /// The ranks of a row; `None` where a number is missing.
     #[inline]
-    pub(super) fn ranks(&self, row: &[f64]) -> Option<[u8; COLUMNS]> {
+    pub(super) fn ranks(&self, row: &[f64]) -> Option<[u16; COLUMNS]> {
         let mut ranks = [0; COLUMNS];
-        let (mut start, mut missing) = (0, false);
-        for ((rank, &x), &end) in ranks.iter_mut().zip(row).zip(&self.ends) {
-            let thresholds = &self.thresholds[start as usize..end as usize];
-            *rank = thresholds.partition_point(|threshold| *threshold < x) as u8;
+        let mut missing = false;
+        for ((rank, x), column) in ranks.iter_mut().zip(row).zip(&self.ranks) {
+            *rank = column.rank(*x);
             missing |= x.is_nan();
-            start = end;
         }
         (!missing).then_some(ranks)
     }
 
-    /// Calls `f(tree, node)` with the leaf's node of every tree, in order.
+    /// Calls `f(tree, value)` with what every tree says, in order.
     #[inline]
-    pub(super) fn for_each(&self, trees: &TreeNodes, ranks: &[u8; COLUMNS], mut f: impl FnMut(usize, u32)) {
+    pub(super) fn for_each(
+        &self,
+        trees: &TreeNodes,
+        ranks: &[u16; COLUMNS],
+        mut f: impl FnMut(usize, &[f64]),
+    ) {
+        let width = trees.width;
+        let mut say = |t: usize, node: u32| {
+            let at = usize::from(self.says[node as usize]) * width;
+            f(t, &self.values[at..at + width]);
+        };
         let (groups, rest) = trees.roots.as_chunks::<LANES>();
         let (depths, rest_depths) = trees.depths.as_chunks::<LANES>();
         for (g, (group, depths)) in groups.iter().zip(depths).enumerate() {
             let deepest = depths.iter().fold(0, |a, b| a.max(*b));
             let at = self.walk(group, deepest, ranks);
-            (0..LANES).for_each(|lane| f(g * LANES + lane, at[lane]));
+            (0..LANES).for_each(|lane| say(g * LANES + lane, at[lane]));
         }
         for (t, (root, depth)) in rest.iter().zip(rest_depths).enumerate() {
             let [at] = self.walk(&[*root], *depth, ranks);
-            f(groups.len() * LANES + t, at);
+            say(groups.len() * LANES + t, at);
         }
     }
 
     #[inline]
-    fn walk<const N: usize>(&self, roots: &[u32; N], depth: u32, ranks: &[u8; COLUMNS]) -> [u32; N] {
+    fn walk<const N: usize>(&self, roots: &[u32; N], depth: u32, ranks: &[u16; COLUMNS]) -> [u32; N] {
         let nodes = self.nodes.as_slice();
+        let (column_bits, left_bits) = self.bits;
+        let (column_mask, left_mask) = ((1u32 << column_bits) - 1, (1u32 << left_bits) - 1);
         let mut at = *roots;
         let mut step = || {
             let mut moved = 0;
             for lane in 0..N {
                 let node = nodes[at[lane] as usize];
-                let right = ranks[usize::from(node.column)] > node.rank;
-                let to = roots[lane] + u32::from(node.left) + u32::from(right);
+                let rank = ranks[(node >> left_bits & column_mask) as usize % COLUMNS];
+                let right = u32::from(rank) > node >> (left_bits + column_bits);
+                let to = roots[lane] + (node & left_mask) + u32::from(right);
                 moved |= to ^ at[lane];
                 at[lane] = to;
             }

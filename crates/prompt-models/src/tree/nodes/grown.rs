@@ -136,7 +136,7 @@ impl TreeNodes {
                 _ => {}
             }
         }
-        self.forget_compact();
+        self.forget_form();
         self.roots.push(root as u32);
         // Breadth first: the nodes that every row meets lie together, and children beside each other.
         let mut order = vec![0usize];

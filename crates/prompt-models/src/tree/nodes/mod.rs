@@ -8,7 +8,10 @@
 //! ```
 
 mod compact;
+mod form;
 mod grown;
+mod masks;
+mod ranks;
 mod saved;
 mod walk;
 
@@ -58,7 +61,7 @@ pub struct TreeNodes {
     sets: Vec<u64>,
     /// Where each level set ends in `sets`.
     set_ends: Vec<u32>,
-    lazy: compact::Lazy,
+    lazy: form::Lazy,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +85,7 @@ impl TreeNodes {
             covers: Vec::new(),
             sets: Vec::new(),
             set_ends: Vec::new(),
-            lazy: compact::Lazy::default(),
+            lazy: form::Lazy::default(),
         }
     }
 
@@ -187,13 +190,14 @@ impl TreeNodes {
 
     /// Multiplies the values of all leaves, as a learning rate does.
     pub fn scale(&mut self, by: f64) {
+        self.forget_form();
         self.values.iter_mut().for_each(|v| *v *= by);
     }
 
     /// Forgets the trees from number `keep` on.
     pub fn truncate(&mut self, keep: usize) {
         let Some(&end) = self.roots.get(keep) else { return };
-        self.forget_compact();
+        self.forget_form();
         let end = end as usize;
         let leaves = self.leaf[..end].iter().filter(|l| **l != NO_LEAF).count();
         self.roots.truncate(keep);

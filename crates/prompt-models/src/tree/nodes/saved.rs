@@ -68,7 +68,7 @@ impl TreeNodes {
         };
         let nodes = (0..thresholds.len()).map(node).collect();
         let mut trees = Self {
-            lazy: super::compact::Lazy::default(),
+            lazy: super::form::Lazy::default(),
             columns,
             width,
             nodes,

@@ -1,6 +1,7 @@
 use prompt_core::artifact::{Node as Saved, Tensor};
 use prompt_core::{RowView, Seed};
 
+use super::form::Form;
 use super::*;
 
 /// Random trees over five columns, of which column 4 holds 70 levels.
@@ -111,14 +112,15 @@ fn by_thresholds(splits: usize, mut threshold: impl FnMut() -> f64) -> GrownTree
 }
 
 #[test]
-fn the_compact_form_reaches_the_same_leaves() {
+fn other_forms_reach_the_same_leaves() {
     let few = [-1.5, 0.0, -0.0, 0.25, 1.0, 2.0, f64::INFINITY];
     let mut rng = Seed::new(9).rng();
     // Shallow trees in whole groups and some more, then deep ones.
-    for (count, splits) in [(8, 7), (37, 40), (16, 120)] {
+    for (count, splits) in [(8, 7), (300, 31), (37, 40), (16, 120)] {
         let mut trees = TreeNodes::new(3, 1);
         (0..count).for_each(|_| trees.push(&by_thresholds(splits, || few[rng.below(7)])).unwrap());
-        assert!(trees.compact().is_some());
+        assert_eq!(matches!(trees.form(), Some(Form::Masks(_))), splits < 32);
+        assert_eq!(matches!(trees.form(), Some(Form::Compact(_))), splits >= 32);
         let numbers = [-2.0, -1.5, 0.0, -0.0, 0.1, 0.25, 1.0, 3.0, f64::INFINITY, -f64::INFINITY, f64::NAN];
         for _ in 0..300 {
             let row = [(); 3].map(|()| numbers[rng.below(numbers.len())]);
@@ -141,7 +143,7 @@ fn the_compact_form_reaches_the_same_leaves() {
 }
 
 #[test]
-fn what_does_not_fit_the_compact_form_is_walked_as_it_is() {
+fn what_fits_no_other_form_is_walked_as_it_is() {
     let mut rising = 0.0;
     let mut next = || {
         rising += 1.0;
@@ -152,13 +154,13 @@ fn what_does_not_fit_the_compact_form_is_walked_as_it_is() {
         (0..count).for_each(|_| trees.push(tree).unwrap());
         trees
     };
-    assert!(of(&by_thresholds(300, &mut next), 7).compact().is_none(), "too few");
-    assert!(of(&by_thresholds(3 * 255, &mut next), 8).compact().is_some());
-    assert!(of(&by_thresholds(3 * 256, &mut next), 8).compact().is_none(), "256 thresholds a column");
-    assert!(trees(9, 1).0.compact().is_none(), "level sets");
+    assert!(of(&by_thresholds(300, &mut next), 7).form().is_none(), "too few");
+    assert!(of(&by_thresholds(3 * 256, &mut next), 8).form().is_some());
+    assert!(of(&by_thresholds(40_000, &mut next), 8).form().is_none(), "33 bits a node");
+    assert!(trees(9, 1).0.form().is_none(), "level sets");
     let mut wide = TreeNodes::new(257, 1);
-    (0..8).for_each(|_| wide.push(&by_thresholds(3, || 0.0)).unwrap());
-    assert!(wide.compact().is_none());
+    (0..8).for_each(|_| wide.push(&by_thresholds(40, || 0.0)).unwrap());
+    assert!(wide.form().is_none());
 }
 
 #[test]

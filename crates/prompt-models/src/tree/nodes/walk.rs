@@ -2,6 +2,7 @@
 
 use prompt_core::RowView;
 
+use super::form::Form;
 use super::{CATEGORIES, COLUMN, MISSING_LEFT, Node, TreeNodes};
 
 /// Trees, or rows, that are walked in step, so that the wait for one node hides behind the others.
@@ -15,11 +16,16 @@ impl TreeNodes {
     /// The leaf that a row reaches in every tree, in order. `dense` is memory for sparse rows: all zero, and left so.
     pub fn for_each_leaf(&self, row: RowView<'_>, dense: &mut Vec<f64>, mut f: impl FnMut(usize, &[f64])) {
         self.with_dense(row, dense, |row| {
-            if let Some((small, ranks)) = self.compact().and_then(|small| Some((small, small.ranks(row)?))) {
-                let leaf = |node: u32| self.leaf[node as usize] as usize * self.width;
-                return small.for_each(self, &ranks, |t, node| {
-                    f(t, &self.values[leaf(node)..leaf(node) + self.width]);
-                });
+            match self.form() {
+                Some(Form::Masks(masks)) if !masks.lacks(row) => {
+                    return masks.for_each(row, |t, leaf| f(t, self.value_of_leaf(leaf)));
+                }
+                Some(Form::Compact(small)) => {
+                    if let Some(ranks) = small.ranks(row) {
+                        return small.for_each(self, &ranks, f);
+                    }
+                }
+                _ => {}
             }
             if self.set_ends.is_empty() {
                 let right = |node: &Node, _| node.numeric(row[(node.column & COLUMN) as usize]);
@@ -54,7 +60,20 @@ impl TreeNodes {
 
     /// Adds what every tree says about a row to `out`, tree after tree.
     pub fn add_row(&self, row: RowView<'_>, dense: &mut Vec<f64>, out: &mut [f64]) {
-        self.for_each_leaf(row, dense, |_, value| add(value, out));
+        // Sums of one number or two stay in registers.
+        match out {
+            [one] if self.width == 1 => {
+                let mut sum = *one;
+                self.for_each_leaf(row, dense, |_, value| sum += value[0]);
+                *one = sum;
+            }
+            [first, second] if self.width == 2 => {
+                let mut sum = [*first, *second];
+                self.for_each_leaf(row, dense, |_, value| sum = [sum[0] + value[0], sum[1] + value[1]]);
+                [*first, *second] = sum;
+            }
+            _ => self.for_each_leaf(row, dense, |_, value| add(value, out)),
+        }
     }
 
     /// Shows what tree `t` says about a row to `f`.
@@ -99,7 +118,11 @@ impl TreeNodes {
     }
 
     fn value_at(&self, node: u32) -> &[f64] {
-        let leaf = self.nodes[node as usize].leaf_number();
+        self.value_of_leaf(self.nodes[node as usize].leaf_number())
+    }
+
+    #[inline]
+    pub(super) fn value_of_leaf(&self, leaf: usize) -> &[f64] {
         &self.values[leaf * self.width..(leaf + 1) * self.width]
     }
 

@@ -19,7 +19,10 @@ pub(super) fn best(
     floor: f64,
 ) -> Option<(f64, usize)> {
     match by.criterion {
-        Criterion::Gini if cells.len() >= FEW => vectorised(|| by_gini(cells, total, min_leaf, floor)),
+        Criterion::Gini if cells.len() >= FEW => vectorised(
+            #[inline(always)]
+            || by_gini(cells, total, min_leaf, floor),
+        ),
         criterion => one_by_one(by, criterion, cells, total, min_leaf, floor),
     }
 }

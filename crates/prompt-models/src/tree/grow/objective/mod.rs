@@ -9,6 +9,7 @@
 //! ```
 
 mod cut;
+pub(super) mod narrow;
 
 use std::ops::{AddAssign, Sub};
 
@@ -27,12 +28,24 @@ pub(crate) trait Objective: Sync {
     fn width(&self) -> usize;
     /// Adds a row to a cell.
     fn add(&self, cell: &mut [Self::Num], item: Self::Item);
+    /// Adds a row to a cell of one number, or does not.
+    #[inline]
+    fn add_if(&self, cell: &mut Self::Num, item: Self::Item, add: bool) {
+        if add {
+            self.add(std::slice::from_mut(cell), item);
+        }
+    }
     /// Rows in a cell.
     fn rows(&self, cell: &[Self::Num]) -> usize;
     /// Their weight.
     fn weight(&self, cell: &[Self::Num]) -> f64;
     /// The purity of a cell.
     fn purity(&self, cell: &[Self::Num]) -> f64;
+    /// More than the rows of a cell are worth together no matter how they are parted; infinite where the cell does not
+    /// say.
+    fn most(&self, _cell: &[Self::Num]) -> f64 {
+        f64::INFINITY
+    }
     /// The purity of `left` and of the rest of `total`, together.
     fn parted(&self, left: &[Self::Num], total: &[Self::Num]) -> f64;
     /// Where cells that lie in a row are parted best: the purity of both parts and the last cell of the left one, if that
@@ -64,6 +77,29 @@ pub(crate) trait Objective: Sync {
         }
         best
     }
+    /// Whether the cells of a node of this total may be narrow ones.
+    fn is_narrow(&self, _total: &[Self::Num]) -> bool {
+        false
+    }
+    /// What a row brings along, to be added to a narrow cell.
+    fn narrow(&self, _item: Self::Item) -> u32 {
+        0
+    }
+    /// A narrow cell as a cell, which is one number where there are narrow ones.
+    fn widened(&self, _cell: u32) -> Self::Num {
+        Self::Num::default()
+    }
+    /// As [`best_cut`](Self::best_cut), from narrow cells. Their sums up to each are left in `memory`.
+    fn best_narrow_cut(
+        &self,
+        _cells: &narrow::Cells,
+        _total: &[Self::Num],
+        _min_leaf: usize,
+        _floor: f64,
+        _memory: &mut narrow::Memory,
+    ) -> Option<(f64, usize)> {
+        None
+    }
     /// What categories are ordered by before they are parted.
     fn rank(&self, cell: &[Self::Num], total: &[Self::Num]) -> f64;
     /// Whether nothing is left to be told apart.
@@ -83,6 +119,16 @@ pub(crate) enum Criterion {
     Gini,
     /// Σ p_c·log p_c.
     Entropy,
+}
+
+impl Criterion {
+    /// The purity of rows of one class.
+    fn of_pure(self, weight: f64) -> f64 {
+        match self {
+            Self::Gini => weight,
+            Self::Entropy => 0.0,
+        }
+    }
 }
 
 fn x_ln_x(x: f64) -> f64 {
@@ -114,6 +160,15 @@ impl Counts {
         (((cell >> BITS) & MASK) as f64, (cell & MASK) as f64)
     }
 
+    /// The purity of both parts by Gini: both fractions over one denominator, as there is one division then.
+    #[inline]
+    fn parted_by_gini(left: u64, total: u64) -> f64 {
+        let (wl, l) = Self::both(left);
+        let (wr, r) = Self::both(total - left);
+        let mixed = (wl - l) * l * wr + (wr - r) * r * wl;
+        wl + wr - 2.0 * mixed / (wl * wr)
+    }
+
     fn of(&self, weight: f64, second: f64) -> f64 {
         let first = weight - second;
         match self.criterion {
@@ -138,12 +193,22 @@ impl Objective for Counts {
     }
 
     #[inline]
+    fn add_if(&self, cell: &mut u64, item: u64, add: bool) {
+        // Without a branch that would be guessed wrong half of the time.
+        *cell += item & 0u64.wrapping_sub(u64::from(add));
+    }
+
+    #[inline]
     fn rows(&self, cell: &[u64]) -> usize {
         (cell[0] >> (2 * BITS)) as usize
     }
 
     fn weight(&self, cell: &[u64]) -> f64 {
         Self::both(cell[0]).0
+    }
+
+    fn most(&self, cell: &[u64]) -> f64 {
+        self.criterion.of_pure(self.weight(cell))
     }
 
     fn purity(&self, cell: &[u64]) -> f64 {
@@ -153,20 +218,41 @@ impl Objective for Counts {
 
     #[inline]
     fn parted(&self, left: &[u64], total: &[u64]) -> f64 {
-        let (wl, l) = Self::both(left[0]);
-        let (wr, r) = Self::both(total[0] - left[0]);
         match self.criterion {
-            // Both fractions over one denominator: one division in the innermost loop.
-            Criterion::Gini => {
-                let mixed = (wl - l) * l * wr + (wr - r) * r * wl;
-                wl + wr - 2.0 * mixed / (wl * wr)
+            Criterion::Gini => Self::parted_by_gini(left[0], total[0]),
+            Criterion::Entropy => {
+                let ((wl, l), (wr, r)) = (Self::both(left[0]), Self::both(total[0] - left[0]));
+                self.of(wl, l) + self.of(wr, r)
             }
-            Criterion::Entropy => self.of(wl, l) + self.of(wr, r),
         }
     }
 
     fn best_cut(&self, cells: &[u64], total: &[u64], min_leaf: usize, floor: f64) -> Option<(f64, usize)> {
         cut::best(self, cells, total[0], min_leaf as u64, floor)
+    }
+
+    fn is_narrow(&self, total: &[u64]) -> bool {
+        self.criterion == Criterion::Gini && narrow::holds(total[0])
+    }
+
+    #[inline]
+    fn narrow(&self, item: u64) -> u32 {
+        narrow::of(item)
+    }
+
+    fn widened(&self, cell: u32) -> u64 {
+        narrow::widened(cell)
+    }
+
+    fn best_narrow_cut(
+        &self,
+        cells: &narrow::Cells,
+        total: &[u64],
+        min_leaf: usize,
+        floor: f64,
+        memory: &mut narrow::Memory,
+    ) -> Option<(f64, usize)> {
+        narrow::best(cells, total[0], min_leaf, floor, memory)
     }
 
     fn rank(&self, cell: &[u64], _: &[u64]) -> f64 {
@@ -227,6 +313,10 @@ impl Objective for ClassWeights {
 
     fn weight(&self, cell: &[f64]) -> f64 {
         cell[..self.classes].iter().sum()
+    }
+
+    fn most(&self, cell: &[f64]) -> f64 {
+        self.criterion.of_pure(self.weight(cell))
     }
 
     fn purity(&self, cell: &[f64]) -> f64 {
