@@ -75,9 +75,7 @@ fn main() {
             .collect();
         ms.sort_by(f64::total_cmp);
         let median = ms[ms.len() / 2];
-        println!(
-            "{{\"job\": \"minilm {rows}x128\", \"engine\": \"prompt-neural\", \"ms\": {median:.1}}}"
-        );
+        println!("{{\"job\": \"minilm {rows}x128\", \"engine\": \"prompt-neural\", \"ms\": {median:.1}}}");
     }
 }
 
