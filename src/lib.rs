@@ -22,6 +22,7 @@ mod guide {
         measuring = "measuring",
         metrics = "metrics",
         experiments = "experiments",
+        distilling = "distilling",
         ensembles = "ensembles",
         tables = "tables",
         prepare = "prepare",

@@ -17,6 +17,7 @@ use prompt_models::conformal::{ConformalClassifier, ConformalRegressor};
 use prompt_models::core::artifact::{FORMAT_VERSION, Manifest, save};
 use prompt_models::core::{FittedChain, TextScorer};
 use prompt_models::data::table::TableOptions;
+use prompt_models::encoder::{Encoder, Options, StaticEmbedding};
 use prompt_models::ensemble::{
     BaggingClassifier, CalibratedClassifier, Member, StackingClassifier, VotingClassifier,
 };
@@ -133,6 +134,7 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ("sgd_regressor", fitted_numbers(SgdRegressor::default().loss(SgdLoss::Huber).eta0(1e-4))),
         ("booster_file", foreign(library())),
         ("text_encoder", encoder()),
+        ("static_embedding", static_embedding()),
     ]
 }
 
@@ -140,6 +142,17 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
 fn encoder() -> Arc<dyn Scorer> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/prompt-encoder/tests/reference/bert");
     LoadedModel::open(&folder).unwrap().scorer
+}
+
+/// A model on static embeddings.
+fn static_embedding() -> Arc<dyn Scorer> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/prompt-encoder/tests/reference/sentence");
+    let encoder = Encoder::open_with(folder, &Options::default().threads(1)).unwrap();
+    let ctx = FitContext::new(3);
+    let embeddings = StaticEmbedding::default().width(4).distil(&encoder, &TEXTS, &ctx).unwrap();
+    let x = embeddings.transform(&TEXTS).unwrap();
+    let model = LogisticRegression::default().fit(&x, &Target::labels(LABELS), &ctx).unwrap();
+    Arc::new(TextScorer::new(FittedChain::new(embeddings, model)))
 }
 
 /// A model that a library trained, of three classes out of four.

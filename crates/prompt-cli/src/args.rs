@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Train one model and save it.
     Train(Train),
+    /// Teach a small model what a large one says, and save it.
+    Distill(Distill),
     /// Measure a saved model on labelled data.
     Evaluate(Evaluate),
     /// Score a text, a file or standard input.
@@ -126,6 +128,63 @@ pub(crate) struct Train {
     /// Also register it under this name.
     #[arg(long, value_name = "NAME")]
     pub(crate) register: Option<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryPlace,
+    /// Print what was measured as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Distill {
+    /// The teacher: a folder of a classifier of texts, or NAME, NAME@STAGE or NAME:VERSION in the registry; a Hugging Face
+    /// folder in a build with the feature `encoder`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) teacher: String,
+    /// Labelled data: JSONL, JSON or CSV, also compressed; Parquet in a build with that feature.
+    #[arg(long, alias = "input", value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Texts that only the teacher labels, in any of those formats.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) unlabelled: Option<PathBuf>,
+    /// Take the student's features, fields, cleaning and seed from an experiment's configuration.
+    #[arg(long, alias = "config", value_name = "FILE")]
+    pub(crate) student: Option<PathBuf>,
+    /// The student's learner: one that honours sample weights.
+    #[arg(long, value_name = "NAME", default_value = "logistic_regression")]
+    pub(crate) model: String,
+    /// A parameter of the learner.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Above 1 what the teacher thinks of the less likely classes counts more.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub(crate) temperature: f64,
+    /// The teacher's share of the target of a row that has a label.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub(crate) alpha: f64,
+    /// Copies of a row at most, for learners that take a class a row.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) most: usize,
+    /// The field that holds the label.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// The field that holds the text.
+    #[arg(long = "text-field", alias = "text", value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// What label values mean, for example 0=benign,1=suspicious; others stay as they are.
+    #[arg(long, value_name = "FOUND=MEANT", value_delimiter = ',')]
+    pub(crate) label_map: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 42, conflicts_with = "student")]
+    pub(crate) seed: u64,
+    /// Stop at the first bad line, and at the first row without a label.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) lines: LineLimit,
+    /// Where to save the student.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) registry: RegistryPlace,
     /// Print what was measured as one JSON object.
@@ -331,6 +390,9 @@ pub(crate) struct Compare {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) lines: LineLimit,
+    /// Draw the learners with their intervals: SVG, or PNG where the file is called .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -426,6 +488,9 @@ pub(crate) struct Tune {
     /// Stop at the first bad line.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Draw the trials, and what each parameter did: SVG, or PNG where the file is called .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Where to save the best model.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,

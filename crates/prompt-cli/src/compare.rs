@@ -39,6 +39,9 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
     } else {
         outln!("{compared}")?;
     }
+    if let Some(path) = &args.plot {
+        crate::out::picture(path, &compared.picture("Learners by cross-validation", None)?)?;
+    }
     let none = compared.models.iter().all(|m| m.scores.is_empty());
     Ok(if none { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

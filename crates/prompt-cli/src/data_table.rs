@@ -10,6 +10,7 @@ use prompt_models::data::split::{KFold, Parts, ThreeWay, TimeSeries};
 use prompt_models::data::summary::Summary;
 use prompt_models::data::table::{LoadedTable, TableOptions, write};
 use prompt_models::features::{FittedImputer, Imputer, OutlierFilter};
+use prompt_models::tabular::summary_svg;
 use serde_json::json;
 
 use crate::args::LineLimit;
@@ -22,6 +23,9 @@ pub(crate) struct SummaryArgs {
     /// Columns that are left out.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    /// Draw the columns: SVG, or PNG where the file is called .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -121,6 +125,9 @@ pub(crate) fn summary(args: &SummaryArgs, threads: Option<usize>, stop: &CancelT
         ctx = ctx.threads(threads);
     }
     let summary = Summary::read(&args.file, &options, &ctx)?;
+    if let Some(path) = &args.plot {
+        crate::out::picture(path, &summary_svg(&summary)?)?;
+    }
     if args.json {
         outln!("{}", serde_json::to_value(&summary).unwrap_or_default())?;
     } else {

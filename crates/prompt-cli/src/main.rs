@@ -7,6 +7,7 @@ mod bench;
 mod compare;
 mod data;
 mod data_table;
+mod distill;
 mod evaluate;
 mod explain;
 mod fields;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         args::Command::Run(a) => run::run(&a, arguments.threads, &stop),
         args::Command::Train(a) => train::run(&a, arguments.threads, &stop),
+        args::Command::Distill(a) => distill::run(&a, arguments.threads, &stop),
         args::Command::Evaluate(a) => evaluate::run(&a, arguments.threads, &stop),
         args::Command::Predict(a) => predict::run(&a, &stop),
         args::Command::Threshold(a) => threshold::run(&a),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use prompt_models::core::{Error, Result};
-use prompt_models::data::write::write_folder;
+use prompt_models::data::write::{AtomicFile, write_folder};
 use prompt_models::metrics::report::File;
 
 /// Writes a text as it is. `println!` panics where the reader has gone; here that is an error like any other.
@@ -39,6 +39,32 @@ pub(crate) fn report_folder(folder: &Path, files: &[File], more: &[(&str, String
         folder,
         files.chain(more).chain(pixels.iter().map(|(name, png)| (name.as_str(), png.as_slice()))),
     )
+}
+
+/// Writes one picture: pixels where the file is called `.png`, else SVG.
+///
+/// # Errors
+/// A folder that is not there or cannot be written; `.png` of a program that was built without the feature `png`.
+pub(crate) fn picture(path: &Path, svg: &str) -> Result<()> {
+    let is_png = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    let content = if is_png { pixels_of(svg)? } else { svg.as_bytes().to_vec() };
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(&content).map_err(|e| Error::io("write", path, e))?;
+    file.commit()
+}
+
+#[cfg(feature = "png")]
+fn pixels_of(svg: &str) -> Result<Vec<u8>> {
+    prompt_models::metrics::plot::png(svg, 2.0)
+}
+
+#[cfg(not(feature = "png"))]
+fn pixels_of(_: &str) -> Result<Vec<u8>> {
+    Err(Error::unsupported(
+        "this build",
+        "PNG",
+        "name the file .svg, or build with --features prompt-cli/png",
+    ))
 }
 
 /// The pictures among the files as PNG, at twice their size.

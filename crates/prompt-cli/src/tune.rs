@@ -8,11 +8,11 @@ use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, FitContext, Result, Scorer};
 use prompt_models::data::read::ReadOptions;
 use prompt_models::data::table::TableOptions;
-use prompt_models::select::{JsonlStudy, Metric, State, Trial, Tune as Options, Tuned};
+use prompt_models::select::{JsonlStudy, Metric, State, Trial, Tune as Options, Tuned, parameter_importance};
 use prompt_models::tabular::{self, TableRecipe};
 use prompt_models::train::{Recipe, TrainOptions, train};
 use prompt_models::tune::{tune_table, tune_texts};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::{Tune, label_map};
 use crate::fields;
@@ -38,6 +38,11 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
         other => other?,
     };
     let manifest = save(&args.out, &model.scorer, model.manifest)?;
+    let importance = parameter_importance(&tuned.trials, &ctx.unobserved()).unwrap_or_default();
+    if let Some(path) = &args.plot {
+        let title = format!("Parameters of {}", manifest.name);
+        crate::out::picture(path, &tuned.picture(&title, &ctx.unobserved())?)?;
+    }
     if args.json {
         outln!(
             "{}",
@@ -46,6 +51,7 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
                 "metric": tuned.metric,
                 "best": { "params": tuned.best, "value": tuned.value },
                 "trials": counts(&tuned.trials),
+                "importance": importance.iter().map(|(name, share)| (name.clone(), json!(share))).collect::<Map<_, _>>(),
                 "measured_on": model.measured_on,
                 "report": model.report,
                 "study": study,
@@ -55,6 +61,11 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
         return Ok(ExitCode::SUCCESS);
     }
     print(&tuned)?;
+    if !importance.is_empty() {
+        let shares: Vec<String> =
+            importance.iter().map(|(name, share)| format!("{name} {:.0}%", 100.0 * share)).collect();
+        outln!("what moved it: {}", shares.join(", "))?;
+    }
     if let Some(text) = &model.text {
         outln!("\non {}:\n{text}", model.measured_on)?;
     }

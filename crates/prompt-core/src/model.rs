@@ -67,6 +67,29 @@ impl Tags {
 
     /// The same for numbers.
     pub const REGRESSOR: Self = Self { task: Task::Regression, ..Self::CLASSIFIER };
+
+    /// What both take; the task is that of `self`.
+    ///
+    /// ```
+    /// use prompt_core::Tags;
+    /// let few = Tags { weights: false, min_rows: 5, missing: true, ..Tags::CLASSIFIER };
+    /// let both = Tags::CLASSIFIER.and(few);
+    /// assert!(!both.weights && !both.missing && both.negative && both.min_rows == 5);
+    /// ```
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            task: self.task,
+            missing: self.missing && other.missing,
+            one_class: self.one_class && other.one_class,
+            min_rows: self.min_rows.max(other.min_rows),
+            weights: self.weights && other.weights,
+            negative: self.negative && other.negative,
+            dense: self.dense && other.dense,
+            sparse: self.sparse && other.sparse,
+            categorical: self.categorical && other.categorical,
+            scale_free: self.scale_free && other.scale_free,
+        }
+    }
 }
 
 /// A fitted model over rows of a matrix. Object-safe.
@@ -153,6 +176,12 @@ pub trait Learner: Params {
     /// What it takes.
     const TAGS: Tags;
 
+    /// What it takes with these parameters: an ensemble takes what all its members take. [`TAGS`](Self::TAGS) unless said
+    /// otherwise.
+    fn takes(&self) -> Tags {
+        Self::TAGS
+    }
+
     /// Learns from checked data: legal parameters, as many targets as rows, at least
     /// [`Tags::min_rows`] rows and one column, nothing that the tags exclude.
     ///
@@ -166,7 +195,7 @@ impl<L: Learner> Fit<Matrix, Target> for L {
 
     fn fit(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<L::Fitted> {
         self.validate()?;
-        check_data(L::NAME, L::TAGS, x, y)?;
+        check_data(L::NAME, self.takes(), x, y)?;
         ctx.check()?;
         self.learn(x, y, ctx)
     }
@@ -292,7 +321,7 @@ impl<L: Learner> Estimator for L {
         L::NAME
     }
     fn tags(&self) -> Tags {
-        L::TAGS
+        self.takes()
     }
     fn params(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()

@@ -4,6 +4,7 @@ mod api;
 mod checkpoint;
 mod config;
 mod engine;
+mod statics;
 mod tokenizer;
 
 pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register};
@@ -13,6 +14,7 @@ pub use config::{
     ProblemType, TaskHead,
 };
 pub use engine::{Pooling, Precision};
+pub use statics::{StaticEmbedding, StaticEmbeddings, TokenWeight};
 pub use tokenizer::{Encoded, Long, Tokenizer, Tokens, Window};
 
 // The code of the guide's chapter runs with the doctests.

@@ -4,6 +4,7 @@
 mod common;
 
 use common::folder;
+use prompt_core::{Scratch, Seed};
 use prompt_encoder::{EncoderConfig, Long, Tokenizer};
 use serde_json::Value;
 
@@ -97,4 +98,140 @@ fn a_tokenizer_that_knows_more_ids_than_the_encoder_is_refused() {
     std::fs::write(empty.path().join("tokenizer.json"), "{\"version\": ").unwrap();
     let error = Tokenizer::open(empty.path(), &config).unwrap_err().to_string();
     assert!(error.contains("the tokenizer cannot be used"), "{error}");
+}
+
+/// A tokenizer of BERT's with a piece for every ASCII character, some longer ones, and some that are not ASCII.
+fn bert_with_letters(settings: &str) -> Tokenizer {
+    let place = tempfile::tempdir().unwrap();
+    let mut vocabulary: Vec<String> =
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned).into();
+    let printable = (b'!'..=b'~').map(char::from);
+    let more = "éèüßıσς\u{1e9b}、。「ァか東京写例🙂—“”’€×\u{307}\u{301}".chars();
+    for c in printable.filter(|c| *c != '%').chain(more) {
+        vocabulary.extend([c.to_string(), format!("##{c}")]);
+    }
+    let long =
+        ["the", "th", "in", "ing", "##ing", "##in", "un", "##able", "token", "##ization", "istanbul", "caf"];
+    vocabulary.extend(long.map(str::to_owned));
+    std::fs::write(place.path().join("vocab.txt"), vocabulary.join("\n")).unwrap();
+    std::fs::write(place.path().join("tokenizer_config.json"), settings).unwrap();
+    let path = folder("bert").join("config.json");
+    let text = std::fs::read_to_string(&path).unwrap().replace("\"vocab_size\": 120", "\"vocab_size\": 900");
+    Tokenizer::open(place.path(), &EncoderConfig::from_json(&text, &path).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn same_ids(tokenizer: &Tokenizer, text: &str) {
+    let mut got = vec![7];
+    tokenizer.ids(text, &mut Scratch::new(), &mut got).unwrap();
+    assert_eq!(got[0], 7, "what was there stays");
+    assert_eq!(got[1..], tokenizer.tokens(text).unwrap().ids, "{text:?}");
+}
+
+const SETTINGS: [&str; 4] = [
+    "{}",
+    r#"{"do_lower_case": false}"#,
+    r#"{"do_lower_case": false, "strip_accents": true, "tokenize_chinese_chars": false}"#,
+    r#"{"strip_accents": false}"#,
+];
+
+#[test]
+fn every_character_has_the_ids_of_the_crate() {
+    for (settings, end) in SETTINGS.into_iter().zip([0x3_1000, 0x1_0000, 0x3200, 0x3200]) {
+        let tokenizer = bert_with_letters(settings);
+        let all: Vec<char> = (0..end).filter_map(char::from_u32).collect();
+        for part in all.chunks(64) {
+            let text: String = part.iter().map(|c| format!("a{c}b ")).collect();
+            same_ids(&tokenizer, &text);
+        }
+    }
+}
+
+#[test]
+fn mixed_texts_have_the_ids_of_the_crate() {
+    let pieces = [
+        "token",
+        "tokenization",
+        "the",
+        "unable",
+        "THE",
+        "ing",
+        "%",
+        "100%",
+        "don't",
+        "a_b",
+        "caf",
+        "é",
+        "e\u{301}",
+        "İstanbul",
+        "ΟΔΟΣ",
+        "straße",
+        "ﬁ",
+        "東京",
+        "か\u{3099}",
+        "が",
+        "🙂",
+        "👩\u{200d}💻",
+        "\u{200b}",
+        "\u{ad}",
+        "\0",
+        "\u{fffd}",
+        "\u{a0}",
+        "\u{3000}",
+        " ",
+        "\t",
+        "\r\n",
+        "\u{b}",
+        "—",
+        "“",
+        "’",
+        "##",
+        "[",
+        "]",
+        "[MASK]",
+        "[SEP]x",
+        "[mask]",
+        "\u{302e}",
+        "\u{1bf2}\u{334}",
+        "क\u{94d}ष",
+        "한국어",
+        "\u{2260}",
+        "\u{37e}",
+        "x\u{345}\u{334}",
+        "\u{e0001}",
+        "\u{f900}",
+        "\u{2f800}",
+        "مرحبا",
+        "9.99€",
+        "\u{85}",
+        "\u{2028}",
+    ];
+    let mut rng = Seed::new(5).rng();
+    for settings in SETTINGS {
+        let tokenizer = bert_with_letters(settings);
+        for _ in 0..3000 {
+            let n = rng.below(12);
+            let text: String = (0..n)
+                .flat_map(|_| [pieces[rng.below(pieces.len())], ["", " ", "", "\n"][rng.below(4)]])
+                .collect();
+            same_ids(&tokenizer, &text);
+        }
+        for length in [99, 100, 101, 5000] {
+            same_ids(&tokenizer, &"a".repeat(length));
+            same_ids(&tokenizer, &"é".repeat(length));
+            same_ids(&tokenizer, &format!("{} the", "🙂".repeat(length)));
+        }
+        same_ids(&tokenizer, &"the token, ".repeat(10_000));
+        same_ids(&tokenizer, &"東京a".repeat(20_000));
+    }
+}
+
+#[test]
+fn ids_alone_are_those_of_tokens() {
+    for name in FOLDERS {
+        let tokenizer = open(name);
+        for text in expected(name).0 {
+            same_ids(&tokenizer, &text);
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use prompt_core::{Dense, Error, FitContext, Result, Rng, Seed};
 use prompt_metrics::fairness::{Groups, by_group};
-use prompt_metrics::plot::{self, CurvePoint, Importance, ModelBar, ModelLine, ParallelAxis, Resources};
+use prompt_metrics::plot::{
+    self, ColumnPicture, ColumnValues, CurvePoint, Importance, ModelBar, ModelLine, ParallelAxis, Resources,
+    Setting, StudyPicture, StudyTrial, TrialEnd,
+};
 use prompt_metrics::significance::{friedman, nemenyi};
 use prompt_metrics::{Bootstrap, ClassificationReport, Confusion, Epoch, Family, History};
 
@@ -16,6 +19,7 @@ fn main() -> Result<()> {
     many_classes(&folder)?;
     regression(&folder)?;
     models(&folder)?;
+    searching(&folder)?;
     training(&folder)
 }
 
@@ -190,6 +194,61 @@ fn models(folder: &Path) -> Result<()> {
         })
         .collect();
     write(folder, "resources", &plot::resources_svg("What models take", &resources)?)
+}
+
+/// What a search and a table look like.
+fn searching(folder: &Path) -> Result<()> {
+    let mut rng = Seed::new(13).rng();
+    let trials: Vec<StudyTrial> = (0..60)
+        .map(|number| {
+            let rate = 10.0_f64.powf(-3.0 + 2.5 * rng.unit());
+            let kind = ["leaf_wise", "depth_wise", "a kind with a long name"][number % 3];
+            let value = 0.3 + 0.1 * (rate.log10() + 1.5).powi(2) + 0.02 * rng.unit();
+            let end = match number % 11 {
+                7 => TrialEnd::Pruned,
+                9 => TrialEnd::Failed,
+                _ => TrialEnd::Complete,
+            };
+            let params = vec![
+                ("learning_rate".to_owned(), Setting::Number(rate)),
+                ("growth".to_owned(), Setting::Name(kind.to_owned())),
+                ("max_leaf_nodes".to_owned(), Setting::Number((7.0 + 120.0 * rng.unit()).floor())),
+            ];
+            StudyTrial { number, end, value: (end != TrialEnd::Failed).then_some(value), params }
+        })
+        .collect();
+    let importance =
+        [("learning_rate", 0.83), ("growth", 0.1), ("max_leaf_nodes", 0.07)].map(|(n, s)| (n.to_owned(), s));
+    let study = StudyPicture {
+        metric: "log loss",
+        higher_is_better: false,
+        trials: &trials,
+        importance: &importance,
+    };
+    write(folder, "study", &plot::study_svg("Tuning", &study)?)?;
+    let column = |name: &str, kind: &str, missing, values| ColumnPicture {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        missing,
+        values,
+    };
+    let columns = [
+        column("age", "number", 0.0, ColumnValues::Numbers([17.0, 28.0, 37.0, 48.0, 90.0])),
+        column(
+            "income, in cents per year",
+            "number",
+            0.31,
+            ColumnValues::Numbers([-4e6, 0.0, 2e6, 4e6, 9e8]),
+        ),
+        column(
+            "town",
+            "category",
+            0.002,
+            ColumnValues::Names("about 12041".into(), "Ulm & Neu-Ulm".into(), 0.07),
+        ),
+        column("since", "time", 1.0, ColumnValues::Text("2019-01-02 to 2026-11-30".into())),
+    ];
+    write(folder, "columns", &plot::columns_svg("people.csv", "48842 rows, 4 columns", &columns)?)
 }
 
 fn few(lines: &[ModelLine], axes: usize) -> Vec<ModelLine> {

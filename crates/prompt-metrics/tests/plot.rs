@@ -5,11 +5,12 @@
 use prompt_core::{Dense, FitContext};
 use prompt_metrics::fairness::{Groups, by_group};
 use prompt_metrics::plot::{
-    CurvePoint, Importance, ModelBar, ModelLine, ParallelAxis, Resources, architecture_svg, comparison_svg,
+    ColumnPicture, ColumnValues, CurvePoint, Importance, ModelBar, ModelLine, ParallelAxis, Resources,
+    Setting, StudyPicture, StudyTrial, TrialEnd, architecture_svg, columns_svg, comparison_svg,
     confidence_svg, confusion_svg, convergence_svg, critical_difference_svg, det_svg, fairness_svg, gain_svg,
     importance_svg, learning_curve_svg, overfitting_svg, parallel_svg, precision_recall_svg,
     predicted_actual_svg, radar_svg, reliability_svg, residuals_svg, resources_svg, roc_svg, stability_svg,
-    threshold_svg, training_six_svg, training_svg, validation_curve_svg,
+    study_svg, threshold_svg, training_six_svg, training_svg, validation_curve_svg,
 };
 use prompt_metrics::significance::{friedman, nemenyi};
 use prompt_metrics::{Bootstrap, Confusion, Epoch, Family, History};
@@ -45,7 +46,32 @@ fn pictures(classes: &[&str; 3]) -> Vec<String> {
     pictures.extend(of_predictions(classes));
     pictures.extend(of_models(classes));
     pictures.extend(of_training(classes));
+    pictures.extend(of_searching(classes));
     pictures
+}
+
+fn of_searching(classes: &[&str; 3]) -> Vec<String> {
+    let trial = |number: usize, end: TrialEnd| StudyTrial {
+        number,
+        end,
+        value: (end != TrialEnd::Failed).then_some(0.5 / (number + 1) as f64),
+        params: vec![
+            (classes[number % 3].to_owned(), Setting::Number(10.0_f64.powi(number as i32))),
+            ("kind".to_owned(), Setting::Name(classes[number % 2].to_owned())),
+        ],
+    };
+    let ends =
+        [TrialEnd::Complete, TrialEnd::Pruned, TrialEnd::Failed, TrialEnd::Complete, TrialEnd::Complete];
+    let trials: Vec<StudyTrial> = ends.iter().enumerate().map(|(number, end)| trial(number, *end)).collect();
+    let study = StudyPicture { metric: classes[2], trials: &trials, ..StudyPicture::default() };
+    let column =
+        |values| ColumnPicture { name: classes[0].into(), kind: classes[1].into(), missing: 0.5, values };
+    let columns = [
+        column(ColumnValues::Numbers([1.0, 2.0, 3.0, 4.0, 5.0])),
+        column(ColumnValues::Names("3".into(), classes[2].into(), 0.5)),
+        column(ColumnValues::Text(classes[2].into())),
+    ];
+    vec![study_svg(classes[0], &study).unwrap(), columns_svg(classes[0], classes[1], &columns).unwrap()]
 }
 
 fn of_predictions(classes: &[&str; 3]) -> Vec<String> {

@@ -10,6 +10,7 @@ pub mod card;
 pub mod compare;
 pub mod config;
 pub mod conformal;
+pub mod distill;
 pub mod ensemble;
 pub mod experiment;
 pub mod explain;

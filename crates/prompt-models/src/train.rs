@@ -50,7 +50,7 @@ pub(crate) enum Learner {
     /// From columns, which the features make of texts.
     Columns(Box<dyn Estimator>),
     /// From the texts.
-    Network(Network),
+    Network(Box<Network>),
 }
 
 /// The task whose classes are known beforehand.
@@ -84,7 +84,7 @@ impl Recipe {
     /// [`Error::Unknown`] with the known names, [`Error::Unsupported`] for a network that this build has not.
     pub fn model(mut self, name: &str) -> Result<Self> {
         self.learner = if neural::is_network(name) {
-            Learner::Network(Network::named(name)?)
+            Learner::Network(Box::new(Network::named(name)?))
         } else {
             Learner::Columns(learners::estimator(self.predicts, name).map_err(with_networks)?)
         };
@@ -123,7 +123,7 @@ impl Recipe {
     pub fn param(mut self, name: &str, value: &Value) -> Result<Self> {
         self.learner = match &self.learner {
             Learner::Columns(estimator) => Learner::Columns(estimator.with_param(name, value)?),
-            Learner::Network(network) => Learner::Network(network.with_param(name, value)?),
+            Learner::Network(network) => Learner::Network(Box::new(network.with_param(name, value)?)),
         };
         self.fixed.push(name.to_owned());
         Ok(self)
@@ -159,6 +159,21 @@ impl Recipe {
         }
     }
 
+    /// The learner of columns.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a network, which reads texts.
+    pub(crate) fn columns(&self) -> Result<&dyn Estimator> {
+        match &self.learner {
+            Learner::Columns(estimator) => Ok(&**estimator),
+            Learner::Network(network) => Err(Error::unsupported(
+                format!("the network `{}`", network.name()),
+                "being a student",
+                "take a learner of columns, such as logistic_regression",
+            )),
+        }
+    }
+
     /// What learns.
     pub(crate) fn chosen(&self) -> &Learner {
         &self.learner
@@ -186,6 +201,11 @@ impl Recipe {
     /// The features.
     pub(crate) fn feature_set(&self) -> &Features {
         &self.features
+    }
+
+    /// The task's name.
+    pub(crate) fn task_name(&self) -> &str {
+        &self.task
     }
 
     /// Parameters that the caller set.
@@ -290,17 +310,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
     let y = recipe.target(data)?;
-    if let Some(most) = options.max_train_rows.filter(|most| *most < train_rows.len()) {
-        train_rows = match y.select(&train_rows).as_classes() {
-            Ok((codes, _)) => sample(codes, most, ctx.seed()).into_iter().map(|i| train_rows[i]).collect(),
-            Err(_) => {
-                ctx.seed().derive("max_train_rows", 0).rng().shuffle(&mut train_rows);
-                train_rows.truncate(most);
-                train_rows.sort_unstable();
-                train_rows
-            }
-        };
-    }
+    train_rows = limited(train_rows, &y, options, ctx);
     if let Ok((codes, classes)) = y.as_classes() {
         let first = codes[train_rows[0]];
         if train_rows.iter().all(|&row| codes[row] == first) {
@@ -411,29 +421,10 @@ fn fit_columns(
     };
     let truth = rows.y.select(rows.held_out);
 
-    let points = if z.is_some() && search { recipe.points()? } else { vec![BTreeMap::new()] };
-    let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
-    let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
-    let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
-        let model = apply(estimator, &points[i])?.fit_model(&x, &y_train, &inner)?;
-        let prediction = z.as_ref().map(|z| predict(&*model, z)).transpose()?;
-        let score = match &prediction {
-            Some(p) if points.len() > 1 => metric.score(&truth, p)?,
-            _ => 0.0,
-        };
-        Ok(Candidate { at: i, model, prediction, score })
-    });
-    let mut best: Option<Candidate> = None;
-    for candidate in fitted {
-        let candidate = candidate?;
-        // The first of equals.
-        if best.as_ref().is_none_or(|b| candidate.score > b.score) {
-            best = Some(candidate);
-        }
-    }
-    let Candidate { at, model, prediction, .. } =
-        best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
-    let estimator = apply(estimator, &points[at])?;
+    let fit = |estimator: &dyn Estimator, ctx: &FitContext| estimator.fit_model(&x, &y_train, ctx);
+    let (point, Candidate { model, prediction, .. }) =
+        best((recipe, estimator), search, z.as_ref(), &truth, &fit, ctx)?;
+    let estimator = apply(estimator, &point)?;
     Ok(Fit {
         scorer: pipeline::assemble(sanitiser, features, model),
         params: serde_json::json!({
@@ -441,7 +432,7 @@ fn fit_columns(
             "features": recipe.features.to_value(),
             "model": { "type": estimator.name(), "params": estimator.params() },
         }),
-        chosen: points[at].clone(),
+        chosen: point,
         prediction,
         cut: 0,
     })
@@ -478,6 +469,64 @@ fn fit_network(
     })
 }
 
+/// The training rows, or as many of them as are wanted.
+pub(crate) fn limited(
+    mut rows: Vec<usize>,
+    y: &Target,
+    options: &TrainOptions,
+    ctx: &FitContext,
+) -> Vec<usize> {
+    let Some(most) = options.max_train_rows.filter(|most| *most < rows.len()) else { return rows };
+    match y.select(&rows).as_classes() {
+        Ok((codes, _)) => sample(codes, most, ctx.seed()).into_iter().map(|i| rows[i]).collect(),
+        Err(_) => {
+            ctx.seed().derive("max_train_rows", 0).rng().shuffle(&mut rows);
+            rows.truncate(most);
+            rows.sort_unstable();
+            rows
+        }
+    }
+}
+
+/// How a learner of one point is fitted on the training rows.
+type LearnFrom<'a> = dyn Fn(&dyn Estimator, &FitContext) -> Result<Arc<dyn Model>> + Sync + 'a;
+
+/// Fits every point of the learner's grid where they are searched, and finds the one that scores best on the held-out rows
+/// `z`, the first of equals.
+pub(crate) fn best(
+    (recipe, estimator): (&Recipe, &dyn Estimator),
+    search: bool,
+    z: Option<&Matrix>,
+    truth: &Target,
+    fit: &LearnFrom<'_>,
+    ctx: &FitContext,
+) -> Result<(BTreeMap<String, Value>, Candidate)> {
+    let points = match z {
+        Some(_) if search => recipe.points()?,
+        _ => vec![BTreeMap::new()],
+    };
+    let metric = Metric::named(if recipe.predicts() == Task::Regression { "rmse" } else { "f1_macro" })?;
+    let inner = if points.len() > 1 { ctx.serial() } else { ctx.clone() };
+    let fitted = ctx.map(points.len(), |i| -> Result<Candidate> {
+        let model = fit(&*apply(estimator, &points[i])?, &inner)?;
+        let prediction = z.map(|z| predict(&*model, z)).transpose()?;
+        let score = match &prediction {
+            Some(p) if points.len() > 1 => metric.score(truth, p)?,
+            _ => 0.0,
+        };
+        Ok(Candidate { model, prediction, score })
+    });
+    let mut best: Option<(usize, Candidate)> = None;
+    for (at, candidate) in fitted.into_iter().enumerate() {
+        let candidate = candidate?;
+        if best.as_ref().is_none_or(|(_, b)| candidate.score > b.score) {
+            best = Some((at, candidate));
+        }
+    }
+    let (at, candidate) = best.ok_or_else(|| Error::input("nothing was fitted", "report this as a bug"))?;
+    Ok((points[at].clone(), candidate))
+}
+
 /// The class of every row; a label outside the classes is told by its line.
 ///
 /// # Errors
@@ -502,10 +551,9 @@ pub(crate) fn encode(classes: &Classes, data: &Dataset) -> Result<Vec<u32>> {
 }
 
 /// One point of the search, fitted on the training rows.
-struct Candidate {
-    at: usize,
-    model: Arc<dyn Model>,
+pub(crate) struct Candidate {
+    pub(crate) model: Arc<dyn Model>,
     /// Of the held-out rows, where there are some.
-    prediction: Option<Prediction>,
+    pub(crate) prediction: Option<Prediction>,
     score: f64,
 }

@@ -215,17 +215,8 @@ fn weights_that_are_none_never_reach_a_learner() {
         let x = table(30, 3, number);
         for x in shapes(&*learner, &x) {
             let some = y.clone().with_weights((0..30).map(|i| f64::from(i % 4 > 0)).collect()).unwrap();
-            let model = match learner.fit_model(&x, &some, &FitContext::new(1)) {
-                Ok(model) => model,
-                // Votes and stacks take weights where all their members do, and say who does not.
-                Err(e)
-                    if ["voting", "stacking"].contains(&name)
-                        && e.to_string().contains("does not support sample weights") =>
-                {
-                    continue;
-                }
-                Err(e) => panic!("{name}: {e}"),
-            };
+            let model =
+                learner.fit_model(&x, &some, &FitContext::new(1)).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(predict(&*model, &x).unwrap().scores().data().iter().all(|v| v.is_finite()), "{name}");
             let one = y.clone().with_weights((0..30).map(|i| f64::from(i % 3 == 0)).collect()).unwrap();
             let found = learner.fit_model(&x, &one, &FitContext::new(1)).and_then(|m| predict(&*m, &x));

@@ -77,7 +77,8 @@ mod built {
     /// Two classes that one word tells apart; the last quarter are validation rows.
     fn data(n: usize) -> Dataset {
         let example = |i: usize| {
-            let (word, label) = if i % 2 == 0 { ("explain", "question") } else { ("ignore", "order") };
+            let (word, label) =
+                if i.is_multiple_of(2) { ("explain", "question") } else { ("ignore", "order") };
             let split = if i < n * 3 / 4 { "train" } else { "validation" };
             let line = json!({
                 "text": format!("please {word} the {} of rule {}", ["poem", "river", "engine"][i % 3], i % 7),
@@ -124,8 +125,7 @@ mod built {
     }
 
     fn scores(scorer: &dyn Scorer, texts: &[String]) -> Vec<f64> {
-        let texts = texts.to_vec();
-        scorer.score(Batch::Texts(&texts)).unwrap()[0].probabilities().unwrap().0.data().to_vec()
+        scorer.score(Batch::Texts(&texts.to_vec())).unwrap()[0].probabilities().unwrap().0.data().to_vec()
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod built {
     fn an_encoder_learns_numbers_in_their_own_scale() {
         let texts: Vec<String> =
             (0..24).map(|i| ["a short note", "a long story"][i % 2].to_owned()).collect();
-        let y = Target::regression([40.0, 60.0].repeat(12)).unwrap();
+        let y = Target::regression((0..24).map(|i| [40.0, 60.0][i % 2]).collect()).unwrap();
         let network = Network::named("encoder")
             .and_then(|n| n.with_param("from", &json!(encoder_folder())))
             .and_then(|n| n.with_param("max_epochs", &json!(1)))

@@ -31,9 +31,9 @@ impl Moments {
     }
 }
 
-/// A column in one block.
-#[derive(Debug, Default)]
-pub(super) struct BlockColumn {
+/// What a block and a whole column count alike.
+#[derive(Debug)]
+struct Tally {
     missing: u64,
     numbers: u64,
     codes: u64,
@@ -42,62 +42,104 @@ pub(super) struct BlockColumn {
     by_month: u64,
     differ: u64,
     others: u64,
-    moments: Moments,
     low: f64,
     high: f64,
+    /// The first and the last date, read with the day first and with the month first.
     earliest: [i64; 2],
     latest: [i64; 2],
     quantiles: Quantiles,
     distinct: HyperLogLog,
-    counts: BlockCounts,
 }
 
-impl BlockColumn {
-    pub(super) fn new() -> Self {
+impl Default for Tally {
+    fn default() -> Self {
         Self {
+            missing: 0,
+            numbers: 0,
+            codes: 0,
+            by_day: 0,
+            by_month: 0,
+            differ: 0,
+            others: 0,
             low: f64::INFINITY,
             high: f64::NEG_INFINITY,
             earliest: [i64::MAX; 2],
             latest: [i64::MIN; 2],
-            ..Self::default()
+            quantiles: Quantiles::default(),
+            distinct: HyperLogLog::default(),
         }
     }
+}
 
+impl Tally {
+    /// Cells with a value.
+    fn values(&self) -> u64 {
+        self.numbers + self.codes + self.by_day.max(self.by_month) + self.others
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.missing += other.missing;
+        self.numbers += other.numbers;
+        self.codes += other.codes;
+        self.by_day += other.by_day;
+        self.by_month += other.by_month;
+        self.differ += other.differ;
+        self.others += other.others;
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        for i in 0..2 {
+            self.earliest[i] = self.earliest[i].min(other.earliest[i]);
+            self.latest[i] = self.latest[i].max(other.latest[i]);
+        }
+        self.quantiles.merge(other.quantiles);
+        self.distinct.merge(&other.distinct);
+    }
+}
+
+/// A column in one block.
+#[derive(Debug, Default)]
+pub(super) struct BlockColumn {
+    tally: Tally,
+    moments: Moments,
+    counts: BlockCounts,
+}
+
+impl BlockColumn {
     /// Takes a trimmed cell that stands at `place`.
     pub(super) fn push(&mut self, bytes: &[u8], place: u32, missing: &[String]) {
         let hash = match Cell::of(bytes, missing) {
             Cell::Missing => {
-                self.missing += 1;
+                self.tally.missing += 1;
                 return;
             }
             Cell::Number(value) => {
-                self.numbers += 1;
+                self.tally.numbers += 1;
                 self.moments.push(value);
-                self.low = self.low.min(value);
-                self.high = self.high.max(value);
-                self.quantiles.push(value);
+                self.tally.low = self.tally.low.min(value);
+                self.tally.high = self.tally.high.max(value);
+                self.tally.quantiles.push(value);
                 hash_number(value)
             }
             Cell::Code => {
-                self.codes += 1;
+                self.tally.codes += 1;
                 hash(bytes)
             }
             Cell::Time { day, month } => {
-                self.by_day += u64::from(day.is_some());
-                self.by_month += u64::from(month.is_some());
-                self.differ += u64::from(day != month);
+                self.tally.by_day += u64::from(day.is_some());
+                self.tally.by_month += u64::from(month.is_some());
+                self.tally.differ += u64::from(day != month);
                 for (i, at) in [day, month].into_iter().enumerate().filter_map(|(i, at)| Some((i, at?))) {
-                    self.earliest[i] = self.earliest[i].min(at);
-                    self.latest[i] = self.latest[i].max(at);
+                    self.tally.earliest[i] = self.tally.earliest[i].min(at);
+                    self.tally.latest[i] = self.tally.latest[i].max(at);
                 }
                 hash(bytes)
             }
             Cell::Other => {
-                self.others += 1;
+                self.tally.others += 1;
                 hash(bytes)
             }
         };
-        self.distinct.push(hash);
+        self.tally.distinct.push(hash);
         self.counts.push(hash, place);
     }
 }
@@ -105,47 +147,16 @@ impl BlockColumn {
 /// A column over all blocks.
 #[derive(Debug, Default)]
 pub(super) struct WholeColumn {
-    pub(super) missing: u64,
-    pub(super) numbers: u64,
-    pub(super) codes: u64,
-    by_day: u64,
-    by_month: u64,
-    differ: u64,
-    others: u64,
+    tally: Tally,
     n: f64,
     mean: f64,
     squares: f64,
-    low: f64,
-    high: f64,
-    earliest: [i64; 2],
-    latest: [i64; 2],
-    quantiles: Quantiles,
-    distinct: HyperLogLog,
     counts: Counts,
 }
 
 impl WholeColumn {
-    pub(super) fn new() -> Self {
-        Self {
-            low: f64::INFINITY,
-            high: f64::NEG_INFINITY,
-            earliest: [i64::MAX; 2],
-            latest: [i64::MIN; 2],
-            ..Self::default()
-        }
-    }
-
     /// Adds the next block; `text` gives the cell that stands at a place in it.
     pub(super) fn merge(&mut self, block: BlockColumn, text: impl Fn(u32) -> String) {
-        let times = block.by_day.max(block.by_month);
-        let values = block.numbers + block.codes + times + block.others;
-        self.missing += block.missing;
-        self.numbers += block.numbers;
-        self.codes += block.codes;
-        self.by_day += block.by_day;
-        self.by_month += block.by_month;
-        self.differ += block.differ;
-        self.others += block.others;
         if block.moments.n > 0 {
             // Chan, Golub and LeVeque (1979).
             let (n, mean, squares) = block.moments.totals();
@@ -154,29 +165,38 @@ impl WholeColumn {
             self.mean += apart * n / all;
             self.n = all;
         }
-        self.low = self.low.min(block.low);
-        self.high = self.high.max(block.high);
-        for i in 0..2 {
-            self.earliest[i] = self.earliest[i].min(block.earliest[i]);
-            self.latest[i] = self.latest[i].max(block.latest[i]);
-        }
-        self.quantiles.merge(block.quantiles);
-        self.distinct.merge(&block.distinct);
-        self.counts.merge(block.counts, values, text);
+        self.counts.merge(block.counts, block.tally.values(), text);
+        self.tally.merge(block.tally);
+    }
+
+    /// Cells without a value.
+    pub(super) fn missing(&self) -> u64 {
+        self.tally.missing
+    }
+
+    /// Cells that are numbers.
+    pub(super) fn numbers(&self) -> u64 {
+        self.tally.numbers
+    }
+
+    /// Cells of digits that are names, such as those with leading zeros.
+    pub(super) fn codes(&self) -> u64 {
+        self.tally.codes
     }
 
     /// The first and last point in time, where all values are points in time in one reading.
     pub(super) fn span(&self) -> Option<(i64, i64)> {
-        if self.numbers + self.codes + self.others > 0 || self.by_day + self.by_month == 0 {
+        let tally = &self.tally;
+        if tally.numbers + tally.codes + tally.others > 0 || tally.by_day + tally.by_month == 0 {
             return None;
         }
-        let reading = match self.by_day.cmp(&self.by_month) {
+        let reading = match tally.by_day.cmp(&tally.by_month) {
             std::cmp::Ordering::Greater => 0,
             std::cmp::Ordering::Less => 1,
-            std::cmp::Ordering::Equal if self.differ == 0 => 0,
+            std::cmp::Ordering::Equal if tally.differ == 0 => 0,
             std::cmp::Ordering::Equal => return None,
         };
-        Some((self.earliest[reading], self.latest[reading]))
+        Some((tally.earliest[reading], tally.latest[reading]))
     }
 
     /// Mean and sample standard deviation.
@@ -185,12 +205,12 @@ impl WholeColumn {
     }
 
     pub(super) fn ends(&self) -> (f64, f64) {
-        (self.low, self.high)
+        (self.tally.low, self.tally.high)
     }
 
     pub(super) fn quartiles(&mut self) -> [Option<f64>; 3] {
         let (low, high) = self.ends();
-        let sorted = std::mem::take(&mut self.quantiles).finish();
+        let sorted = std::mem::take(&mut self.tally.quantiles).finish();
         [0.25, 0.5, 0.75].map(|q| sorted.at(q).map(|v| v.clamp(low, high)))
     }
 
@@ -198,7 +218,7 @@ impl WholeColumn {
     pub(super) fn distinct(&self) -> (u64, bool) {
         match self.counts.distinct() {
             Some(n) => (n as u64, true),
-            None => (self.distinct.estimate().round() as u64, false),
+            None => (self.tally.distinct.estimate().round() as u64, false),
         }
     }
 

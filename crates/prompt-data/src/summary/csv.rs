@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, options: &TableOptions, ctx: &FitContext) -> Res
     let missing = lower(&options.missing);
     let setting = Setting { delimiter, names: &names, missing: &missing, limit: options.max_line_bytes };
 
-    let mut columns: Vec<WholeColumn> = names.iter().map(|_| WholeColumn::new()).collect();
+    let mut columns: Vec<WholeColumn> = names.iter().map(|_| WholeColumn::default()).collect();
     let mut summary =
         Summary { path: path.to_path_buf(), rows: 0, bad_lines: 0, bad: Vec::new(), columns: Vec::new() };
     let mut line = header_lines;
@@ -164,7 +164,7 @@ impl Setting<'_> {
             bytes: Vec::new(),
             rows: 0,
             lines: memchr_iter(b'\n', bytes).count() as u64,
-            columns: (0..width).map(|_| BlockColumn::new()).collect(),
+            columns: (0..width).map(|_| BlockColumn::default()).collect(),
             cells: Rows::default(),
             bad: Vec::new(),
             bad_lines: 0,

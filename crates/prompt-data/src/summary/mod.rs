@@ -141,8 +141,8 @@ fn of(loaded: &LoadedTable, missing: &[String], ctx: &FitContext) -> Result<Summ
     let names = loaded.names();
     let columns = ctx.try_map(names.len(), |j| {
         ctx.check()?;
-        let mut whole = WholeColumn::new();
-        let mut block = BlockColumn::new();
+        let mut whole = WholeColumn::default();
+        let mut block = BlockColumn::default();
         for row in 0..loaded.table.rows() {
             block.push(loaded.cell(j, row).trim().as_bytes(), row as u32, &missing);
         }
@@ -165,10 +165,10 @@ fn lower(words: &[String]) -> Vec<String> {
 
 /// The kind by the rules that readers of tables have, and what goes with it.
 fn finished(name: String, mut column: WholeColumn, rows: u64) -> ColumnSummary {
-    let count = rows - column.missing;
+    let count = rows - column.missing();
     let (distinct, distinct_exact) = column.distinct();
     let span = column.span();
-    let number = column.codes == 0 && mostly(column.numbers as usize, count as usize);
+    let number = column.codes() == 0 && mostly(column.numbers() as usize, count as usize);
     let dtype = match (number, span) {
         (true, _) => Kind::Number,
         (false, Some(_)) => Kind::Time,
@@ -178,7 +178,7 @@ fn finished(name: String, mut column: WholeColumn, rows: u64) -> ColumnSummary {
     let frequent = column.most_frequent();
     let most_frequent =
         frequent.map(|(value, count, exact)| Frequent { value: value.to_owned(), count, exact });
-    let numeric = dtype == Kind::Number && column.numbers > 0;
+    let numeric = dtype == Kind::Number && column.numbers() > 0;
     let (mean, std) = column.moments();
     let (min, max) = column.ends();
     let [q1, median, q3] = if numeric { column.quartiles() } else { [None; 3] };
@@ -188,8 +188,8 @@ fn finished(name: String, mut column: WholeColumn, rows: u64) -> ColumnSummary {
         name,
         dtype,
         count,
-        missing: column.missing,
-        not_numbers: if numeric { count - column.numbers } else { 0 },
+        missing: column.missing(),
+        not_numbers: if numeric { count - column.numbers() } else { 0 },
         distinct,
         distinct_exact,
         most_frequent,

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{ColumnSummary, Summary};
-use crate::table::Kind;
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,12 +39,6 @@ impl fmt::Display for Summary {
 }
 
 fn cells(column: &ColumnSummary, rows: u64) -> Vec<String> {
-    let dtype = match column.dtype {
-        Kind::Number => "number",
-        Kind::Category => "category",
-        Kind::Time => "time",
-        Kind::Text => "text",
-    };
     let share = |n: u64| format!("{n} ({:.1}%)", 100.0 * n as f64 / rows.max(1) as f64);
     let about = if column.distinct_exact { "" } else { "≈" };
     let frequent = column.most_frequent.as_ref().map_or_else(String::new, |frequent| {
@@ -54,7 +47,7 @@ fn cells(column: &ColumnSummary, rows: u64) -> Vec<String> {
     });
     let mut cells = vec![
         cut(&column.name),
-        dtype.to_owned(),
+        column.dtype.name().to_owned(),
         if column.missing > 0 { share(column.missing) } else { "0".to_owned() },
         format!("{about}{}", column.distinct),
         frequent,

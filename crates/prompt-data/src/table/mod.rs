@@ -53,6 +53,16 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// In a word: `number`, `category`, `time` or `text`, as it is written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Category => "category",
+            Self::Time => "time",
+            Self::Text => "text",
+        }
+    }
+
     /// The kind of a column.
     pub fn of(column: &Column) -> Self {
         match column {

@@ -168,11 +168,16 @@ impl Encoder {
     /// # Errors
     /// A sequence without ids, longer than the encoder takes, or with an id beyond the vocabulary.
     pub fn embed_ids(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<f32>>> {
+        self.pooled(sequences, self.unit)
+    }
+
+    /// The same, scaled to length 1 or not.
+    pub(crate) fn pooled(&self, sequences: &[impl AsRef<[u32]>], scaled: bool) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let width = self.width();
         self.runner.run(&sequences, |batch, hidden, _| {
             let mut pooled = pool_rows(self.pooling, batch, hidden, width)?;
-            if self.unit {
+            if scaled {
                 pooled.chunks_exact_mut(width).for_each(unit);
             }
             Ok(pooled.chunks_exact(width).map(<[f32]>::to_vec).collect())

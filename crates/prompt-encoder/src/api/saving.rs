@@ -30,9 +30,10 @@ const FILES: [&str; 11] = [
     "model.safetensors.index.json",
 ];
 
-/// Adds the decoder to a catalog, so that saved classifiers open.
+/// Adds the decoders to a catalog, so that saved classifiers and static embeddings open.
 pub fn register(catalog: &mut Catalog) {
     catalog.scorer::<Classifier>(KIND);
+    crate::statics::register(catalog);
 }
 
 pub(super) fn encode(classifier: &Classifier) -> Result<Node> {

@@ -102,6 +102,9 @@ pub struct Deberta {
     pub norm_relative: bool,
     /// Whether relative keys and queries use the content's projections.
     pub share_projections: bool,
+    /// By how many terms a score is scaled: content, and whichever of the two below the file names, also where relative
+    /// attention is off.
+    pub score_terms: usize,
     /// Content to position.
     pub c2p: bool,
     /// Position to content.
@@ -209,7 +212,7 @@ fn sizes(f: &Fields<'_>, raw: &Value, head: HeadConfig) -> Result<EncoderConfig>
     let activation_default = if family == Family::Albert { "gelu_new" } else { "gelu" };
     let eps = match family {
         Family::DebertaV2 => 1e-7,
-        Family::ModernBert | Family::Roberta | Family::XlmRoberta => 1e-5,
+        Family::ModernBert => 1e-5,
         _ => 1e-12,
     };
     let eps =
@@ -288,6 +291,7 @@ fn deberta(f: &Fields<'_>, max_positions: usize) -> Result<Deberta> {
         max_distance: given("max_relative_positions").unwrap_or(max_positions),
         norm_relative: f.string("norm_rel_ebd").is_some_and(|n| n.to_lowercase().contains("layer_norm")),
         share_projections: f.flag("share_att_key", false)?,
+        score_terms: 1 + ["c2p", "p2c"].iter().filter(|term| kinds.iter().any(|k| k == *term)).count(),
         c2p: relative_attention && kinds.iter().any(|k| k == "c2p"),
         p2c: relative_attention && kinds.iter().any(|k| k == "p2c"),
         absolute_positions: f.flag("position_biased_input", true)?,
@@ -311,6 +315,16 @@ fn modern_bert(f: &Fields<'_>, layers: usize, head_size: usize) -> Result<Modern
         }
         None => (0..layers).map(|i| i % every == 0).collect(),
     };
+    let scaled = f.map.get("rope_scaling").filter(|scaling| !scaling.is_null());
+    let kinds = ["full_attention", "sliding_attention"];
+    let types = kinds.iter().filter_map(|kind| f.map.get("rope_parameters")?.get(kind)?.get("rope_type"));
+    if let Some(kind) = types.chain(scaled).find(|kind| kind.as_str() != Some("default")) {
+        return Err(Error::unsupported(
+            "this encoder",
+            format!("rotary positions of type {kind}"),
+            "use `default`",
+        ));
+    }
     let theta = |kind: &str, key: &str, default: f64| -> Result<f64> {
         match f.map.get("rope_parameters").and_then(|p| p.get(kind)).and_then(|p| p.get("rope_theta")) {
             Some(value) => value
@@ -321,11 +335,14 @@ fn modern_bert(f: &Fields<'_>, layers: usize, head_size: usize) -> Result<Modern
         }
     };
     let global_theta = theta("full_attention", "global_rope_theta", 160_000.0)?;
+    // Older files say with `null` that all layers turn alike.
+    let local =
+        if f.map.get("local_rope_theta").is_some_and(Value::is_null) { global_theta } else { 10_000.0 };
     Ok(ModernBert {
         global,
         side: f.size(&["local_attention"], Some(128), 1)? / 2,
         global_theta,
-        local_theta: theta("sliding_attention", "local_rope_theta", 10_000.0)?,
+        local_theta: theta("sliding_attention", "local_rope_theta", local)?,
         attention_bias: f.flag("attention_bias", false)?,
         mlp_bias: f.flag("mlp_bias", false)?,
         norm_bias: f.flag("norm_bias", false)?,

@@ -57,3 +57,45 @@ fn roberta_loses_the_positions_below_its_first() {
     .unwrap();
     assert_eq!(config.max_tokens(), 512);
 }
+
+#[test]
+fn what_a_file_leaves_out_is_what_transformers_takes() {
+    let sizes = r#""vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32"#;
+    for family in ["bert", "roberta", "xlm-roberta", "albert"] {
+        let config = read(&format!(r#"{{"model_type": "{family}", {sizes}}}"#)).unwrap();
+        assert_eq!(config.layer_norm_eps, 1e-12, "{family}");
+    }
+    let terms = |extra: &str| {
+        let config = read(&format!(r#"{{"model_type": "deberta-v2", {sizes} {extra}}}"#)).unwrap();
+        let Details::Deberta(details) = config.details else { panic!("{config:?}") };
+        (details.score_terms, details.c2p)
+    };
+    assert_eq!(terms(""), (1, false));
+    assert_eq!(terms(r#", "pos_att_type": "p2c|c2p""#), (3, false), "scores are scaled by what is named");
+    assert_eq!(terms(r#", "pos_att_type": ["c2p"], "relative_attention": true"#), (2, true));
+}
+
+#[test]
+fn rotary_positions_are_those_of_the_file_or_refused() {
+    let modern = |extra: &str| {
+        read(&format!(
+            r#"{{"model_type": "modernbert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "intermediate_size": 32 {extra}}}"#
+        ))
+    };
+    let thetas = |extra: &str| {
+        let Details::ModernBert(details) = modern(extra).unwrap().details else { panic!("another family") };
+        (details.global_theta, details.local_theta)
+    };
+    assert_eq!(thetas(""), (160_000.0, 10_000.0));
+    assert_eq!(thetas(r#", "global_rope_theta": 5000, "local_rope_theta": null"#), (5000.0, 5000.0));
+    let named = r#", "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 7.0}}"#;
+    assert_eq!(thetas(named), (160_000.0, 7.0));
+    for other in [
+        r#", "rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 7.0}}"#,
+        r#", "rope_scaling": {"rope_type": "linear", "factor": 2}"#,
+    ] {
+        let message = modern(other).unwrap_err().to_string();
+        assert!(message.contains("rotary positions of type"), "{message}");
+    }
+}

@@ -148,8 +148,7 @@ fn positions_of(
 
 /// 1 / √(size · terms of a score).
 fn scale(head_size: usize, details: &Deberta) -> f32 {
-    let terms = 1 + usize::from(details.c2p) + usize::from(details.p2c);
-    1.0 / ((head_size * terms) as f32).sqrt()
+    1.0 / ((head_size * details.score_terms) as f32).sqrt()
 }
 
 fn convolution(loader: &mut Loader<'_>, config: &EncoderConfig, details: &Deberta) -> Result<Convolution> {

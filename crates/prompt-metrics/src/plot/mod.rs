@@ -7,6 +7,7 @@
 //! pictures of a page. The same numbers give the same bytes.
 
 mod axes;
+mod columns;
 mod comparison;
 mod confidence;
 mod confusion;
@@ -19,11 +20,13 @@ mod panel;
 mod png;
 mod regression;
 mod reliability;
+mod study;
 mod svg;
 mod sweep;
 mod theme;
 mod training;
 
+pub use columns::{ColumnPicture, ColumnValues, columns_svg};
 pub use comparison::{ModelBar, comparison_svg};
 pub use confidence::{confidence_svg, fairness_svg};
 pub use confusion::confusion_svg;
@@ -37,6 +40,7 @@ pub use models::{
 pub use png::png;
 pub use regression::{predicted_actual_svg, residuals_svg};
 pub use reliability::reliability_svg;
+pub use study::{Setting, StudyPicture, StudyTrial, TrialEnd, study_svg};
 pub use sweep::{det_svg, gain_svg, threshold_svg};
 pub use training::{
     Resources, architecture_svg, convergence_svg, overfitting_svg, resources_svg, stability_svg,

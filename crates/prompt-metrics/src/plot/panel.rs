@@ -23,6 +23,8 @@ pub(super) struct Series {
     /// Which of the colours; beyond the last the line is pale.
     pub(super) colour: usize,
     pub(super) marks: bool,
+    /// Marks without a line between them.
+    pub(super) dots: bool,
 }
 
 impl Series {
@@ -32,6 +34,10 @@ impl Series {
 
     pub(super) fn marked(self) -> Self {
         Self { marks: true, ..self }
+    }
+
+    pub(super) fn dots(self) -> Self {
+        Self { dots: true, ..self }
     }
 
     fn ink(&self) -> &'static str {
@@ -55,6 +61,8 @@ pub(super) struct Panel<'a> {
     pub(super) whole_x: bool,
     /// x is a power of ten (the points hold the exponent).
     pub(super) power_x: bool,
+    /// x counts these names from 0.
+    pub(super) names_x: Vec<String>,
     pub(super) series: Vec<Series>,
     /// Upright lines with a name each.
     pub(super) marks: Vec<(f64, String)>,
@@ -113,8 +121,10 @@ impl Panel<'_> {
         // The first series lies on top.
         for series in self.series.iter().rev() {
             let points: Vec<(f64, f64)> = series.points.iter().map(|&(x, y)| axes.at(x, y)).collect();
-            svg.line(&thinned(&points), series.ink(), 2.0, series.dash());
-            if series.marks || points.len() == 1 {
+            if !series.dots {
+                svg.line(&thinned(&points), series.ink(), 2.0, series.dash());
+            }
+            if series.marks || series.dots || points.len() == 1 {
                 for (&(x, y), &(vx, vy)) in points.iter().zip(&series.points) {
                     svg.circle(
                         x,
@@ -143,6 +153,9 @@ impl Panel<'_> {
 
     fn grid(&self, svg: &mut Svg, axes: &Axes) {
         axes.y_ticks(svg);
+        if !self.names_x.is_empty() {
+            return self.named_grid(svg, axes);
+        }
         let mut labels = ticks(axes.x_range);
         if self.whole_x || self.power_x {
             labels.retain(|(v, _)| (v - v.round()).abs() < 1e-9);
@@ -160,10 +173,26 @@ impl Panel<'_> {
             let style = Style { fill: GREY, anchor: Anchor::Middle, size: 11.0, ..Style::default() };
             svg.text(x, axes.bottom() + 16.0, &label, style);
         }
+        self.axis_names(svg, axes);
+    }
+
+    fn axis_names(&self, svg: &mut Svg, axes: &Axes) {
         let style = Style { anchor: Anchor::Middle, ..Style::default() };
         svg.fitted(axes.left + axes.width / 2.0, axes.bottom() + 34.0, self.x, axes.width, style);
         let (x, y) = (axes.left - 46.0, axes.top + axes.height / 2.0);
         svg.fitted(x, y, self.y, axes.height, Style { turn: -90.0, ..style });
+    }
+
+    /// Names instead of numbers along x, each with the room between two of them.
+    fn named_grid(&self, svg: &mut Svg, axes: &Axes) {
+        let room = axes.width / (axes.x_range.1 - axes.x_range.0) - 6.0;
+        for (at, name) in self.names_x.iter().enumerate() {
+            let (x, _) = axes.at(at as f64, axes.y_range.0);
+            svg.line(&[(x, axes.top), (x, axes.bottom())], FAINT, 1.0, "");
+            let style = Style { fill: GREY, anchor: Anchor::Middle, size: 11.0, ..Style::default() };
+            svg.fitted(x, axes.bottom() + 16.0, name, room, style);
+        }
+        self.axis_names(svg, axes);
     }
 
     /// Names of the lines in as many columns as fit; returns where it ends.
@@ -176,7 +205,11 @@ impl Panel<'_> {
         for (i, series) in named.iter().enumerate() {
             let x = left + (i % columns) as f64 * room;
             let y = top + 10.0 + 16.0 * (i / columns) as f64;
-            svg.line(&[(x, y - 4.0), (x + 24.0, y - 4.0)], series.ink(), 2.5, series.dash());
+            if series.dots {
+                svg.circle(x + 12.0, y - 4.0, 3.5, series.ink(), "");
+            } else {
+                svg.line(&[(x, y - 4.0), (x + 24.0, y - 4.0)], series.ink(), 2.5, series.dash());
+            }
             svg.fitted(x + 30.0, y, &series.name, room - 34.0, Style { size: 11.0, ..Style::default() });
         }
         top + 16.0 * named.len().div_ceil(columns) as f64

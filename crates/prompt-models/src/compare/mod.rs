@@ -17,6 +17,7 @@ use prompt_core::{Error, Estimator, FitContext, Result, Target, Task};
 use prompt_data::Split;
 use prompt_data::split::{Fold, sample};
 use prompt_data::table::LoadedTable;
+use prompt_metrics::plot::{ModelBar, comparison_svg};
 use serde::Serialize;
 
 use crate::learners;
@@ -110,6 +111,30 @@ pub struct Comparison {
     pub notes: Vec<String>,
     /// The learners.
     pub models: Vec<Compared>,
+}
+
+impl Comparison {
+    /// Bars of the first metric with their intervals; the learner `chosen` (the first of the table otherwise) stands out.
+    ///
+    /// # Errors
+    /// No learner with a score.
+    pub fn picture(&self, title: &str, chosen: Option<&str>) -> Result<String> {
+        let scored = self.models.iter().filter_map(|m| Some((m, m.scores.first()?)));
+        let mut scored = scored.filter(|(_, score)| score.mean.is_finite()).peekable();
+        let (metric, chosen) = match scored.peek() {
+            Some((first, score)) => (score.metric.as_str(), chosen.unwrap_or(&first.model)),
+            None => ("", ""),
+        };
+        let bars: Vec<ModelBar> = scored
+            .map(|(model, score)| ModelBar {
+                name: model.model.clone(),
+                value: score.mean,
+                bounds: score.interval[0].is_finite().then_some((score.interval[0], score.interval[1])),
+                chosen: model.model == chosen,
+            })
+            .collect();
+        comparison_svg(title, metric, &bars)
+    }
 }
 
 /// Cross-validates learners on the training rows of a table (all rows where it has no splits).

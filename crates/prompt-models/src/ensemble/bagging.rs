@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Picked};
 use super::folds::counted;
-use super::member::Member;
+use super::member::{Member, common_tags};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -87,6 +87,10 @@ impl Learner for BaggingClassifier {
 
     const TAGS: Tags = Tags::CLASSIFIER;
 
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, [&self.estimator])
+    }
+
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedBagging> {
         Plan::of_classifier(self).learn(x, y, ctx)
     }
@@ -96,6 +100,10 @@ impl Learner for BaggingRegressor {
     type Fitted = FittedBagging;
 
     const TAGS: Tags = Tags::REGRESSOR;
+
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, [&self.estimator])
+    }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedBagging> {
         Plan::of_regressor(self).learn(x, y, ctx)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrator::Calibrator;
 use super::folds::{counted, held_out_folds};
-use super::member::Member;
+use super::member::{Member, common_tags};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -58,6 +58,10 @@ impl Learner for CalibratedClassifier {
     type Fitted = FittedCalibrated;
 
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::CLASSIFIER };
+
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, [&self.estimator])
+    }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedCalibrated> {
         let task = Task::Classification;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use prompt_core::{Error, Estimator, FitContext, Matrix, Model, Result, Target, Task};
+use prompt_core::{Error, Estimator, FitContext, Matrix, Model, Result, Tags, Target, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -63,6 +63,14 @@ impl Member {
     pub(crate) fn fit(&self, task: Task, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<Arc<dyn Model>> {
         self.estimator(task)?.fit_model(x, y, ctx)
     }
+}
+
+/// What an ensemble takes whose members see the rows as they are: what every one of them takes, and of one class or few rows no
+/// less than `own` says. Members that are not legal are left out: the check of the parameters names them.
+pub(crate) fn common_tags<'a>(own: Tags, members: impl IntoIterator<Item = &'a Member>) -> Tags {
+    let open = Tags { missing: true, categorical: true, scale_free: true, ..own };
+    let legal = members.into_iter().filter_map(|member| member.estimator(own.task).ok());
+    legal.fold(open, |tags, estimator| tags.and(estimator.tags()))
 }
 
 /// Every member is known for the task and has legal parameters, and there is at least one.

@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::folds::{counted, held_out_folds};
-use super::member::{Member, check_members};
+use super::member::{Member, check_members, common_tags};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -77,6 +77,10 @@ impl Learner for StackingClassifier {
 
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::CLASSIFIER };
 
+    fn takes(&self) -> Tags {
+        takes(Self::TAGS, &self.members, &self.final_estimator, self.passthrough)
+    }
+
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedStacking> {
         let plan = Plan {
             members: &self.members,
@@ -94,6 +98,10 @@ impl Learner for StackingRegressor {
 
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::REGRESSOR };
 
+    fn takes(&self) -> Tags {
+        takes(Self::TAGS, &self.members, &self.final_estimator, self.passthrough)
+    }
+
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedStacking> {
         let plan = Plan {
             members: &self.members,
@@ -104,6 +112,16 @@ impl Learner for StackingRegressor {
         };
         plan.learn(x, y, ctx)
     }
+}
+
+/// The members see the rows; the final model sees their answers, and the rows where they pass through.
+fn takes(own: Tags, members: &[Member], last: &Member, passthrough: bool) -> Tags {
+    if passthrough {
+        return common_tags(own, members.iter().chain([last]));
+    }
+    let weights = last.estimator(own.task).is_ok_and(|last| last.tags().weights);
+    let tags = common_tags(own, members);
+    Tags { weights: tags.weights && weights, ..tags }
 }
 
 struct Plan<'a> {

@@ -1,5 +1,5 @@
 use prompt_core::artifact::Catalog;
-use prompt_core::{Dense, Fit, FitContext, Matrix, Predict, Seed, Target};
+use prompt_core::{Dense, Estimator, Fit, FitContext, Learner, Matrix, Predict, Seed, Tags, Target};
 use serde_json::json;
 
 use super::*;
@@ -144,4 +144,45 @@ fn members_that_cannot_be_are_refused_with_their_name() {
     let rare = Target::labels((0..30).map(|i| if i == 7 { "rare" } else { "usual" }));
     let error = StackingClassifier::default().fit(&x, &rare, &FitContext::new(1)).unwrap_err().to_string();
     assert!(error.contains("rarest class"), "{error}");
+}
+
+#[test]
+fn an_ensemble_takes_what_its_members_take() {
+    let of = |names: &[&str]| names.iter().map(|name| Member::named(name)).collect::<Vec<_>>();
+    let voting = |names: &[&str]| Estimator::tags(&VotingClassifier::default().members(of(names)));
+    let trees = voting(&["random_forest", "hist_gradient_boosting"]);
+    assert!(trees.missing && trees.scale_free && trees.weights);
+    let mixed = voting(&["random_forest", "logistic_regression"]);
+    assert!(!mixed.missing && !mixed.scale_free && !mixed.categorical && mixed.weights);
+    let near = voting(&["logistic_regression", "knn"]);
+    assert!(!near.weights, "neighbours have no weights");
+    let stack = StackingClassifier::default().members(of(&["random_forest"]));
+    assert!(stack.takes().weights && stack.takes().missing && stack.takes().min_rows == 4);
+    let last = stack.clone().final_estimator(Member::named("knn"));
+    assert!(!last.takes().weights && last.takes().missing, "the last model sees answers, not rows");
+    assert!(!stack.passthrough(true).takes().missing, "here it sees the rows");
+    assert_eq!(VotingClassifier::default().members(vec![]).takes().min_rows, Tags::CLASSIFIER.min_rows);
+
+    // Rows with missing numbers reach trees through every kind of ensemble.
+    let values = (0..80).map(|i| if i % 5 == 0 { f64::NAN } else { f64::from(i % 16) });
+    let x = Matrix::from(Dense::new(40, 2, values.collect()).unwrap());
+    let y = Target::labels((0..40).map(|i| ["a", "b"][i % 2]));
+    let forest = Member::of(&crate::forest::RandomForestClassifier::default().n_estimators(5));
+    let (ctx, members) = (FitContext::new(1), vec![forest.clone(), forest.clone()]);
+    let finite = |p: prompt_core::Prediction| assert!(p.scores().data().iter().all(|v| v.is_finite()));
+    finite(
+        VotingClassifier::default().members(members.clone()).fit(&x, &y, &ctx).unwrap().predict(&x).unwrap(),
+    );
+    finite(StackingClassifier::default().members(members).fit(&x, &y, &ctx).unwrap().predict(&x).unwrap());
+    finite(
+        BaggingClassifier::default()
+            .estimator(forest.clone())
+            .fit(&x, &y, &ctx)
+            .unwrap()
+            .predict(&x)
+            .unwrap(),
+    );
+    finite(CalibratedClassifier::default().estimator(forest).fit(&x, &y, &ctx).unwrap().predict(&x).unwrap());
+    let refused = VotingClassifier::default().fit(&x, &y, &ctx).unwrap_err().to_string();
+    assert!(refused.contains("voting"), "{refused}");
 }

@@ -9,7 +9,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::member::{Member, check_members};
+use super::member::{Member, check_members, common_tags};
 
 params! {
     /// Models of all rows that vote on the class, as scikit-learn's `VotingClassifier`.
@@ -89,6 +89,10 @@ impl Learner for VotingClassifier {
 
     const TAGS: Tags = Tags::CLASSIFIER;
 
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, &self.members)
+    }
+
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedVoting> {
         let hard = self.voting == "hard";
         FittedVoting::learn(&self.members, self.weights.as_deref(), hard, Task::Classification, (x, y), ctx)
@@ -99,6 +103,10 @@ impl Learner for VotingRegressor {
     type Fitted = FittedVoting;
 
     const TAGS: Tags = Tags::REGRESSOR;
+
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, &self.members)
+    }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedVoting> {
         FittedVoting::learn(&self.members, self.weights.as_deref(), false, Task::Regression, (x, y), ctx)

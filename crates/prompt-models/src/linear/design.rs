@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use prompt_core::{Csr, Dense, Matrix, RowView};
 use rayon::prelude::*;
 
+use crate::simd::vectorised;
+
 /// A matrix by rows and by columns.
 ///
 /// Each margin is summed over one row and each gradient entry over one column, always in the same order, so that
@@ -122,13 +124,50 @@ pub(crate) fn add_product(x: RowView<'_>, table: &[f64], out: &mut [f64]) {
         6 => add_fixed::<6>(x, table, out),
         7 => add_fixed::<7>(x, table, out),
         8 => add_fixed::<8>(x, table, out),
-        k => x.for_each(|j, v| {
-            if let Some(w) = table.get(j * k..(j + 1) * k) {
-                for (out, w) in out.iter_mut().zip(w) {
-                    *out += v * w;
-                }
+        _ => vectorised(|| add_wide(x, table, out)),
+    }
+}
+
+/// Many outputs: four columns go together, so that each output is read and written once for them. Each is still summed in
+/// column order.
+#[inline(always)]
+fn add_wide(x: RowView<'_>, table: &[f64], out: &mut [f64]) {
+    match x {
+        RowView::Sparse { indices, values } => {
+            let (fours, last) = indices.as_chunks::<4>();
+            let (four_values, last_values) = values.as_chunks::<4>();
+            for (j, v) in fours.iter().zip(four_values) {
+                add_four(j.map(|j| j as usize), v.map(f64::from), table, out);
             }
-        }),
+            last.iter().zip(last_values).for_each(|(j, v)| add_one(*j as usize, f64::from(*v), table, out));
+        }
+        RowView::Dense(values) => {
+            let (fours, last) = values.as_chunks::<4>();
+            for (at, v) in fours.iter().enumerate() {
+                add_four([0, 1, 2, 3].map(|i| 4 * at + i), *v, table, out);
+            }
+            let done = 4 * fours.len();
+            last.iter().enumerate().for_each(|(j, v)| add_one(done + j, *v, table, out));
+        }
+    }
+}
+
+#[inline(always)]
+fn add_four(j: [usize; 4], v: [f64; 4], table: &[f64], out: &mut [f64]) {
+    let k = out.len();
+    let rows = j.map(|j| table.get(j * k..(j + 1) * k));
+    let [Some(a), Some(b), Some(c), Some(d)] = rows else {
+        return j.iter().zip(v).for_each(|(j, v)| add_one(*j, v, table, out));
+    };
+    for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        *out = (((*out + v[0] * a) + v[1] * b) + v[2] * c) + v[3] * d;
+    }
+}
+
+#[inline(always)]
+fn add_one(j: usize, v: f64, table: &[f64], out: &mut [f64]) {
+    if let Some(w) = table.get(j * out.len()..(j + 1) * out.len()) {
+        out.iter_mut().zip(w).for_each(|(out, w)| *out += v * w);
     }
 }
 
@@ -174,6 +213,26 @@ fn add_fixed<const K: usize>(x: RowView<'_>, table: &[f64], out: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_of_many_outputs_are_in_column_order() {
+        let k = 37;
+        let table: Vec<f64> = (0..11 * k).map(|i| ((i * 7919) % 1000) as f64 / 7.0).collect();
+        let values: Vec<f64> = (0..11).map(|j| f64::from(j) / 3.0 - 1.0).collect();
+        let indices = [0, 2, 3, 5, 6, 9, 10, 11];
+        let stored: Vec<f32> = (0..8).map(|j| j as f32 / 3.0 - 1.0).collect();
+        let rows = [RowView::Dense(&values), RowView::Sparse { indices: &indices, values: &stored }];
+        for row in rows {
+            let (mut got, mut want) = (vec![0.25; k], vec![0.25; k]);
+            add_product(row, &table, &mut got);
+            row.for_each(|j, v| {
+                if j < 11 {
+                    (0..k).for_each(|c| want[c] += v * table[j * k + c]);
+                }
+            });
+            assert_eq!(got, want);
+        }
+    }
 
     #[test]
     fn products_of_every_width_agree_with_the_definition() {

@@ -1,6 +1,6 @@
 //! A classification problem as the solvers see it: the classes that are really there, and what each row weighs.
 
-use prompt_core::{ClassWeight, Classes, Error, Result, Target};
+use prompt_core::{ClassWeight, Classes, Dense, Error, Result, Target};
 
 /// Codes among the present classes, and row weights (sample weight times class weight).
 ///
@@ -15,6 +15,8 @@ pub(crate) struct Problem {
     pub(crate) weights: Option<Vec<f64>>,
     /// All classes of the target.
     pub(crate) classes: Classes,
+    /// A probability for every row and present class, where rows have no single class.
+    pub(crate) soft: Option<Vec<f64>>,
 }
 
 impl Problem {
@@ -33,7 +35,7 @@ impl Problem {
             position[c as usize] = at as u32;
         }
         let codes = codes.iter().map(|&c| position[c as usize]).collect();
-        Ok(Self { codes, present, weights, classes: classes.clone() })
+        Ok(Self { codes, present, weights, classes: classes.clone(), soft: None })
     }
 
     /// The classes of a problem whose rows are gone: of each class the `mass` is known. It holds no codes.
@@ -42,7 +44,37 @@ impl Problem {
     /// Fewer than `min_classes` classes with rows that count.
     pub(crate) fn of_mass(who: &str, mass: &[f64], classes: Classes, min_classes: usize) -> Result<Self> {
         let seen: Vec<bool> = mass.iter().map(|mass| *mass > 0.0).collect();
-        Ok(Self { codes: Vec::new(), present: present(who, &seen, min_classes)?, weights: None, classes })
+        let present = present(who, &seen, min_classes)?;
+        Ok(Self { codes: Vec::new(), present, weights: None, classes, soft: None })
+    }
+
+    /// Of rows that have a probability for every class. Its codes are empty.
+    ///
+    /// # Errors
+    /// Fewer than two classes that some row of positive weight may be.
+    pub(crate) fn soft(
+        who: &str,
+        probabilities: &Dense,
+        weights: Option<Vec<f64>>,
+        classes: &Classes,
+    ) -> Result<Self> {
+        let mut mass = vec![0.0; classes.len()];
+        for row in 0..probabilities.rows() {
+            let weight = weights.as_ref().map_or(1.0, |w| w[row]);
+            mass.iter_mut().zip(probabilities.row(row)).for_each(|(m, p)| *m += weight * p);
+        }
+        let mut problem = Self::of_mass(who, &mass, classes.clone(), 2)?;
+        let present = problem.present.iter();
+        let of = |row: usize| present.clone().map(move |c| probabilities.row(row)[*c as usize]);
+        problem.soft = Some((0..probabilities.rows()).flat_map(of).collect());
+        problem.weights = weights;
+        Ok(problem)
+    }
+
+    /// The probabilities of a row, where it has no single class.
+    pub(crate) fn soft_row(&self, row: usize) -> Option<&[f64]> {
+        let k = self.present.len();
+        self.soft.as_ref().map(|p| &p[row * k..(row + 1) * k])
     }
 
     /// The weight of a row.
@@ -52,12 +84,21 @@ impl Problem {
 
     /// The sum of all row weights.
     pub(crate) fn total_weight(&self) -> f64 {
-        self.weights.as_ref().map_or(self.codes.len() as f64, |w| w.iter().sum())
+        match (&self.weights, &self.soft) {
+            (Some(weights), _) => weights.iter().sum(),
+            (None, Some(soft)) => (soft.len() / self.present.len()) as f64,
+            (None, None) => self.codes.len() as f64,
+        }
     }
 
     /// The summed weight of each present class.
     pub(crate) fn class_mass(&self) -> Vec<f64> {
         let mut mass = vec![0.0; self.present.len()];
+        if let Some(soft) = &self.soft {
+            for (row, p) in soft.chunks_exact(mass.len()).enumerate() {
+                mass.iter_mut().zip(p).for_each(|(m, p)| *m += self.weight(row) * p);
+            }
+        }
         for (row, &c) in self.codes.iter().enumerate() {
             mass[c as usize] += self.weight(row);
         }

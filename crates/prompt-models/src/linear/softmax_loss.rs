@@ -197,11 +197,14 @@ impl<'a> SoftmaxLoss<'a> {
 
     fn row(&self, row: usize, z: &[f64], step: Option<(&[f64], f64)>, out: &mut [f64], sums: &mut Sums) {
         let weight = self.problem.weight(row) / self.total;
-        let class = self.problem.codes[row] as usize;
         out.copy_from_slice(z);
         if let Some((d, t)) = step {
             add(t, d, out);
         }
+        if let Some(soft) = self.problem.soft_row(row) {
+            return soft_row(weight, soft, step.map(|(d, _)| d), out, sums);
+        }
+        let class = self.problem.codes[row] as usize;
         if let [z] = out {
             let second = sigmoid(*z);
             let against = if class == 1 { -*z } else { *z };
@@ -237,6 +240,42 @@ impl<'a> SoftmaxLoss<'a> {
         }
         out[class] -= weight;
     }
+}
+
+/// The same of a row that has a probability for every class: the loss is Σ_c q_c·(log Σ exp z − z_c).
+fn soft_row(weight: f64, q: &[f64], along: Option<&[f64]>, out: &mut [f64], sums: &mut Sums) {
+    if let [z] = out {
+        let second = sigmoid(*z);
+        sums.loss += weight * (q[0] * log1p_exp(*z) + q[1] * log1p_exp(-*z));
+        *z = weight * ((q[0] + q[1]) * second - q[1]);
+        if let Some(&[d]) = along {
+            sums.slope += *z * d;
+            sums.curvature += weight * (q[0] + q[1]) * second * (1.0 - second) * d * d;
+        }
+        return;
+    }
+    let total: f64 = q.iter().sum();
+    let own = dot(q, out);
+    let max = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for z in out.iter_mut() {
+        *z = (*z - max).exp();
+        sum += *z;
+    }
+    sums.loss += weight * (total * (sum.ln() + max) - own);
+    out.iter_mut().for_each(|p| *p *= weight * total / sum);
+    if let Some(d) = along {
+        let (mut first, mut second) = (0.0, 0.0);
+        for (p, d) in out.iter().zip(d) {
+            first += p * d;
+            second += p * d * d;
+        }
+        sums.slope += first - weight * dot(q, d);
+        if weight * total > 0.0 {
+            sums.curvature += second - first * first / (weight * total);
+        }
+    }
+    out.iter_mut().zip(q).for_each(|(p, q)| *p -= weight * q);
 }
 
 /// ln(1 + eᶻ) without overflow.

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use prompt_core::{Error, Params, Result, TextEstimator, Union};
+#[cfg(feature = "encoder")]
+use prompt_encoder::StaticEmbedding;
 use prompt_features::{
     Analyzer, CountVectorizer, Frequency, HashingVectorizer, Surface, Tfidf, TokenPattern,
 };
@@ -69,6 +71,10 @@ fn stated(part: &dyn TextEstimator) -> Map<String, Value> {
     map
 }
 
+/// The kinds of features.
+const KNOWN: [&str; 5] =
+    [Tfidf::NAME, CountVectorizer::NAME, HashingVectorizer::NAME, Surface::NAME, "static_embedding"];
+
 /// The kind of features of this name, with its defaults.
 fn text_estimator(kind: &str) -> Result<Box<dyn TextEstimator>> {
     Ok(match kind {
@@ -76,10 +82,17 @@ fn text_estimator(kind: &str) -> Result<Box<dyn TextEstimator>> {
         CountVectorizer::NAME => Box::new(CountVectorizer::default()),
         HashingVectorizer::NAME => Box::new(HashingVectorizer::default()),
         Surface::NAME => Box::new(Surface::default()),
-        _ => {
-            let known = [Tfidf::NAME, CountVectorizer::NAME, HashingVectorizer::NAME, Surface::NAME];
-            return Err(Error::unknown("kind of features", kind, known));
+        #[cfg(feature = "encoder")]
+        StaticEmbedding::NAME => Box::new(StaticEmbedding::default()),
+        #[cfg(not(feature = "encoder"))]
+        "static_embedding" => {
+            return Err(Error::unsupported(
+                "this build",
+                "features of type `static_embedding`",
+                "build with the feature `encoder` (cargo install prompt-cli --features encoder)",
+            ));
         }
+        _ => return Err(Error::unknown("kind of features", kind, KNOWN)),
     })
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use prompt_core::{Error, Result};
-use prompt_data::write::AtomicFile;
+use prompt_data::write::{AtomicFile, remove_leftovers};
 use serde::Serialize;
 
 use crate::experiment::remove_files;
@@ -33,6 +33,14 @@ impl<'a> Folder<'a> {
         let (studies, others): (BTreeSet<String>, BTreeSet<String>) =
             earlier.into_iter().partition(|name| name.starts_with(STUDY));
         remove_files(dir, &others)?;
+        // The folder is locked: what a killed run left half-written is nobody's.
+        let listed = |name: &str| name == LIST || others.contains(name) || studies.contains(name);
+        remove_leftovers(dir, listed);
+        let folders: BTreeSet<&str> =
+            others.iter().filter_map(|name| name.rsplit_once('/')).map(|(folder, _)| folder).collect();
+        for folder in folders {
+            remove_leftovers(&dir.join(folder), |name| others.contains(&format!("{folder}/{name}")));
+        }
         Ok(Self { dir, written: RefCell::new(studies) })
     }
 

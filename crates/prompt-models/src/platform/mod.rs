@@ -46,7 +46,7 @@ use crate::experiment::data_path;
 use crate::learners;
 use crate::measured::Report;
 use crate::select::JsonlStudy;
-use crate::tabular::{TableRecipe, TableScorer, divided, train};
+use crate::tabular::{TableRecipe, TableScorer, divided, summary_svg, train};
 use crate::train::TrainOptions;
 use crate::tune::tune_table;
 use folder::Folder;
@@ -141,6 +141,9 @@ impl Platform {
         let folder = Folder::take(dir)?;
         folder.write_json("config.json", config)?;
         folder.write_json("summary.json", &summary)?;
+        if let Ok(svg) = summary_svg(&summary) {
+            folder.write("summary.svg", svg.as_bytes())?;
+        }
         folder.write("comparison.csv", pages::comparison_csv(&comparison).as_bytes())?;
         let best = comparison.models.iter().find(|m| !m.scores.is_empty()).map(|m| m.model.clone());
         let Some(best) = config.train.model.clone().or(best) else {
@@ -151,7 +154,7 @@ impl Platform {
                 "correct the data or the steps of [prepare]",
             ));
         };
-        if let Ok(svg) = pages::picture(&comparison, &best) {
+        if let Ok(svg) = comparison.picture("Learners by cross-validation", Some(&best)) {
             folder.write("comparison.svg", svg.as_bytes())?;
         }
 
@@ -172,6 +175,8 @@ impl Platform {
                 let store = Box::new(JsonlStudy::open(folder.study(&settings)?)?);
                 let (tuned, with_best) = tune_table(&recipe, &data, options, store, &ctx)?;
                 recipe = with_best;
+                let svg = tuned.picture(&format!("Parameters of {best}"), &ctx)?;
+                folder.write("tuning.svg", svg.as_bytes())?;
                 Some(tuned)
             }
         };

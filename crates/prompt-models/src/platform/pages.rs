@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use prompt_core::{FitContext, Output, Prediction, Result, Target};
 use prompt_data::table::LoadedTable;
-use prompt_metrics::plot::{ModelBar, comparison_svg};
 use prompt_metrics::report::{PredictedNumbers, Predictions, classification_files, regression_files};
 use serde_json::json;
 
@@ -108,19 +107,4 @@ pub(super) fn comparison_csv(comparison: &Comparison) -> String {
         csv += &format!(",{},{}\n", number(model.fit_seconds), number(model.predict_us_per_row));
     }
     csv
-}
-
-pub(super) fn picture(comparison: &Comparison, best: &str) -> Result<String> {
-    let scored = comparison.models.iter().filter_map(|m| Some((m, m.scores.first()?)));
-    let metric = scored.clone().next().map_or("", |(_, s)| s.metric.as_str());
-    let bars: Vec<ModelBar> = scored
-        .filter(|(_, score)| score.mean.is_finite())
-        .map(|(model, score)| ModelBar {
-            name: model.model.clone(),
-            value: score.mean,
-            bounds: score.interval[0].is_finite().then_some((score.interval[0], score.interval[1])),
-            chosen: model.model == best,
-        })
-        .collect();
-    comparison_svg("Learners by cross-validation", metric, &bars)
 }

@@ -31,19 +31,30 @@ fn a_run_writes_everything_and_the_saved_model_scores_as_it_did() {
             Report::Classification(report) => assert!(report.accuracy > 0.8, "{report}"),
             Report::Regression(report) => assert!(report.r2.unwrap() > 0.7, "{report}"),
         }
-        for name in
-            ["config.json", "summary.json", "comparison.csv", "comparison.svg", "results.json", "report.html"]
-        {
+        for name in [
+            "config.json",
+            "summary.json",
+            "comparison.csv",
+            "summary.svg",
+            "comparison.svg",
+            "results.json",
+            "report.html",
+        ] {
             assert!(folder.path().join(name).exists(), "{name}");
         }
         let model = crate::LoadedModel::open(&folder.path().join("model")).unwrap();
         assert_eq!(model.manifest.task, "tabular");
+        let half = [".report.html.4294967295-0.tmp", "model/.manifest.json.4294967295-1.tmp"];
+        half.iter().for_each(|name| std::fs::write(folder.path().join(name), "half").unwrap());
+        std::fs::write(folder.path().join(".notes.4294967295-0.tmp"), "mine").unwrap();
         let again = Platform::new(config).unwrap().run(&FitContext::new(9).threads(3)).unwrap();
         assert_eq!(
             serde_json::to_value(&again.test).unwrap(),
             serde_json::to_value(&results.test).unwrap(),
             "the seed is the configuration's, for any number of threads"
         );
+        assert!(half.iter().all(|name| !folder.path().join(name).exists()), "what a killed run left goes");
+        assert!(folder.path().join(".notes.4294967295-0.tmp").exists(), "other files stay");
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod folds;
 mod grid;
+mod influence;
 mod metric;
 mod prune;
 mod ranges;
@@ -23,6 +24,7 @@ mod tune;
 pub use folds::{FoldFeatures, FoldStore};
 pub(crate) use grid::apply;
 pub use grid::{GridSearch, Params, SearchResult, expand};
+pub use influence::parameter_importance;
 pub use metric::Metric;
 pub use prune::MedianPruner;
 pub use ranges::builtin_space;

@@ -9,12 +9,14 @@
 
 mod folds;
 mod scorer;
+mod summary;
 mod target;
 mod train;
 
 pub use folds::Folding;
 pub(crate) use scorer::KIND;
 pub use scorer::TableScorer;
+pub use summary::summary_svg;
 pub use target::{target_of, task_of};
 pub(crate) use train::divided;
 pub use train::{DEFAULT, TableRecipe, TrainedTable, train};

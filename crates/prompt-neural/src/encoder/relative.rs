@@ -68,7 +68,7 @@ impl Relative {
 
     /// By how many parts a score is the sum of.
     fn parts(&self) -> usize {
-        1 + usize::from(self.details.c2p) + usize::from(self.details.p2c)
+        self.details.score_terms
     }
 
     /// The scores of a layer, scaled, before the mask.

@@ -167,6 +167,7 @@ impl SgdClassifier {
             present: (0..classes.len() as u32).collect(),
             weights: self.class_weight.row_weights(y)?,
             classes: classes.clone(),
+            soft: None,
         };
         if classes.len() < 2 {
             return Err(Error::input(
