@@ -55,8 +55,8 @@ fn tch() -> Result<Device> {
 fn present(name: &str, kind: burn::tensor::DeviceType, help: &str) -> Result<Device> {
     Device::enumerate(kind).into_vec().into_iter().next().ok_or_else(|| {
         Error::unsupported(
-            format!("device `{name}`"),
-            "this machine: it has none",
+            "this machine",
+            format!("device `{name}`: it has none"),
             format!("{help}, or use `cpu`"),
         )
     })
@@ -65,8 +65,8 @@ fn present(name: &str, kind: burn::tensor::DeviceType, help: &str) -> Result<Dev
 #[cfg(not(all(feature = "wgpu", feature = "cuda", feature = "tch")))]
 fn absent(name: &str) -> Error {
     Error::unsupported(
+        "this build",
         format!("device `{name}`"),
-        "this build, which was made without it",
         format!("build with the feature `{name}`, or use `cpu`"),
     )
 }
