@@ -75,7 +75,7 @@ impl Distill {
         for (row, label) in labels.iter().enumerate() {
             let out = q.row_mut(row);
             let most = p.row(row).iter().copied().fold(0.0, f64::max);
-            if !(most.is_finite() && most > 0.0) || p.row(row).iter().any(|p| !(*p >= 0.0)) {
+            if !(most.is_finite() && most > 0.0) || p.row(row).iter().any(|p| p.is_nan() || *p < 0.0) {
                 return Err(Error::input(
                     format!("distill: the teacher's probabilities of row {row} are no distribution"),
                     "check the teacher",
@@ -168,16 +168,10 @@ pub fn ask(teacher: &dyn Scorer, texts: &[&str]) -> Result<Prediction> {
 
 /// The first head of classes, and its classes.
 fn head(teacher: &dyn Scorer) -> Result<(usize, &Classes)> {
-    let heads = teacher.heads().iter().enumerate();
-    heads.filter_map(|(at, head)| head.output.classes().map(|classes| (at, classes))).next().ok_or_else(
-        || {
-            Error::unsupported(
-                "a teacher of numbers",
-                "distillation",
-                "take a classifier of texts as teacher",
-            )
-        },
-    )
+    let mut heads = teacher.heads().iter().enumerate();
+    heads.find_map(|(at, head)| head.output.classes().map(|classes| (at, classes))).ok_or_else(|| {
+        Error::unsupported("a teacher of numbers", "distillation", "take a classifier of texts as teacher")
+    })
 }
 
 /// Trains the recipe's pipeline as a student of `teacher`, on the training rows of labelled data (all rows where it has no
