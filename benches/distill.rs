@@ -76,6 +76,13 @@ fn main() -> ExitCode {
     report::exit_code(run(&Arguments::parse()))
 }
 
+/// A named stage of features.
+type Part = (String, Box<dyn TextEstimator>);
+/// A learner with this C.
+type Make<'a> = &'a dyn Fn(f64) -> Box<dyn Estimator>;
+/// A learner, taught.
+type Teach<'a> = &'a dyn Fn(&dyn Estimator) -> Result<Arc<dyn Model>>;
+
 /// Texts and classes of the splits.
 struct Data {
     texts: Vec<String>,
@@ -133,7 +140,7 @@ fn run(args: &Arguments) -> Result<()> {
         let source = StaticEmbedding::default().source(folder.display().to_string());
         ("static".to_owned(), Box::new(source) as Box<dyn TextEstimator>)
     };
-    let features: [(&str, Vec<(String, Box<dyn TextEstimator>)>); 4] = [
+    let features: [(&str, Vec<Part>); 4] = [
         ("static", vec![of(&plain)]),
         ("static, adapted", vec![of(&adapted)]),
         ("word TF-IDF", vec![word()]),
@@ -154,11 +161,7 @@ fn run(args: &Arguments) -> Result<()> {
         };
         let logistic = |c: f64| Box::new(regression(c)) as Box<dyn Estimator>;
         let svm = |c: f64| Box::new(LinearSvm::default().c(c / 40.0)) as Box<dyn Estimator>;
-        let ways: [(
-            &str,
-            &dyn Fn(f64) -> Box<dyn Estimator>,
-            &dyn Fn(&dyn Estimator) -> Result<Arc<dyn Model>>,
-        ); 3] = [
+        let ways: [(&str, Make<'_>, Teach<'_>); 3] = [
             ("labels", &logistic, &labels),
             ("labels, linear SVM", &svm, &labels),
             ("teacher and labels, T = 1", &logistic, &soft(1.0, 0.5)?),

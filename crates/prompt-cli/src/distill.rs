@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use prompt_models::core::artifact::save;
 use prompt_models::core::{CancelToken, Result};
-use prompt_models::data::Dataset;
 use prompt_models::data::read::{Loaded, ReadOptions};
 use prompt_models::distill::{self, distill};
 use prompt_models::experiment::ExperimentConfig;
@@ -49,7 +48,7 @@ pub(crate) fn run(args: &Distill, threads: Option<usize>, stop: &CancelToken) ->
     if let Some(more) = &more {
         eprint!("{}", bad_lines(more.bad.iter(), more.dataset.len(), more.cut));
     }
-    let unlabelled = more.as_ref().map_or_else(Vec::new, |more| Dataset::texts(&more.dataset));
+    let unlabelled = more.as_ref().map_or_else(Vec::new, |more| more.dataset.texts());
 
     let seed = config.as_ref().map_or(args.seed, |c| c.seed);
     let (progress, ctx) = Progress::of_fit(args.json, seed, threads, stop);

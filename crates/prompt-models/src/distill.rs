@@ -169,16 +169,10 @@ pub fn ask(teacher: &dyn Scorer, texts: &[&str]) -> Result<Prediction> {
 
 /// The first head of classes, and its classes.
 fn head(teacher: &dyn Scorer) -> Result<(usize, &Classes)> {
-    let heads = teacher.heads().iter().enumerate();
-    heads.filter_map(|(at, head)| head.output.classes().map(|classes| (at, classes))).next().ok_or_else(
-        || {
-            Error::unsupported(
-                "a teacher of numbers",
-                "distillation",
-                "take a classifier of texts as teacher",
-            )
-        },
-    )
+    let mut heads = teacher.heads().iter().enumerate();
+    heads.find_map(|(at, head)| head.output.classes().map(|classes| (at, classes))).ok_or_else(|| {
+        Error::unsupported("a teacher of numbers", "distillation", "take a classifier of texts as teacher")
+    })
 }
 
 /// Trains the recipe's pipeline as a student of `teacher`, on the training rows of labelled data (all rows where it has no

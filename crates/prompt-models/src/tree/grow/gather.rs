@@ -2,7 +2,7 @@
 
 use super::super::bins::{Binned, Bins, Code};
 use super::objective::{Objective, narrow};
-use super::split::{Groups, add};
+use super::split::Groups;
 
 /// The rows of a tree in the order of its nodes: each node is a range.
 pub(super) struct Bag<I> {

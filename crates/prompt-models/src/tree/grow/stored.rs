@@ -117,7 +117,7 @@ impl<C: Code> Parts<C> {
                 };
                 match (part, codes.column(*j as usize)) {
                     (Some(part), _) => {
-                        part.column(*j as usize).iter().for_each(|(row, code)| add(*row, *code))
+                        part.column(*j as usize).iter().for_each(|(row, code)| add(*row, *code));
                     }
                     (None, CodeColumn::Sparse { rows, codes, .. }) => {
                         rows.iter().zip(codes).for_each(|(row, code)| add(*row, *code));

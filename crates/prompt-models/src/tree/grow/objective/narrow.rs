@@ -102,7 +102,7 @@ pub(super) fn best(
             steps &= steps - 1;
             let at = step * LANES + lane;
             // No number where a part is empty.
-            if !(memory.worths[at] >= least) || cells[at] == 0 {
+            if memory.worths[at].is_nan() || memory.worths[at] < least || cells[at] == 0 {
                 continue;
             }
             let worth = Counts::parted_by_gini(widened(memory.sums[at]), total);
