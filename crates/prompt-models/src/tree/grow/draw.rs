@@ -76,6 +76,11 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
         Self { rows, items, codes, original }
     }
 
+    /// Room for about as many numbers as are looked up.
+    fn expected(&self) -> usize {
+        self.rows.len() / 4 + 8
+    }
+
     /// Draws a split of each of these columns, unless all rows are the same in it, or it is no plain one. The sums of
     /// both sides of each lie in `sides` one after the other. `ends` are the smallest and the largest codes, where they
     /// are known.
@@ -147,7 +152,7 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
             }
         }
         // Noted first and looked up together, so that the wait for one number hides behind the others.
-        let mut asked: Vec<(usize, bool, u32)> = Vec::new();
+        let mut asked: Vec<(usize, bool, u32)> = Vec::with_capacity(self.expected());
         for row in self.rows {
             let codes = (self.codes)(*row);
             for k in 0..K {
@@ -192,7 +197,7 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
                 within[k] = cuts[k].bin;
             }
         }
-        let mut asked: Vec<(usize, u32, I)> = Vec::new();
+        let mut asked: Vec<(usize, u32, I)> = Vec::with_capacity(self.expected());
         if w == 1 {
             // Sums of the left sides that stay in registers; what is asked for is added below.
             let mut left = [O::Num::default(); K];

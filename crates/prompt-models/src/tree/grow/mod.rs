@@ -262,7 +262,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                     Some(near) => near.code(row, column).bin(),
                     None => codes[row as usize].bin(),
                 };
-                let mut asked = Vec::new();
+                let mut asked = Vec::with_capacity(rows.0.len() / 4 + 8);
                 for row in rows.0.iter().filter(|row| code(**row) == *bin) {
                     asked.push(near.map_or(*row, |near| near.original(*row)));
                 }

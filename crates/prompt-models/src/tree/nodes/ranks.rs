@@ -53,7 +53,7 @@ impl Ranks {
         let last = (self.guide.len() - 2) as f64;
         let at = ((x - self.low) * self.scale).max(0.0).min(last);
         // The bits of a number whose last bit counts one.
-        (at + ONES).to_bits() as u16 as usize
+        usize::from((at + ONES).to_bits() as u16)
     }
 
     /// How many thresholds lie below a number that is one.

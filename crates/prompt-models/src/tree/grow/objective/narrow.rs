@@ -102,7 +102,8 @@ pub(super) fn best(
             steps &= steps - 1;
             let at = step * LANES + lane;
             // No number where a part is empty.
-            if memory.worths[at].is_nan() || memory.worths[at] < least || cells[at] == 0 {
+            let close = memory.worths[at] >= least;
+            if !close || cells[at] == 0 {
                 continue;
             }
             let worth = Counts::parted_by_gini(widened(memory.sums[at]), total);
