@@ -233,6 +233,10 @@ fn the_kept_models_are_of_every_kind_that_the_catalog_reads() {
         collect(&value, &mut kept);
     }
     for kind in prompt_models::pipeline::catalog().kinds() {
+        // Networks are known in a build with all features only; prompt-neural keeps its own.
+        if kind == "text_network" {
+            continue;
+        }
         assert!(kept.contains(kind), "no kept model has a part of kind `{kind}`");
     }
 }

@@ -21,8 +21,7 @@ mod examination {
         catalog: catalog();
         voting_soft: VotingClassifier::default().members(linear());
         voting_hard: VotingClassifier::default().members([linear(), vec![Member::named("complement_nb")]].concat())
-            .voting("hard".into()).weights(Some(vec![1.0, 2.0, 0.5])),
-            except negative_numbers_are_refused_unless_declared because "a member refuses them";
+            .voting("hard".into()).weights(Some(vec![1.0, 2.0, 0.5]));
         stacking: StackingClassifier::default().members(linear()).cv(3);
         stacking_passthrough: StackingClassifier::default().members(linear()).cv(3).passthrough(true);
         bagging: BaggingClassifier::default().estimator(Member::named("logistic_regression")).n_estimators(4);
