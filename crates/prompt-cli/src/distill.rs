@@ -32,6 +32,9 @@ pub(crate) fn run(args: &Distill, threads: Option<usize>, stop: &CancelToken) ->
 
     let read = |path| -> Result<Loaded> {
         let mut fields = config.as_ref().map_or_else(|| recipe.fields(), |c| c.data.fields.clone());
+        if fields.label_map.is_empty() {
+            fields.label_map = recipe.fields().label_map;
+        }
         fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.label_map)?);
         let max_line_bytes = args.lines.bytes();
@@ -75,6 +78,7 @@ pub(crate) fn run(args: &Distill, threads: Option<usize>, stop: &CancelToken) ->
                 "params": manifest.params,
                 "chosen": trained.chosen,
                 "validation": trained.validation,
+                "measured_on": trained.measured_on,
                 "fit_seconds": trained.fit_seconds,
                 "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
             })

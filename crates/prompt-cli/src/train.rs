@@ -104,9 +104,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         },
     )?;
     // The model is saved: there is nothing to go on from.
-    if let Some(states) = options.traces.checkpoints {
-        let _ = std::fs::remove_dir_all(states);
-    }
+    options.traces.clear_states();
     Ok(told)
 }
 
@@ -125,8 +123,9 @@ pub(crate) fn with_params(recipe: Recipe, params: &[String], from: Option<&Path>
 
 /// Where the training of a network leaves its traces: beside the model's folder, which holds a model and nothing else.
 fn traces(args: &Train) -> Traces {
+    let Some(name) = args.out.file_name() else { return Traces::default() };
     let beside = |end: &str| {
-        let mut name = args.out.file_name().unwrap_or_default().to_os_string();
+        let mut name = name.to_os_string();
         name.push(end);
         args.out.with_file_name(name)
     };
@@ -201,6 +200,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
             "params": manifest.params,
             "chosen": told.chosen,
             "validation": told.measured,
+            "measured_on": told.measured_on,
             "fit_seconds": told.fit_seconds,
             "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
             "registered": registered,

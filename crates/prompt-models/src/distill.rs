@@ -7,6 +7,7 @@
 //!
 //! Texts without labels take part: the teacher speaks for them alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use prompt_core::{
     Batch, Classes, Dense, Error, Estimator, Featurizer, FitContext, FitTransform, Legal, Matrix, Model,
     Params, Prediction, Result, Scorer, Target, Task, TextMap, map_texts, params,
 };
+use prompt_data::dedup::normalise;
 use prompt_data::split::{Parts, given};
 use prompt_data::{Balance, Dataset};
 
@@ -55,7 +57,8 @@ params! {
         temperature: f64 = 1.0, Legal::positive();
         /// α: the teacher's share of the target of a row that has a label.
         alpha: f64 = 0.5, Legal::between(0.0, 1.0);
-        /// Copies of a row at most, for learners that take a class a row.
+        /// Copies of a row at most, for learners that take a class a row; one for learners that calibrate themselves, or stop early,
+        /// on rows they keep back.
         most: usize = 4, Legal::at_least(1);
     }
 }
@@ -129,7 +132,12 @@ impl Distill {
                 .map_err(|e| Error::input(format!("logistic_regression: {e}"), "correct its parameters"))?;
             return Ok(Arc::new(learner.fit_soft(x, targets, None, ctx)?));
         }
-        let (rows, y) = self.copies(targets)?;
+        // A learner that keeps rows back for itself must not find copies of them among those it learns from.
+        let keeps =
+            |name: &str| student.params().get(name).is_some_and(|v| *v != "none" && *v != false && *v != 0.0);
+        let most =
+            if ["calibration", "early_stopping"].iter().any(|name| keeps(name)) { 1 } else { self.most };
+        let (rows, y) = self.copies(targets, most)?;
         if x.rows() != targets.rows() {
             return Err(Error::shape("targets for the rows of x", x.rows(), targets.rows()));
         }
@@ -137,14 +145,14 @@ impl Distill {
     }
 
     /// The likeliest classes of every row as rows of their own: which rows, and their classes and weights.
-    fn copies(&self, targets: &Prediction) -> Result<(Vec<usize>, Target)> {
+    fn copies(&self, targets: &Prediction, most: usize) -> Result<(Vec<usize>, Target)> {
         let (q, classes) = targets.probabilities()?;
         let (mut rows, mut codes, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..q.rows() {
             let q = q.row(row);
             let mut order: Vec<usize> = (0..q.len()).filter(|c| q[*c] > 0.0).collect();
             order.sort_by(|a, b| q[*b].total_cmp(&q[*a]).then(a.cmp(b)));
-            order.truncate(self.most);
+            order.truncate(most);
             let sum: f64 = order.iter().map(|c| q[*c]).sum();
             for c in order {
                 rows.push(row);
@@ -176,7 +184,7 @@ fn head(teacher: &dyn Scorer) -> Result<(usize, &Classes)> {
 }
 
 /// Trains the recipe's pipeline as a student of `teacher`, on the training rows of labelled data (all rows where it has no
-/// splits) and on texts without labels. Points of the learner's grid are compared as [`train`](crate::train::train) does.
+/// splits) and on texts without labels, each of them once and none that is among the held-out rows. Points of the learner's grid are compared as [`train`](crate::train::train) does.
 /// The student has the teacher's classes; features and sanitiser are the recipe's own.
 ///
 /// # Errors
@@ -213,6 +221,11 @@ pub fn distill(
     };
 
     let texts = data.texts();
+    // A text to be measured on is not learned from, whoever gives it once more; one that is repeated counts once.
+    let mut seen: HashSet<String> =
+        train_rows.iter().chain(&held_out).map(|row| normalise(texts[*row])).collect();
+    let unlabelled: Vec<&str> =
+        unlabelled.iter().copied().filter(|text| seen.insert(normalise(text))).collect();
     let learned: Vec<&str> =
         train_rows.iter().map(|row| texts[*row]).chain(unlabelled.iter().copied()).collect();
     let (codes, _) = y.as_classes()?;

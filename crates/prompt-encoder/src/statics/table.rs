@@ -169,8 +169,10 @@ impl Persist for StaticEmbeddings {
     }
 
     fn encode(&self) -> Result<Node> {
+        // A saved model names no place of the machine that made it.
+        let params = self.params.clone().source(String::new());
         Ok(Node::new(KIND, VERSION)
-            .meta(&self.params)?
+            .meta(&params)?
             .strings("tokenizer", [self.tokenizer.to_json()?])
             .f32s("table", self.table.clone()))
     }

@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::PredictionSets;
-use crate::ensemble::{Member, counted, stratified_part};
+use crate::ensemble::{Member, common_tags, counted, stratified_part};
 
 params! {
     /// A learner with prediction sets, and a class for the rows whose set is not one class.
@@ -58,6 +58,10 @@ impl Learner for ConformalClassifier {
     type Fitted = FittedConformal;
 
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::CLASSIFIER };
+
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, [&self.estimator])
+    }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedConformal> {
         let (x, y) = &counted(x, y);

@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::conformal_quantile;
-use crate::ensemble::{Member, counted, stratified_part};
+use crate::ensemble::{Member, common_tags, counted, stratified_part};
 
 params! {
     /// A learner of numbers with an interval that holds the truth with probability 1 − α: f(x) ± q, where q is the conformal
@@ -51,6 +51,10 @@ impl Learner for ConformalRegressor {
     type Fitted = FittedConformalRegressor;
 
     const TAGS: Tags = Tags { min_rows: 4, ..Tags::REGRESSOR };
+
+    fn takes(&self) -> Tags {
+        common_tags(Self::TAGS, [&self.estimator])
+    }
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<FittedConformalRegressor> {
         let (x, y) = &counted(x, y);

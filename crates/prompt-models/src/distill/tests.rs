@@ -93,7 +93,7 @@ fn temperature_and_alpha_make_the_targets() {
     let sharp = at(1e-6, 1.0).targets(&p, &[None; 3]).unwrap();
     assert_eq!(sharp.row(0), [1.0, 0.0, 0.0]);
 
-    let (rows, y) = Distill::default().most(2).copies(&p).unwrap();
+    let (rows, y) = Distill::default().copies(&p, 2).unwrap();
     assert_eq!(rows, [0, 0, 1, 2, 2]);
     assert_eq!(y.as_classes().unwrap().0, [0, 1, 0, 2, 0]);
     let weights = y.weights().unwrap();

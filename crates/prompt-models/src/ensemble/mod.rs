@@ -27,6 +27,7 @@ pub use stacking::{FittedStacking, StackingClassifier, StackingRegressor};
 pub use voting::{FittedVoting, VotingClassifier, VotingRegressor};
 
 pub(crate) use folds::{counted, stratified_part};
+pub(crate) use member::common_tags;
 
 use prompt_core::Params;
 use prompt_core::artifact::Catalog;

@@ -28,6 +28,7 @@ mod coverage;
 mod earlier;
 mod ensembles;
 mod families;
+mod folders;
 mod gates;
 mod history;
 mod insight;
@@ -60,6 +61,7 @@ pub use families::{
     Deep, DeepModel, EncoderModel, Encoders, Ensembles, Grid, Model, Models, NetworkModel, PLANNED,
     Traditional,
 };
+pub(crate) use folders::stamps;
 pub use gates::Gate;
 pub use history::family;
 pub use output::results_csv;
@@ -259,7 +261,8 @@ impl Experiment {
     fn fingerprint(&self, prepared: &Prepared) -> String {
         let told = ExperimentConfig { output: Output::default(), threads: None, ..self.config.clone() };
         let config = serde_json::to_string(&told).unwrap_or_default();
-        prepare::digest([env!("CARGO_PKG_VERSION"), &config, &prepared.summary.all_digest])
+        let given = stamps(&serde_json::to_value(&told).unwrap_or_default()).join("\n");
+        prepare::digest([env!("CARGO_PKG_VERSION"), &config, &prepared.summary.all_digest, &given])
     }
 
     /// One model from the search to its saved folder. Whatever happens ends as a status.

@@ -163,6 +163,11 @@ impl Folder {
         let mut files = self.written.lock().map(|written| written.clone()).unwrap_or_default();
         files.remove(RUN_FILE);
         let listed = RunFile::read(&self.dir).map(|run| run.files).unwrap_or_default();
+        // States that are still there are those of trainings that were stopped, in this run or before it came to them.
+        let state = |name: &&String| {
+            CHECKPOINTS.iter().any(|file| name.ends_with(file)) && self.dir.join(name).exists()
+        };
+        files.extend(listed.iter().filter(state).cloned());
         earlier::remove(&self.dir, listed.difference(&files))?;
         self.write_json(RUN_FILE, &RunFile { fingerprint: fingerprint.to_owned(), files })
     }

@@ -247,3 +247,21 @@ fn missing_goes_where_it_helps() {
         assert_eq!(found.labels().unwrap()[0], says);
     }
 }
+
+#[test]
+fn numbers_that_the_bins_have_not_seen_go_the_same_way_in_learning_and_scoring() {
+    // Bins are made of every second of so many rows, none of which is 4.
+    let rows = (1 << 18) + 1000;
+    let number = |i: usize| if i % 20 < 10 { 10.0 } else { [0.0, 4.0][i % 2] };
+    let x = Matrix::from(Dense::new(rows, 1, (0..rows).map(number).collect()).unwrap());
+    let y = Target::labels((0..rows).map(|i| if number(i) == 4.0 { "four" } else { "other" }));
+    for seed in 1..4 {
+        let forest = ExtraTreesClassifier::default().n_estimators(1);
+        let model = forest.fit(&x, &y, &FitContext::new(seed)).unwrap();
+        let few = x.select_rows(&(0..40).collect::<Vec<_>>());
+        let found = predict(&model, &few).unwrap();
+        for (i, label) in found.labels().unwrap().iter().enumerate() {
+            assert_eq!(*label, if number(i) == 4.0 { "four" } else { "other" }, "seed {seed}, {}", number(i));
+        }
+    }
+}

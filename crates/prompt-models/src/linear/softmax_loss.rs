@@ -107,7 +107,7 @@ impl<'a> SoftmaxLoss<'a> {
             .zip(&self.means)
             .map(|(s, m)| (s - m * m).max(0.0))
             .flat_map(|s| bend.iter().map(move |h| 1.0 / (h * s + self.l2).max(SMALLEST)))
-            .chain(bend.iter().map(|h| 1.0 / h))
+            .chain(bend.iter().map(|h| 1.0 / h.max(SMALLEST)))
             .collect()
     }
 

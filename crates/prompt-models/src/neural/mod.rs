@@ -62,6 +62,21 @@ pub struct Traces {
     pub resume: bool,
 }
 
+/// What a training writes into its folder of states.
+const STATES: [&str; 4] = ["best.safetensors", "last.safetensors", "best.new", "last.new"];
+
+impl Traces {
+    /// Removes the states of a training that is over, and their folder unless something else lies in it.
+    pub fn clear_states(&self) {
+        let Some(folder) = &self.checkpoints else { return };
+        // What cannot be removed disturbs nobody.
+        for state in STATES {
+            let _ = std::fs::remove_file(folder.join(state));
+        }
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
 /// A network that has learned.
 pub struct FittedNetwork {
     /// Texts to probabilities or numbers; it can be saved.

@@ -41,6 +41,7 @@ pub(crate) fn tune_network(
         "data": about,
         "model": network.name(),
         "params": network.params(),
+        "given": crate::experiment::stamps(&network.params()),
         "metric": metric.name(),
         "folds": rows.folds.len(),
     });

@@ -89,7 +89,7 @@ fn text_estimator(kind: &str) -> Result<Box<dyn TextEstimator>> {
             return Err(Error::unsupported(
                 "this build",
                 "features of type `static_embedding`",
-                "build with the feature `encoder` (cargo install prompt-cli --features encoder)",
+                "build with the feature `encoder` (cargo install --path crates/prompt-cli --features encoder)",
             ));
         }
         _ => return Err(Error::unknown("kind of features", kind, KNOWN)),

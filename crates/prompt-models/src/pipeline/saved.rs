@@ -24,8 +24,11 @@ pub fn catalog() -> Catalog {
 }
 
 /// Kinds of pipelines that only a build with a feature reads.
-const BY_FEATURE: [(&str, &str, &str); 2] =
-    [("text_network", "a network", "neural"), ("text_encoder_classifier", "a text encoder", "encoder")];
+const BY_FEATURE: [(&str, &str, &str); 3] = [
+    ("text_network", "a network", "neural"),
+    ("text_encoder_classifier", "a text encoder", "encoder"),
+    ("static_embedding", "static embeddings", "encoder"),
+];
 
 /// A kind that another build would know, by what that build is called.
 fn by_feature(error: Error) -> Error {

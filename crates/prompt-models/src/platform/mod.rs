@@ -175,8 +175,11 @@ impl Platform {
                 let store = Box::new(JsonlStudy::open(folder.study(&settings)?)?);
                 let (tuned, with_best) = tune_table(&recipe, &data, options, store, &ctx)?;
                 recipe = with_best;
-                let svg = tuned.picture(&format!("Parameters of {best}"), &ctx)?;
-                folder.write("tuning.svg", svg.as_bytes())?;
+                match tuned.picture(&format!("Parameters of {best}"), &ctx) {
+                    Ok(svg) => folder.write("tuning.svg", svg.as_bytes())?,
+                    Err(Error::Cancelled) => return Err(Error::Cancelled),
+                    Err(_) => notes.push("the study could not be drawn".to_owned()),
+                }
                 Some(tuned)
             }
         };

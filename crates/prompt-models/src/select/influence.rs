@@ -69,7 +69,9 @@ pub fn parameter_importance(trials: &[Trial], ctx: &FitContext) -> Result<Vec<(S
     }
     let rows = (0..complete.len()).flat_map(|i| columns.iter().map(move |(_, values)| values[i]));
     let x = Matrix::from(Dense::new(complete.len(), columns.len(), rows.collect())?);
-    let y = Target::regression(complete.iter().map(|(_, score)| *score).collect())?;
+    // Divided by the largest, so that no square of one is beyond all numbers.
+    let largest = complete.iter().map(|(_, score)| score.abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let y = Target::regression(complete.iter().map(|(_, score)| score / largest).collect())?;
     let forest = RandomForestRegressor::default().n_estimators(64).fit(&x, &y, &ctx.unobserved())?;
     let mut shares: Vec<(String, f64)> = Vec::new();
     for ((name, _), share) in columns.iter().zip(forest.feature_importances()) {
@@ -123,7 +125,11 @@ fn drawn(trial: &Trial, sign: f64) -> StudyTrial {
             State::Pruned => TrialEnd::Pruned,
             State::Failed => TrialEnd::Failed,
         },
-        value: trial.score.or_else(|| trial.steps.last().copied()).map(|score| sign * score),
+        value: match trial.state {
+            State::Pruned => trial.steps.last().copied(),
+            _ => trial.score,
+        }
+        .map(|score| sign * score),
         params: trial.params.iter().map(|(name, value)| (name.clone(), setting(value))).collect(),
     }
 }

@@ -34,7 +34,15 @@ impl Trainer<'_> {
         network.check()?;
         let judged = match &self.rows.given {
             Some(_) => None,
-            None => Some(self.judge(&network, asked.folds, ctx)?),
+            None => Some(self.judge(&network, asked.folds, ctx)),
+        };
+        // Stopped before its turn came: what an earlier run left of its training stays.
+        let judged = match judged.transpose() {
+            Err(Error::Cancelled) => {
+                self.folder.end_training(name, true)?;
+                return Err(Error::Cancelled);
+            }
+            other => other?,
         };
 
         let recorder = Arc::new(Recorder::default());

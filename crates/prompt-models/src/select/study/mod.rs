@@ -288,9 +288,10 @@ fn run_one(mut running: Running<'_>, objective: &Objective<'_>) -> Result<Trial>
     trial.seconds = started.elapsed().as_secs_f64();
     trial.steps = running.steps;
     match found {
-        Ok(Some(score)) if score.is_nan() => {
+        Ok(Some(score)) if !score.is_finite() => {
             trial.state = State::Failed;
-            trial.error = Some("the score is not a number".to_owned());
+            let what = if score.is_nan() { "not a number" } else { "not finite" };
+            trial.error = Some(format!("the score is {what}"));
         }
         Ok(Some(score)) => {
             trial.state = State::Complete;

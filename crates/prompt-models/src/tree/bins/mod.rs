@@ -57,6 +57,11 @@ pub struct Bins {
 /// Rows that are looked at for cuts; a matrix of more is read at even steps.
 const MOST_ROWS: usize = 1 << 18;
 
+/// Whether bins are made of all rows of a matrix, so that no number lies between two bins that they do not know of.
+pub(in crate::tree) fn all_rows_are_read(x: &Matrix) -> bool {
+    matches!(x, Matrix::Sparse(_)) || x.rows() <= MOST_ROWS
+}
+
 /// Columns that are read together, because they lie in one cache line of a dense row.
 const GROUP: usize = 8;
 

@@ -6,7 +6,7 @@
 
 use prompt_core::{Matrix, RowView, Seed};
 
-use super::super::bins::{Code, ColumnBins};
+use super::super::bins::{Code, ColumnBins, all_rows_are_read};
 use super::Growth;
 use super::find::judge;
 use super::gather::{SEVERAL, several};
@@ -36,13 +36,14 @@ impl Cut {
     /// Of no row.
     const NONE: Self = Self { at: f64::INFINITY, bin: usize::MAX, within: false };
 
-    fn draw(bins: &ColumnBins, (low, high): (f64, f64), seed: Seed) -> Self {
+    /// `known` says whether the bins know every number.
+    fn draw((bins, known): (&ColumnBins, bool), (low, high): (f64, f64), seed: Seed) -> Self {
         let unit = seed.rng().unit();
         let drawn = low * (1.0 - unit) + high * unit;
         let at = if drawn >= low && drawn < high { drawn } else { low };
         let bin = bins.code(at);
         let (low, high) = bins.range(bin);
-        if low == high {
+        if known && low == high {
             return Self { at, bin: bin + usize::from(low <= at), within: false };
         }
         Self { at, bin, within: true }
@@ -94,6 +95,7 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
     where
         F: Fn(u32) -> [usize; K],
     {
+        let known = all_rows_are_read(x);
         let spans = self.spans(x, columns, bins, ends.unwrap_or_else(|| self.ends()));
         let mut drawn = [Drawn::Other; K];
         let mut cuts = [Cut::NONE; K];
@@ -101,7 +103,7 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
             let Some((low, high)) = spans[k] else { continue };
             drawn[k] = Drawn::Nothing;
             if low < high {
-                cuts[k] = Cut::draw(bins[k], (low, high), seeds[k]);
+                cuts[k] = Cut::draw((bins[k], known), (low, high), seeds[k]);
                 drawn[k] = Drawn::Cut(cuts[k]);
             }
         }
@@ -142,6 +144,10 @@ impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
         let plain =
             |k: &usize| !bins[*k].is_categorical() && most[*k] < bins[*k].bins() && least[*k] <= most[*k];
         for k in (0..K).filter(plain) {
+            if !all_rows_are_read(x) {
+                (first[k], last[k], spans[k]) = (least[k], most[k], (f64::INFINITY, f64::NEG_INFINITY));
+                continue;
+            }
             let (low, high) = (bins[k].range(least[k]), bins[k].range(most[k]));
             spans[k] = (low.0, high.1);
             if low.0 < low.1 {
