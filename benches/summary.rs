@@ -39,7 +39,7 @@ start = time.perf_counter()
 df = pl.read_csv(sys.argv[1])
 described = df.describe()
 distinct = df.select(pl.all().n_unique()).row(0)
-frequent = [df[name].value_counts(sort=True).row(0) for name in df.columns]
+frequent = [df[name].value_counts(sort=True, name='how often').row(0) for name in df.columns]
 seconds = time.perf_counter() - start
 mean = dict(zip(described['statistic'], described['x']))['mean']
 median = dict(zip(described['statistic'], described['x']))['50%']
