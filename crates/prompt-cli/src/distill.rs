@@ -35,8 +35,8 @@ pub(crate) fn run(args: &Distill, threads: Option<usize>, stop: &CancelToken) ->
         if fields.label_map.is_empty() {
             fields.label_map = recipe.fields().label_map;
         }
-        fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
-        fields.label_map.extend(label_map(&args.label_map)?);
+        fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), false)?;
+        fields.label_map.extend(label_map(&args.texts.label_map)?);
         let max_line_bytes = args.lines.bytes();
         ReadOptions { fields, strict: args.strict, max_line_bytes, ..ReadOptions::default() }.read(path)
     };

@@ -42,8 +42,8 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
     let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
     let classes = model.classes().ok();
     let number = classes.is_none();
-    fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), number)?;
-    fields.label_map.extend(label_map(&args.label_map)?);
+    fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), number)?;
+    fields.label_map.extend(label_map(&args.texts.label_map)?);
     let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
     let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
     let loaded = options.read(&args.data)?;

@@ -245,8 +245,8 @@ fn with_tabular(error: Error) -> Error {
 
 /// What the command line says of the fields, it says last.
 fn name_fields(fields: &mut Fields, args: &Train, predicts: Task) -> Result<()> {
-    fields::name(fields, args.text.as_ref(), args.target.as_ref(), predicts == Task::Regression)?;
-    fields.label_map.extend(label_map(&args.label_map)?);
+    fields::name(fields, args.texts.text.as_ref(), args.target.as_ref(), predicts == Task::Regression)?;
+    fields.label_map.extend(label_map(&args.texts.label_map)?);
     Ok(())
 }
 

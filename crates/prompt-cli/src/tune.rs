@@ -158,8 +158,8 @@ impl Job<'_> {
         }
         recipe = crate::train::with_params(recipe, &args.params, args.from.as_deref())?;
         let mut fields = recipe.fields();
-        fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
-        fields.label_map.extend(label_map(&args.label_map)?);
+        fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), false)?;
+        fields.label_map.extend(label_map(&args.texts.label_map)?);
         let loaded =
             ReadOptions { fields, strict: args.strict, ..ReadOptions::default() }.read(&args.data)?;
         let (data, unlabelled) = loaded.dataset.labelled(args.strict)?;

@@ -69,15 +69,9 @@ mod tests {
             assert!(!space.is_empty() && !grid.is_empty(), "{name}");
             #[cfg(feature = "neural")]
             {
-                use crate::select::Domain;
                 let network = super::super::Network::named(name).unwrap();
                 for d in space.dimensions() {
-                    let ends = match &d.domain {
-                        Domain::Float { low, high, .. } => vec![Value::from(*low), Value::from(*high)],
-                        Domain::Int { low, high, .. } => vec![Value::from(*low), Value::from(*high)],
-                        Domain::Choice { values } => values.clone(),
-                    };
-                    for value in ends {
+                    for value in d.domain.ends() {
                         network.with_param(&d.name, &value).unwrap();
                     }
                 }

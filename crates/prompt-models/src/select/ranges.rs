@@ -89,12 +89,7 @@ mod tests {
                 );
                 let learner = learners::estimator(task, name).unwrap();
                 for d in space.dimensions() {
-                    let ends = match &d.domain {
-                        Domain::Float { low, high, .. } => vec![Value::from(*low), Value::from(*high)],
-                        Domain::Int { low, high, .. } => vec![Value::from(*low), Value::from(*high)],
-                        Domain::Choice { values } => values.clone(),
-                    };
-                    for value in ends {
+                    for value in d.domain.ends() {
                         learner.with_param(&d.name, &value).unwrap();
                     }
                 }

@@ -289,6 +289,16 @@ pub(crate) enum Axis {
 }
 
 impl Domain {
+    /// The values at its ends: what a learner takes of these it takes of all between them.
+    #[cfg(test)]
+    pub(crate) fn ends(&self) -> Vec<Value> {
+        match self {
+            Self::Float { low, high, .. } => vec![(*low).into(), (*high).into()],
+            Self::Int { low, high, .. } => vec![(*low).into(), (*high).into()],
+            Self::Choice { values } => values.clone(),
+        }
+    }
+
     pub(crate) fn axis(&self) -> Axis {
         match self {
             Self::Float { low, high, log: true, .. } => {
