@@ -227,8 +227,6 @@ impl std::fmt::Debug for FittedNetwork {
 
 /// Texts computed at once when predicting.
 const TOGETHER: usize = 64;
-/// Tokens computed at once when predicting.
-const TOKENS: usize = 1 << 14;
 
 impl FittedNetwork {
     fn new(
@@ -278,7 +276,7 @@ impl FittedNetwork {
             (0..texts.count()).map(|i| self.vocabulary.encode(texts.text(i)).ids).collect();
         let width = self.about.output.width();
         let mut all = vec![0.0; encoded.len() * width];
-        for rows in same_length_batches(&encoded) {
+        for rows in same_length_batches(&encoded, &self.store) {
             let batch = Batch::of(&encoded, rows);
             let scores = self.scores(&batch)?;
             let wide = scores.len() / batch.size();
@@ -317,10 +315,10 @@ impl FittedNetwork {
 }
 
 /// Rows that have exactly the same length, a bounded number of tokens at a time.
-pub(crate) fn same_length_batches(encoded: &[Vec<u32>]) -> Vec<Vec<usize>> {
+pub(crate) fn same_length_batches(encoded: &[Vec<u32>], store: &Store) -> Vec<Vec<usize>> {
     let lengths: Vec<usize> = encoded.iter().map(Vec::len).collect();
     let rows: Vec<usize> = (0..encoded.len()).collect();
-    let mixed = ordered_batches(&lengths, &rows, TOGETHER, TOKENS);
+    let mixed = ordered_batches(&lengths, &rows, TOGETHER, store.tokens_together());
     mixed.iter().flat_map(|b| b.chunk_by(|&a, &b| lengths[a] == lengths[b]).map(<[usize]>::to_vec)).collect()
 }
 

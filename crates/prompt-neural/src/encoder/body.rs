@@ -1,6 +1,6 @@
 //! From token ids to hidden states, family by family.
 
-use burn::tensor::{Int, Tensor, TensorData, activation, module};
+use burn::tensor::{Int, Tensor, TensorData, activation};
 use prompt_core::Result;
 use prompt_encoder::{Activation, Details, EncoderConfig, Family};
 
@@ -8,7 +8,7 @@ use super::fused;
 use super::layers::{Dense, FRESH, Lora, Norm, activate, join_heads, split_heads};
 use super::modern::ModernLayer;
 use super::relative::{AfterFirst, Places, Projections, Relative};
-use crate::net::{Builder, Id, Input, Store, Tape};
+use crate::net::{Builder, Id, Input, Store, Tape, look_up};
 
 /// An encoder without its numbers.
 #[derive(Debug)]
@@ -129,11 +129,10 @@ impl Encoder {
         input: &Input,
         dropout: f64,
     ) -> Result<Tensor<3>> {
-        let by_hand = tape.is_training() && s.on_cpu();
-        self.run(s, tape, input, dropout, by_hand)
+        self.run(s, tape, input, dropout, s.on_cpu())
     }
 
-    /// `by_hand` lets blocks that can be differentiated by hand be so.
+    /// `by_hand` lets blocks that can be computed and differentiated by hand be so.
     pub(super) fn run(
         &self,
         s: &Store,
@@ -142,7 +141,8 @@ impl Encoder {
         dropout: f64,
         by_hand: bool,
     ) -> Result<Tensor<3>> {
-        let x = tape.dropout(self.embeddings.forward(s, input), dropout);
+        let x = self.embeddings.forward(s, tape, input);
+        let x = tape.dropout(x, dropout);
         match &self.layers {
             Layers::Modern { layers, norm } => {
                 let x = layers.iter().fold(x, |x, layer| layer.forward(s, tape, x, input, dropout));
@@ -218,8 +218,8 @@ impl Embeddings {
         }
     }
 
-    fn forward(&self, s: &Store, input: &Input) -> Tensor<3> {
-        let mut x = module::embedding(s.get::<2>(self.words), input.ids.clone());
+    fn forward(&self, s: &Store, tape: &mut Tape, input: &Input) -> Tensor<3> {
+        let mut x = look_up(s, tape, self.words, input);
         if let Some(positions) = self.positions {
             let rows: Vec<i32> = (0..input.length).map(|t| (t + self.first_position) as i32).collect();
             let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [input.length]), s.device());

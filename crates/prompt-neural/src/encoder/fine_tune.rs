@@ -302,7 +302,7 @@ impl FittedEncoder {
         let encoded = (0..texts.count()).map(ids).collect::<Result<Vec<_>>>()?;
         let width = self.output.width();
         let mut all = vec![0.0; encoded.len() * width];
-        for rows in same_length_batches(&encoded) {
+        for rows in same_length_batches(&encoded, &self.model.store) {
             let batch = Batch::of(&encoded, rows);
             let input = Input::new(&batch, &self.model.store);
             let scores = read(self.model.net.forward(

@@ -1,6 +1,6 @@
-//! A block of the BERT family differentiated by hand, for training on a CPU.
+//! A block of the BERT family computed and differentiated by hand, on a CPU.
 //!
-//! burn's gradients of softmax, layer normalisation and GELU are chains of small operations, each a pass over memory.
+//! burn's softmax, layer normalisation and GELU and their gradients are chains of small operations, each a pass over memory.
 //! Here the matrix products are burn's, and what lies between them is one pass each (see [`kernel`]). The numbers are
 //! those of the block built from burn's operations; a test compares them.
 
@@ -131,10 +131,17 @@ pub(super) fn forward(
     let normed = kernel::layer_norm(&mut first, &norm.gamma, &norm.beta, norm.epsilon);
     let middle = put(first.clone(), [tokens, width], &device);
 
-    let mut slope = read(wide.forward(middle.clone()))?;
-    let mut inner = vec![0.0; slope.len()];
-    kernel::gelu(&mut slope, &mut inner);
-    let inner_width = slope.len() / tokens;
+    let mut inner = read(wide.forward(middle.clone()))?;
+    let inner_width = inner.len() / tokens;
+    let slope = if tape.is_training() {
+        let mut slope = inner;
+        inner = vec![0.0; slope.len()];
+        kernel::gelu(&mut slope, &mut inner);
+        slope
+    } else {
+        kernel::gelu_alone(&mut inner);
+        Vec::new()
+    };
     let inner = put(inner, [tokens, inner_width], &device);
     let second_mask = tape.mask(tokens * width, dropout);
     let mut second = dropped(read(narrow.forward(inner.clone()))?, second_mask.as_ref());

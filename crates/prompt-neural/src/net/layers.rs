@@ -2,7 +2,8 @@
 
 use burn::tensor::{Int, Tensor, TensorData, activation, module};
 
-use super::store::{Builder, Id, Init, Store};
+use super::grad::RowGrad;
+use super::store::{Builder, Id, Init, Store, read};
 use super::tape::Tape;
 use crate::text::Batch;
 
@@ -12,6 +13,8 @@ const HIDDEN: f32 = -1e9;
 /// A batch on the device.
 pub(crate) struct Input {
     pub(crate) ids: Tensor<2, Int>,
+    /// The same numbers on this side.
+    tokens: Vec<u32>,
     pub(crate) lengths: Vec<usize>,
     pub(crate) length: usize,
 }
@@ -21,7 +24,8 @@ impl Input {
         let ids: Vec<i32> = batch.ids.iter().map(|&id| id as i32).collect();
         let data = TensorData::new(ids, [batch.size(), batch.length]);
         Self {
-            ids: Tensor::from_data(data, store.device()),
+            ids: Tensor::from_data(data, &store.device().clone().inner()),
+            tokens: batch.ids.clone(),
             lengths: batch.lengths.clone(),
             length: batch.length,
         }
@@ -73,6 +77,22 @@ impl Linear {
     }
 }
 
+/// \[rows, length\] → \[rows, length, width\]: the row of a matrix for each token.
+///
+/// Its gradient is that of the rows that were looked up: burn's would be of the whole matrix.
+pub(crate) fn look_up(s: &Store, tape: &mut Tape, matrix: Id, input: &Input) -> Tensor<3> {
+    let rows = module::embedding(s.get::<2>(matrix).inner(), input.ids.clone());
+    let at = matrix.index();
+    if !s.params()[at].trainable {
+        return rows;
+    }
+    let (ids, width) = (input.tokens.clone(), rows.dims()[2]);
+    tape.by_hand(rows, s.device(), move |grad, onward| {
+        onward.give_rows(at, RowGrad::gather(&ids, &read(grad)?, width));
+        Ok(())
+    })
+}
+
 /// A row of numbers for each token.
 #[derive(Debug)]
 pub(crate) struct Embedding {
@@ -85,8 +105,8 @@ impl Embedding {
     }
 
     /// \[rows, length\] → \[rows, length, width\]; filling becomes zeros.
-    pub(crate) fn forward(&self, s: &Store, input: &Input) -> Tensor<3> {
-        module::embedding(s.get::<2>(self.weight), input.ids.clone()) * input.mask(s)
+    pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, input: &Input) -> Tensor<3> {
+        look_up(s, tape, self.weight, input) * input.mask(s)
     }
 
     /// The first `length` rows, \[1, length, width\]: for positions.

@@ -7,6 +7,7 @@
 //! No network looks behind the end of a row: embeddings there are zero, windows, states and attention leave it out.
 
 mod convolution;
+mod grad;
 mod layers;
 mod recurrent;
 mod store;
@@ -19,7 +20,8 @@ use convolution::Convolution;
 use layers::{AttentionPool, Embedding, LayerNorm, Linear, TransformerBlock, last_pool};
 use recurrent::Lstm;
 
-pub(crate) use layers::{Input, mean_pool};
+pub(crate) use grad::{Grad, RowGrad};
+pub(crate) use layers::{Input, look_up, mean_pool};
 pub(crate) use store::Init;
 pub(crate) use store::{Builder, Id, Param, Store, read, turn};
 pub(crate) use tape::{Grads, Onward, Tape};
@@ -163,7 +165,7 @@ impl Net {
 
     /// \[rows, length\] → \[rows, scores\].
     pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, input: &Input) -> Result<Tensor<2>> {
-        let mut x = self.embedding.forward(s, input);
+        let mut x = self.embedding.forward(s, tape, input);
         if let Body::Transformer { positions, .. } = &self.body {
             x = x + positions.first(s, input.length);
         }

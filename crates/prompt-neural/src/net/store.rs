@@ -88,6 +88,12 @@ impl Store {
         self.device.clone().inner() == Device::flex()
     }
 
+    /// Tokens that are computed at once when predicting. On a CPU few: what lies between two layers then stays in the
+    /// cache, and its memory is used again before the allocator gives it back.
+    pub(crate) fn tokens_together(&self) -> usize {
+        if self.on_cpu() { 1 << 9 } else { 1 << 14 }
+    }
+
     /// A tensor of constants.
     pub(crate) fn constant<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
@@ -138,6 +144,14 @@ impl Store {
     /// The numbers of parameter `i`.
     pub(crate) fn read(&self, i: usize) -> Result<Vec<f32>> {
         read(self.params[i].value.clone().inner())
+    }
+
+    /// Takes the numbers of parameter `i` out, without a copy where nothing else holds them. The parameter has none until
+    /// [`set`](Self::set).
+    pub(crate) fn take(&mut self, i: usize) -> Result<Vec<f32>> {
+        let nothing =
+            Tensor::from_data(TensorData::new(Vec::<f32>::new(), [0]), &self.device.clone().inner());
+        read(std::mem::replace(&mut self.params[i].value, nothing).inner())
     }
 
     /// The same numbers without gradients, shared.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use prompt_core::{Result, Rng, Seed};
 
+use super::grad::{Grad, RowGrad};
 use super::store::{Store, read};
 
 /// Gradients of several passes back.
@@ -18,7 +19,7 @@ use super::store::{Store, read};
 pub(crate) struct Grads {
     passes: Vec<Gradients>,
     /// Of parameters, by their place in the store, from layers that are differentiated by hand.
-    direct: BTreeMap<usize, Vec<f32>>,
+    direct: BTreeMap<usize, Grad>,
 }
 
 impl Grads {
@@ -37,12 +38,12 @@ impl Grads {
     }
 
     /// The gradient of the parameter at this place of the store.
-    pub(crate) fn take_param(&mut self, store: &Store, i: usize) -> Result<Option<Vec<f32>>> {
+    pub(crate) fn take_param(&mut self, store: &Store, i: usize) -> Result<Option<Grad>> {
         let own = self.direct.remove(&i);
         let Some(other) = self.take(store.flat(i)) else { return Ok(own) };
-        let mut sum = read(other)?;
+        let mut sum = Grad::Whole(read(other)?);
         if let Some(own) = own {
-            add(&mut sum, &own);
+            sum.add(own);
         }
         Ok(Some(sum))
     }
@@ -50,7 +51,7 @@ impl Grads {
     fn go_on(&mut self, onward: Onward) {
         for (i, grad) in onward.direct {
             match self.direct.get_mut(&i) {
-                Some(sum) => add(sum, &grad),
+                Some(sum) => sum.add(grad),
                 None => {
                     self.direct.insert(i, grad);
                 }
@@ -62,15 +63,11 @@ impl Grads {
     }
 }
 
-fn add(sum: &mut [f32], more: &[f32]) {
-    sum.iter_mut().zip(more).for_each(|(s, m)| *s += m);
-}
-
 /// The sums ⟨input, gradient⟩ through which a layer passes its gradients on.
 #[derive(Default)]
 pub(crate) struct Onward {
     sum: Option<Tensor<1>>,
-    direct: Vec<(usize, Vec<f32>)>,
+    direct: Vec<(usize, Grad)>,
 }
 
 impl Onward {
@@ -88,7 +85,12 @@ impl Onward {
 
     /// Gives the parameter at this place of the store its gradient.
     pub(crate) fn give_param(&mut self, i: usize, grad: Vec<f32>) {
-        self.direct.push((i, grad));
+        self.direct.push((i, Grad::Whole(grad)));
+    }
+
+    /// Gives some rows of the parameter at this place of the store their gradient.
+    pub(crate) fn give_rows(&mut self, i: usize, grad: RowGrad) {
+        self.direct.push((i, Grad::Rows(grad)));
     }
 }
 

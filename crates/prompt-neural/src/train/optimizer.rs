@@ -8,8 +8,9 @@
 //! a chain of tensor operations; a GPU pays a transfer for each parameter.
 
 use prompt_core::{FitContext, Result};
+use rayon::prelude::*;
 
-use crate::net::{Grads, Store};
+use crate::net::{Grad, Grads, RowGrad, Store};
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
@@ -40,7 +41,7 @@ impl AdamW {
     pub(crate) fn step(
         &mut self,
         store: &mut Store,
-        grads: &[Option<Vec<f32>>],
+        grads: &[Option<Grad>],
         scale: f32,
         ctx: &FitContext,
         group: impl Fn(usize) -> Group,
@@ -48,48 +49,102 @@ impl AdamW {
         for (i, grad) in grads.iter().enumerate() {
             let Some(grad) = grad else { continue };
             self.steps[i] += 1;
-            let mut values = store.read(i)?;
-            self.update(i, &mut values, grad, scale, group(i), ctx);
+            let mut values = store.take(i)?;
+            let rule = Rule::new(group(i), self.steps[i], scale);
+            let moments = (&mut self.first[i][..], &mut self.second[i][..]);
+            match grad {
+                Grad::Whole(grad) => rule.all(&mut values, grad, moments, ctx),
+                Grad::Rows(grad) => rule.rows(&mut values, grad, moments, ctx),
+            }
             store.set(i, values);
         }
         Ok(())
     }
+}
 
-    fn update(&mut self, i: usize, p: &mut [f32], grad: &[f32], scale: f32, group: Group, ctx: &FitContext) {
-        let step = self.steps[i] as i32;
-        let correction1 = 1.0 - f64::from(BETA1).powi(step);
-        let correction2 = (1.0 - f64::from(BETA2).powi(step)).sqrt() as f32;
-        let shrink = (1.0 - group.rate * group.decay) as f32;
-        let size = (group.rate / correction1) as f32;
-        let (m, v) = (&mut self.first[i], &mut self.second[i]);
-        let one = |((p, g), (m, v)): Part<'_>| {
-            for (((p, g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-                let g = g * scale;
-                *m += (g - *m) * (1.0 - BETA1);
-                *v = *v * BETA2 + g * g * (1.0 - BETA2);
-                *p = *p * shrink - size * *m / (v.sqrt() / correction2 + EPSILON);
+/// How the numbers of one parameter move in one step.
+struct Rule {
+    /// What the gradient is multiplied by.
+    scale: f32,
+    shrink: f32,
+    size: f32,
+    correction2: f32,
+}
+
+/// The two moments of a parameter.
+type Moments<'a> = (&'a mut [f32], &'a mut [f32]);
+
+impl Rule {
+    fn new(group: Group, step: usize, scale: f32) -> Self {
+        let correction1 = 1.0 - f64::from(BETA1).powi(step as i32);
+        Self {
+            scale,
+            shrink: (1.0 - group.rate * group.decay) as f32,
+            size: (group.rate / correction1) as f32,
+            correction2: (1.0 - f64::from(BETA2).powi(step as i32)).sqrt() as f32,
+        }
+    }
+
+    fn one(&self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
+        let g = g * self.scale;
+        *m += (g - *m) * (1.0 - BETA1);
+        *v = *v * BETA2 + g * g * (1.0 - BETA2);
+        *p = *p * self.shrink - self.size * *m / (v.sqrt() / self.correction2 + EPSILON);
+    }
+
+    fn all(&self, p: &mut [f32], grad: &[f32], (m, v): Moments<'_>, ctx: &FitContext) {
+        let run = |((p, g), (m, v)): ((&mut [f32], &[f32]), Moments<'_>)| {
+            for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+                self.one(p, g, m, v);
             }
         };
         if p.len() < 2 * BLOCK || ctx.thread_budget() == 1 {
-            one(((p, grad), (m, v)));
-        } else {
-            use rayon::prelude::*;
-            p.par_chunks_mut(BLOCK)
-                .zip(grad.par_chunks(BLOCK))
-                .zip(m.par_chunks_mut(BLOCK).zip(v.par_chunks_mut(BLOCK)))
-                .for_each(one);
+            return run(((p, grad), (m, v)));
         }
+        p.par_chunks_mut(BLOCK)
+            .zip(grad.par_chunks(BLOCK))
+            .zip(m.par_chunks_mut(BLOCK).zip(v.par_chunks_mut(BLOCK)))
+            .for_each(run);
+    }
+
+    /// The same, to the bit, where most rows have no gradient. A row that never had one has no moments: it only
+    /// shrinks.
+    fn rows(&self, p: &mut [f32], grad: &RowGrad, (m, v): Moments<'_>, ctx: &FitContext) {
+        let width = grad.width;
+        let zeros = vec![0.0; width];
+        let block = (BLOCK / width).max(1);
+        let run = |(at, (p, (m, v))): (usize, (&mut [f32], Moments<'_>))| {
+            let first = at * block;
+            let start = grad.rows.partition_point(|&row| (row as usize) < first);
+            let mut given = grad.iter().skip(start).peekable();
+            let rows =
+                p.chunks_exact_mut(width).zip(m.chunks_exact_mut(width)).zip(v.chunks_exact_mut(width));
+            for (i, ((p, m), v)) in rows.enumerate() {
+                let own = given.next_if(|(row, _)| *row == first + i).map(|(_, own)| own);
+                if own.is_some() || m.iter().chain(v.iter()).any(|moment| *moment != 0.0) {
+                    for (((p, &g), m), v) in p.iter_mut().zip(own.unwrap_or(&zeros)).zip(m).zip(v) {
+                        self.one(p, g, m, v);
+                    }
+                } else if self.shrink != 1.0 {
+                    p.iter_mut().for_each(|p| *p *= self.shrink);
+                }
+            }
+        };
+        let size = block * width;
+        if p.len() < 2 * BLOCK || ctx.thread_budget() == 1 {
+            let moments = m.chunks_mut(size).zip(v.chunks_mut(size));
+            return p.chunks_mut(size).zip(moments).enumerate().for_each(run);
+        }
+        let moments = m.par_chunks_mut(size).zip(v.par_chunks_mut(size));
+        p.par_chunks_mut(size).zip(moments).enumerate().for_each(run);
     }
 }
-
-/// Parameter, gradient and the two moments, of one run of numbers.
-type Part<'a> = ((&'a mut [f32], &'a [f32]), (&'a mut [f32], &'a mut [f32]));
 
 /// Numbers that one thread takes at a time.
 const BLOCK: usize = 1 << 15;
 
 /// Gradients of some batches, added up.
-pub(crate) struct Accumulated(Vec<Option<Vec<f32>>>);
+pub(crate) struct Accumulated(Vec<Option<Grad>>);
 
 impl Accumulated {
     pub(crate) fn new(store: &Store) -> Self {
@@ -104,30 +159,34 @@ impl Accumulated {
             }
             let Some(grad) = grads.take_param(store, i)? else { continue };
             match sum {
-                Some(sum) => sum.iter_mut().zip(&grad).for_each(|(s, g)| *s += g),
+                Some(sum) => sum.add(grad),
                 None => *sum = Some(grad),
             }
         }
         Ok(())
     }
 
-    pub(crate) fn all(&self) -> &[Option<Vec<f32>>] {
+    pub(crate) fn all(&self) -> &[Option<Grad>] {
         &self.0
     }
 
     /// √Σ g² over all parameters.
     pub(crate) fn norm(&self) -> f64 {
-        let squares = |g: &Vec<f32>| {
-            // Lanes, so that the sum is fast and the same wherever it runs.
+        // Lanes and blocks, so that the sum is fast and the same wherever it runs.
+        let squares = |block: &[f32]| {
             let mut lanes = [0.0f64; 8];
-            for chunk in g.chunks(8) {
+            for chunk in block.chunks(8) {
                 for (lane, &v) in lanes.iter_mut().zip(chunk) {
                     *lane += f64::from(v) * f64::from(v);
                 }
             }
             lanes.iter().sum::<f64>()
         };
-        self.0.iter().flatten().map(squares).sum::<f64>().sqrt()
+        let of = |grad: &Grad| -> f64 {
+            let blocks: Vec<f64> = grad.values().par_chunks(BLOCK).map(squares).collect();
+            blocks.iter().sum()
+        };
+        self.0.iter().flatten().map(of).sum::<f64>().sqrt()
     }
 }
 

@@ -9,7 +9,7 @@ use prompt_core::{CancelToken, Control, Event, FitContext, Seed, Target};
 use super::optimizer::{AdamW, Group, clip_factor};
 use super::schedule::{Plateau, Schedule};
 use super::*;
-use crate::net::{Builder, Store};
+use crate::net::{Builder, Grad, RowGrad, Store};
 use crate::reference::{assert_close, list, list32, torch};
 use crate::{Cnn, TextNetwork};
 
@@ -25,8 +25,10 @@ fn adamw_with_clipping_is_pytorchs() {
     store.write_all(vec![list32(&t["start"][0]), list32(&t["start"][1])]).unwrap();
     let mut optimizer = AdamW::new(&store);
     for step in 0..3 {
-        let grads: Vec<Option<Vec<f32>>> = (0..2).map(|p| Some(list32(&t["grads"][step][p]))).collect();
-        let norm = grads.iter().flatten().flatten().map(|g| f64::from(g * g)).sum::<f64>().sqrt();
+        let grads: Vec<Option<Grad>> =
+            (0..2).map(|p| Some(Grad::Whole(list32(&t["grads"][step][p])))).collect();
+        let squares = |grad: &Grad| grad.values().iter().map(|g| f64::from(g * g)).sum::<f64>();
+        let norm = grads.iter().flatten().map(squares).sum::<f64>().sqrt();
         assert!((norm - t["norms"][step].as_f64().unwrap()).abs() < 1e-5);
         let groups = [Group { rate: 0.01, decay: 0.1 }, Group { rate: 0.005, decay: 0.0 }];
         let scale = clip_factor(norm, Some(1.0)) as f32;
@@ -34,6 +36,39 @@ fn adamw_with_clipping_is_pytorchs() {
         for p in 0..2 {
             assert_close(&store.read(p).unwrap(), &list(&t["after"][step][p]), 1e-6);
         }
+    }
+}
+
+#[test]
+fn a_step_of_some_rows_is_a_step_of_all_to_the_bit() {
+    // Large enough that several threads take part.
+    const ROWS: usize = 9000;
+    const WIDTH: usize = 8;
+    let mut rng = Seed::new(3).rng();
+    let mut draw = |n: usize| (0..n).map(|_| rng.normal() as f32).collect::<Vec<f32>>();
+    let stores: Vec<Store> = {
+        let start = draw(ROWS * WIDTH);
+        let store = || {
+            let mut store = Store::new(Device::flex());
+            Builder::new(&mut store, Seed::new(1)).param("w", &[ROWS, WIDTH], crate::net::Init::Zeros);
+            store.write_all(vec![start.clone()]).unwrap();
+            store
+        };
+        vec![store(), store()]
+    };
+    let [mut whole, mut some] = <[Store; 2]>::try_from(stores).unwrap();
+    let (mut of_whole, mut of_some) = (AdamW::new(&whole), AdamW::new(&some));
+    let group = |_| Group { rate: 0.01, decay: 0.1 };
+    for step in 0..4u32 {
+        // Other rows in every step, one of them twice.
+        let ids = [step * 7, 8191 + step, 3, 8999, 3];
+        let rows = RowGrad::gather(&ids, &draw(ids.len() * WIDTH), WIDTH);
+        let all = Grad::Rows(rows.clone()).whole(ROWS * WIDTH);
+        let ctx = FitContext::new(1);
+        of_whole.step(&mut whole, &[Some(Grad::Whole(all))], 0.5, &ctx, group).unwrap();
+        of_some.step(&mut some, &[Some(Grad::Rows(rows))], 0.5, &ctx, group).unwrap();
+        assert!(whole.read_all().unwrap() == some.read_all().unwrap());
+        assert!(of_whole == of_some);
     }
 }
 
