@@ -4,6 +4,7 @@ use prompt_core::Result;
 use serde_json::{Map, Value};
 
 use super::Fields;
+use super::own::PromptHead;
 
 /// Labels without names.
 const MOST_LABELS: usize = 1 << 16;
@@ -59,12 +60,16 @@ pub struct HeadConfig {
     pub pooling: Option<String>,
     /// Several heads, where there are.
     pub tasks: Option<MultiTask>,
+    /// A head that transformers does not have (`prompt_head`), instead of the published one.
+    pub own: Option<PromptHead>,
 }
 
 impl HeadConfig {
     /// Whether the file says that the checkpoint has a head for classification.
     pub fn classifies(&self) -> bool {
-        self.tasks.is_some() || self.architectures.iter().any(|a| a.ends_with("ForSequenceClassification"))
+        self.tasks.is_some()
+            || self.own.is_some()
+            || self.architectures.iter().any(|a| a.ends_with("ForSequenceClassification"))
     }
 
     /// What the numbers mean: as the file says, else one label is a number and several exclude one another.
@@ -115,7 +120,9 @@ impl HeadConfig {
             Some((_, other)) => return Err(f.bad(format!("`target_sizes` must be an object, got {other}"))),
         };
         let pooling = f.string("classifier_pooling").map(str::to_owned);
-        Ok(Self { labels, problem, architectures, pooling, tasks })
+        let own =
+            f.value(&["prompt_head"]).map(|(key, value)| PromptHead::read(f, key, value)).transpose()?;
+        Ok(Self { labels, problem, architectures, pooling, tasks, own })
     }
 }
 

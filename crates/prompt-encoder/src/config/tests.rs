@@ -99,3 +99,29 @@ fn rotary_positions_are_those_of_the_file_or_refused() {
         assert!(message.contains("rotary positions of type"), "{message}");
     }
 }
+
+#[test]
+fn a_head_that_is_not_known_is_refused_with_what_is() {
+    let message = |head: &str| {
+        message(&format!(
+            r#"{{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "intermediate_size": 32, "problem_type": "single_label_classification",
+            "prompt_head": {head}}}"#
+        ))
+    };
+    for (head, wanted) in [
+        (
+            r#"{"kind": "tall", "pooling": "mean"}"#,
+            "`prompt_head.kind` must be one of published, linear, deep",
+        ),
+        (r#"{"kind": "linear"}"#, "`prompt_head.pooling` must be one of cls, mean, max"),
+        (
+            r#"{"kind": "linear", "pooling": "mean", "layers": 2}"#,
+            "`prompt_head.layers` is unknown; known: kind",
+        ),
+        ("7", "`prompt_head` must be an object, got 7"),
+    ] {
+        let message = message(head);
+        assert!(message.contains(wanted), "{message}");
+    }
+}

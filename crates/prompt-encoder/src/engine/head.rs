@@ -6,7 +6,10 @@ use prompt_kernels::{Activation, Level, Pool, Rows, pool, unit_length};
 use super::linear::{LayerNorm, Linear, Loader};
 use super::{Packed, Precision, kernel};
 use crate::checkpoint::Weights;
-use crate::config::{Details, EncoderConfig, Family};
+use crate::config::{Details, EncoderConfig, Family, HeadKind, HeadPooling, PromptHead};
+
+/// What the names of a head begin with that transformers does not have.
+const OWN: &str = "prompt_head.";
 
 /// How hidden states become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +47,11 @@ pub(crate) fn unit(vector: &mut [f32]) {
     unit_length(Level::detect(), vector);
 }
 
-/// A head as published: pooling, a dense layer where there is one, and the layer of logits.
+/// Pooling, layers where there are some, and the layer of logits.
 #[derive(Debug)]
 pub(crate) struct Head {
     pooling: Pooling,
-    dense: Option<Dense>,
+    layers: Vec<Dense>,
     out: Linear,
 }
 
@@ -60,7 +63,8 @@ struct Dense {
 }
 
 impl Head {
-    /// The head of `AutoModelForSequenceClassification`, or several heads over the mean.
+    /// The head of `AutoModelForSequenceClassification`, several heads over the mean, or one that transformers does not
+    /// have.
     pub(crate) fn load(weights: &mut Weights, config: &EncoderConfig) -> Result<Self> {
         // Heads are small and last: they stay in f32.
         let mut loader = Loader { weights, level: Level::detect(), precision: Precision::F32 };
@@ -68,33 +72,40 @@ impl Head {
         if let Some(tasks) = &config.head.tasks {
             return Self::several(&mut loader, h, &tasks.heads.iter().map(|t| t.size).collect::<Vec<_>>());
         }
-        let mut pooling = Pooling::Cls;
-        let (dense, activation, out, bias) = match (&config.details, config.family) {
-            (Details::Albert(_), _) => ("pooler", Activation::Tanh, "classifier", true),
-            (Details::Deberta(details), _) => {
-                ("pooler.dense", details.pooler_activation.kernel(), "classifier", true)
-            }
-            (Details::ModernBert(details), _) => {
-                if config.head.pooling.as_deref() == Some("mean") {
-                    pooling = Pooling::Mean;
-                }
-                ("head.dense", details.head_activation.kernel(), "classifier", details.head_bias)
-            }
-            (_, Family::DistilBert) => ("pre_classifier", Activation::Relu, "classifier", true),
-            (_, Family::Roberta | Family::XlmRoberta) => {
-                ("classifier.dense", Activation::Tanh, "classifier.out_proj", true)
-            }
-            _ => ("pooler.dense", Activation::Tanh, "classifier", true),
-        };
-        let linear = loader.linear(dense, [h, h], bias)?;
-        let norm = match &config.details {
-            Details::ModernBert(details) => {
-                Some(loader.norm("head.norm", h, config.layer_norm_eps, details.norm_bias)?)
-            }
-            _ => None,
-        };
+        if let Some(own) = &config.head.own {
+            return Self::own(&mut loader, config, own);
+        }
+        let modern = matches!(config.details, Details::ModernBert(_));
+        let mean = modern && config.head.pooling.as_deref() == Some("mean");
+        let (dense, out) = published(&mut loader, config, "")?;
         let out = loader.linear(out, [labels, h], true)?;
-        Ok(Self { pooling, dense: Some(Dense { linear, activation, norm }), out })
+        Ok(Self { pooling: if mean { Pooling::Mean } else { Pooling::Cls }, layers: vec![dense], out })
+    }
+
+    /// What `prompt_head` describes.
+    fn own(loader: &mut Loader<'_>, config: &EncoderConfig, head: &PromptHead) -> Result<Self> {
+        let (h, labels) = (config.hidden_size, config.head.labels.len());
+        let (layers, name, inputs) = match head.kind {
+            HeadKind::Linear => (Vec::new(), "out", h),
+            HeadKind::Published => {
+                let (dense, out) = published(loader, config, OWN)?;
+                (vec![dense], out, h)
+            }
+            HeadKind::Deep => {
+                let mut relu = |name: &str, shape| {
+                    let linear = loader.linear(&format!("{OWN}{name}"), shape, true)?;
+                    Ok(Dense { linear, activation: Activation::Relu, norm: None })
+                };
+                (vec![relu("regressor.0", [256, h])?, relu("regressor.1", [64, 256])?], "regressor.2", 64)
+            }
+        };
+        let out = loader.linear(&format!("{OWN}{name}"), [labels, inputs], true)?;
+        let pooling = match head.pooling {
+            HeadPooling::Cls => Pooling::Cls,
+            HeadPooling::Mean => Pooling::Mean,
+            HeadPooling::Max => Pooling::Max,
+        };
+        Ok(Self { pooling, layers, out })
     }
 
     /// Heads `head_0.fc`, `head_1.fc`, … as one layer.
@@ -105,14 +116,13 @@ impl Head {
             bias.extend(loader.weights.get(&format!("head_{i}.fc.bias"), &[size])?);
         }
         let out = Linear::new(loader.level, Precision::F32, [bias.len(), h], &weight, Some(&bias))?;
-        Ok(Self { pooling: Pooling::Mean, dense: None, out })
+        Ok(Self { pooling: Pooling::Mean, layers: Vec::new(), out })
     }
 
     /// Bytes of weights in memory.
     pub(crate) fn bytes(&self) -> usize {
-        let dense =
-            self.dense.as_ref().map_or(0, |d| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes));
-        dense + self.out.bytes()
+        let of = |d: &Dense| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes);
+        self.layers.iter().map(of).sum::<usize>() + self.out.bytes()
     }
 
     /// Logits, sequences × outputs.
@@ -125,10 +135,10 @@ impl Head {
     ) -> Result<Vec<f32>> {
         let n = batch.offsets.len() - 1;
         let mut x = pool_rows(self.pooling, batch, hidden, width)?;
-        if let Some(dense) = &self.dense {
-            let mut y = vec![0.0; n * width];
-            dense.linear.run(n, &x, &mut y, dense.activation, threads)?;
-            if let Some(norm) = &dense.norm {
+        for layer in &self.layers {
+            let mut y = vec![0.0; n * layer.linear.outputs()];
+            layer.linear.run(n, &x, &mut y, layer.activation, threads)?;
+            if let Some(norm) = &layer.norm {
                 norm.run(&mut y, None, threads)?;
             }
             x = y;
@@ -142,4 +152,32 @@ impl Head {
     pub(crate) fn outputs(&self) -> usize {
         self.out.outputs()
     }
+}
+
+/// The layer before the logits in a family's published head, and the name of the layer of logits.
+fn published(loader: &mut Loader<'_>, config: &EncoderConfig, prefix: &str) -> Result<(Dense, &'static str)> {
+    let h = config.hidden_size;
+    let (dense, activation, out, bias) = match (&config.details, config.family) {
+        (Details::Albert(_), _) => ("pooler", Activation::Tanh, "classifier", true),
+        (Details::Deberta(details), _) => {
+            ("pooler.dense", details.pooler_activation.kernel(), "classifier", true)
+        }
+        (Details::ModernBert(details), _) => {
+            ("head.dense", details.head_activation.kernel(), "classifier", details.head_bias)
+        }
+        (_, Family::DistilBert) => ("pre_classifier", Activation::Relu, "classifier", true),
+        (_, Family::Roberta | Family::XlmRoberta) => {
+            ("classifier.dense", Activation::Tanh, "classifier.out_proj", true)
+        }
+        _ => ("pooler.dense", Activation::Tanh, "classifier", true),
+    };
+    let linear = loader.linear(&format!("{prefix}{dense}"), [h, h], bias)?;
+    let norm = match &config.details {
+        Details::ModernBert(details) => {
+            let name = format!("{prefix}head.norm");
+            Some(loader.norm(&name, h, config.layer_norm_eps, details.norm_bias)?)
+        }
+        _ => None,
+    };
+    Ok((Dense { linear, activation, norm }, out))
 }

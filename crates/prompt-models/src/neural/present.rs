@@ -127,21 +127,15 @@ impl Network {
         }))
     }
 
-    /// What can be said before data is read: whether an encoder has a folder, and a head that can be saved.
+    /// What can be said before data is read: whether an encoder has a folder.
     ///
     /// # Errors
-    /// [`Error::Input`] or [`Error::Param`].
+    /// [`Error::Input`].
     pub fn check(&self) -> Result<()> {
-        let Kind::Encoder { params, .. } = &self.0 else { return Ok(()) };
-        self.folder()?;
-        let only = |name, legal, value: &str| Err(Error::param(ENCODER, name, legal, value));
-        if params.pooling != "cls" {
-            return only("pooling", "cls, so that the model can be saved", &params.pooling);
+        match &self.0 {
+            Kind::Encoder { .. } => self.folder().map(drop),
+            _ => Ok(()),
         }
-        if params.head != "published" {
-            return only("head", "published, so that the model can be saved", &params.head);
-        }
-        Ok(())
     }
 
     /// The folder of an encoder.

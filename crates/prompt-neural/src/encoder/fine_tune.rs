@@ -8,8 +8,9 @@ use prompt_core::{
     params,
 };
 
-use super::head::Pooling;
+use super::head::{Head, Pooling};
 use super::model::{Model, encode, is_adapter};
+use super::probe::{Rows, probe};
 use crate::device::{self, DEVICES};
 use crate::loss::{Loss, LossKind, Scale};
 use crate::net::{Input, Store, Tape, read};
@@ -31,8 +32,14 @@ params! {
     pub struct FineTune named "fine_tune" checked by FineTune::agree {
         /// How the tokens become one vector; `cls` is what the published heads do (ModernBERT: as its file says).
         pooling: String = "cls".to_owned(), Legal::OneOf(Pooling::NAMES);
-        /// The head: `published`, which transformers opens too, or for numbers `deep` (width → 256 → 64 → 1).
-        head: String = "published".to_owned(), Legal::OneOf(&["published", "deep"]);
+        /// The head: `published`, which transformers opens too; `linear`, one layer on the pooled vector; or for numbers
+        /// `deep` (width → 256 → 64 → 1).
+        head: String = "published".to_owned(), Legal::OneOf(Head::NAMES);
+        /// Epochs in which the head alone learns, before the encoder does: on vectors that the untouched encoder gives
+        /// once, so that they cost little (linear probing, then fine-tuning; Kumar and others, 2022).
+        probe_epochs: usize = 0, Legal::int(0, 100_000);
+        /// The highest rate of AdamW in those epochs.
+        probe_rate: f64 = 1e-3, Legal::positive();
         /// Share of the numbers that a training step drops inside the encoder.
         dropout: f64 = 0.1, SHARE;
         /// The same inside the head.
@@ -115,6 +122,20 @@ impl FineTune {
             patience: self.patience,
             monitor: Monitor::named(&self.metric),
             eval_steps: self.eval_steps,
+        }
+    }
+
+    /// Of the epochs in which the head alone learns.
+    fn probing(&self) -> TrainOptions {
+        TrainOptions {
+            max_epochs: self.probe_epochs,
+            accumulation: 1,
+            learning_rate: self.probe_rate,
+            schedule: Schedule::Linear,
+            warmup: 0.0,
+            patience: usize::MAX,
+            eval_steps: None,
+            ..self.training()
         }
     }
 
@@ -204,11 +225,20 @@ impl FineTune {
             ));
         }
         let validation_rows = judging(validation_rows, &loss);
+        let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal: false }];
+        let identity = self.identity(&model.store, &encoded, y, ctx)?;
+        // A state to go on from is behind those epochs.
+        let probe = match self.probe_epochs > 0 && !files.goes_on(&model.store, &identity)? {
+            true => {
+                let rows = Rows { encoded: &encoded, train: &train_rows, validation: &validation_rows };
+                probe(&mut model, &tasks, rows, &self.probing(), self.head_dropout, ctx)?
+            }
+            false => Vec::new(),
+        };
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
             Ok(vec![net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])?])
         };
-        let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal: false }];
         let job = Job {
             forward: &forward,
             before_epoch: &|epoch, store| self.freeze(epoch, store),
@@ -218,15 +248,14 @@ impl FineTune {
             validation_rows: &validation_rows,
             options: &options,
             files,
-            identity: self.identity(store, &encoded, y, ctx)?,
+            identity,
         };
         let trained = train(&job, store, ctx)?;
         store.write_all(trained.values)?;
         model.store = model.store.frozen();
-        let published = self.head == "published" && self.pooling == "cls";
         let (history, folder) = (trained.history, folder.to_owned());
         let adapter_scale = self.lora_rank.map_or(0.0, |rank| (self.lora_alpha / rank as f64) as f32);
-        Ok(FittedEncoder { model, output, scale, limit, history, cut, published, adapter_scale, folder })
+        Ok(FittedEncoder { model, output, scale, limit, history, probe, cut, adapter_scale, folder })
     }
 
     /// Which parameters learn in an epoch.
@@ -267,9 +296,8 @@ pub struct FittedEncoder {
     pub(super) scale: Option<Scale>,
     pub(super) limit: usize,
     history: Vec<EpochRecord>,
+    probe: Vec<EpochRecord>,
     cut: usize,
-    /// Whether transformers has such a head.
-    pub(super) published: bool,
     /// What the adapters count.
     pub(super) adapter_scale: f32,
     /// Where it came from: the tokenizer's files are copied from there.
@@ -285,6 +313,12 @@ impl FittedEncoder {
     /// What training did, evaluation by evaluation.
     pub fn history(&self) -> &[EpochRecord] {
         &self.history
+    }
+
+    /// What the epochs of the head alone did (`probe_epochs`); empty where there were none, or where an interrupted
+    /// training went on behind them.
+    pub fn probe_history(&self) -> &[EpochRecord] {
+        &self.probe
     }
 
     /// How many texts were longer than `max_length` in the fit, so that their ends were not read.

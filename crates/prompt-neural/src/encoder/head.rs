@@ -1,7 +1,8 @@
-//! From hidden states to scores: the heads as transformers publishes them, and a deeper one for numbers.
+//! From hidden states to one vector a text, and from there to scores: the heads as transformers publishes them, a
+//! single layer, and a deeper one for numbers.
 
 use burn::tensor::{Tensor, activation};
-use prompt_encoder::{Activation, Details, EncoderConfig, Family};
+use prompt_encoder::{Activation, Details, EncoderConfig, Family, HeadKind, HeadPooling};
 
 use super::layers::{Dense, Norm, activate};
 use crate::net::{Builder, Input, Store, Tape, mean_pool};
@@ -29,7 +30,16 @@ impl Pooling {
         }
     }
 
-    fn forward(self, s: &Store, x: Tensor<3>, input: &Input) -> Tensor<2> {
+    /// As `config.json` says it.
+    pub(crate) fn saved(self) -> HeadPooling {
+        match self {
+            Self::Cls => HeadPooling::Cls,
+            Self::Mean => HeadPooling::Mean,
+            Self::Max => HeadPooling::Max,
+        }
+    }
+
+    pub(crate) fn forward(self, s: &Store, x: Tensor<3>, input: &Input) -> Tensor<2> {
         match self {
             Self::Cls => x.narrow(1, 0, 1).squeeze_dim(1),
             Self::Mean => mean_pool(s, x, input),
@@ -38,98 +48,93 @@ impl Pooling {
     }
 }
 
-/// What stands between the pooled vector and the classifier.
+/// From the pooled vector to scores. Its parameters belong to no layer of the encoder.
 #[derive(Debug)]
-enum Before {
-    Dense(Dense, Activation),
-    /// ModernBERT.
-    Normed(Dense, Activation, Norm),
+pub(crate) enum Head {
+    /// As the family's published head has it: a layer and its nonlinearity (ModernBERT: and a norm), then the scores.
+    Published(Dense, Activation, Option<Norm>, Dense),
+    /// One layer.
+    Linear(Dense),
+    /// For numbers: width → 256 → 64 → 1.
+    Deep([Dense; 3]),
 }
 
-/// A head for classes or numbers.
-#[derive(Debug)]
-pub(crate) struct Head {
-    pooling: Pooling,
-    before: Before,
-    last: Dense,
-}
+/// What the names of a head begin with that transformers does not have.
+pub(super) const OWN: &str = "prompt_head.";
 
 impl Head {
+    pub(crate) const NAMES: &'static [&'static str] = &["published", "linear", "deep"];
+
+    /// The kind of this name; the caller has checked it against [`NAMES`](Self::NAMES).
+    pub(crate) fn kind(name: &str) -> HeadKind {
+        match name {
+            "linear" => HeadKind::Linear,
+            "deep" => HeadKind::Deep,
+            _ => HeadKind::Published,
+        }
+    }
+
+    pub(crate) fn new(config: &EncoderConfig, kind: HeadKind, outputs: usize, b: &mut Builder<'_>) -> Self {
+        let width = config.hidden_size;
+        let mut dense = |name: &str, [inputs, outputs]: [usize; 2]| {
+            Dense::new(b.under(&format!("{OWN}{name}")).at_layer(usize::MAX), inputs, outputs, true)
+        };
+        match kind {
+            HeadKind::Linear => Self::Linear(dense("out", [width, outputs])),
+            HeadKind::Deep => Self::Deep([
+                dense("regressor.0", [width, 256]),
+                dense("regressor.1", [256, 64]),
+                dense("regressor.2", [64, outputs]),
+            ]),
+            _ => Self::published(config, outputs, b),
+        }
+    }
+
     /// Under the family's published names.
-    pub(crate) fn new(config: &EncoderConfig, outputs: usize, pooling: Pooling, b: &mut Builder<'_>) -> Self {
+    fn published(config: &EncoderConfig, outputs: usize, b: &mut Builder<'_>) -> Self {
         let width = config.hidden_size;
         let mut dense =
             |name: &str, bias: bool| Dense::new(b.under(name).at_layer(usize::MAX), width, width, bias);
-        let (before, last) = match (config.family, &config.details) {
-            (Family::DistilBert, _) => {
-                (Before::Dense(dense("pre_classifier", true), Activation::Relu), "classifier")
-            }
+        let (before, activation, last) = match (config.family, &config.details) {
+            (Family::DistilBert, _) => (dense("pre_classifier", true), Activation::Relu, "classifier"),
             (Family::Roberta | Family::XlmRoberta, _) => {
-                (Before::Dense(dense("classifier.dense", true), Activation::Tanh), "classifier.out_proj")
+                (dense("classifier.dense", true), Activation::Tanh, "classifier.out_proj")
             }
-            (Family::Albert, _) => (Before::Dense(dense("pooler", true), Activation::Tanh), "classifier"),
-            (_, Details::Deberta(d)) => {
-                (Before::Dense(dense("pooler.dense", true), d.pooler_activation), "classifier")
-            }
+            (Family::Albert, _) => (dense("pooler", true), Activation::Tanh, "classifier"),
+            (_, Details::Deberta(d)) => (dense("pooler.dense", true), d.pooler_activation, "classifier"),
             (_, Details::ModernBert(m)) => {
-                let dense = dense("head.dense", m.head_bias);
-                let norm = b.under("head.norm").at_layer(usize::MAX);
-                let norm = Norm::new(norm, width, m.norm_bias, config.layer_norm_eps);
-                (Before::Normed(dense, m.head_activation, norm), "classifier")
+                (dense("head.dense", m.head_bias), m.head_activation, "classifier")
             }
-            _ => (Before::Dense(dense("pooler.dense", true), Activation::Tanh), "classifier"),
+            _ => (dense("pooler.dense", true), Activation::Tanh, "classifier"),
+        };
+        let norm = match &config.details {
+            Details::ModernBert(m) => {
+                let norm = b.under("head.norm").at_layer(usize::MAX);
+                Some(Norm::new(norm, width, m.norm_bias, config.layer_norm_eps))
+            }
+            _ => None,
         };
         let last = Dense::new(b.under(last).at_layer(usize::MAX), width, outputs, true);
-        Self { pooling, before, last }
+        Self::Published(before, activation, norm, last)
     }
 
-    pub(crate) fn forward(
-        &self,
-        s: &Store,
-        tape: &mut Tape,
-        x: Tensor<3>,
-        input: &Input,
-        dropout: f64,
-    ) -> Tensor<2> {
-        let pooled = self.pooling.forward(s, x, input);
-        let pooled = match &self.before {
-            Before::Dense(dense, kind) => activate(*kind, dense.forward(s, pooled)),
-            Before::Normed(dense, kind, norm) => norm.forward(s, activate(*kind, dense.forward(s, pooled))),
-        };
-        self.last.forward(s, tape.dropout(pooled, dropout))
-    }
-}
-
-/// The deeper head for numbers: width → 256 → 64 → 1, ReLU and dropout between.
-#[derive(Debug)]
-pub(crate) struct Regressor {
-    pooling: Pooling,
-    layers: [Dense; 3],
-}
-
-impl Regressor {
-    pub(crate) fn new(config: &EncoderConfig, pooling: Pooling, b: &mut Builder<'_>) -> Self {
-        let sizes = [(config.hidden_size, 256), (256, 64), (64, 1)];
-        let mut at = 0;
-        let layers = sizes.map(|(inputs, outputs)| {
-            at += 1;
-            Dense::new(b.under(&format!("regressor.{}", at - 1)).at_layer(usize::MAX), inputs, outputs, true)
-        });
-        Self { pooling, layers }
-    }
-
-    pub(crate) fn forward(
-        &self,
-        s: &Store,
-        tape: &mut Tape,
-        x: Tensor<3>,
-        input: &Input,
-        dropout: f64,
-    ) -> Tensor<2> {
-        let [first, second, third] = &self.layers;
-        let x = self.pooling.forward(s, x, input);
-        let x = tape.dropout(activation::relu(first.forward(s, x)), dropout);
-        let x = tape.dropout(activation::relu(second.forward(s, x)), dropout);
-        third.forward(s, x)
+    /// \[rows, width\] → \[rows, outputs\].
+    pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, pooled: Tensor<2>, dropout: f64) -> Tensor<2> {
+        match self {
+            Self::Linear(dense) => dense.forward(s, tape.dropout(pooled, dropout)),
+            Self::Published(dense, kind, norm, last) => {
+                let x = activate(*kind, dense.forward(s, pooled));
+                let x = match norm {
+                    Some(norm) => norm.forward(s, x),
+                    None => x,
+                };
+                last.forward(s, tape.dropout(x, dropout))
+            }
+            Self::Deep([first, second, third]) => {
+                let x = tape.dropout(activation::relu(first.forward(s, pooled)), dropout);
+                let x = tape.dropout(activation::relu(second.forward(s, x)), dropout);
+                third.forward(s, x)
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ mod head;
 mod layers;
 mod model;
 mod modern;
+mod probe;
 mod relative;
 mod saved;
 

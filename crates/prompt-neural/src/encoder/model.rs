@@ -4,11 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use prompt_core::{Error, FitContext, Result};
-use prompt_encoder::{Checkpoint, EncoderConfig, Family, Long, Tokenizer};
+use prompt_encoder::{Checkpoint, EncoderConfig, Family, HeadKind, Long, Tokenizer};
 
 use super::body::Encoder;
 use super::fine_tune::FineTune;
-use super::head::{Head, Pooling, Regressor};
+use super::head::{Head, OWN, Pooling};
 use super::layers::Lora;
 use crate::net::{Builder, Input, Store, Tape};
 
@@ -29,17 +29,12 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &str, limit: usize) -> Result<
     Ok((ids, cut))
 }
 
-/// Encoder and head.
+/// Encoder, pooling and head.
 #[derive(Debug)]
 pub(super) struct Net {
     encoder: Encoder,
-    head: HeadNet,
-}
-
-#[derive(Debug)]
-enum HeadNet {
-    Published(Head),
-    Deep(Regressor),
+    pub(super) pooling: Pooling,
+    pub(super) head: Head,
 }
 
 impl Net {
@@ -49,6 +44,18 @@ impl Net {
         self.encoder.run(s, tape, input, 0.0, by_hand).unwrap()
     }
 
+    /// One vector a row.
+    pub(super) fn pooled(
+        &self,
+        s: &Store,
+        tape: &mut Tape,
+        input: &Input,
+        dropout: f64,
+    ) -> Result<Tensor<2>> {
+        let x = self.encoder.forward(s, tape, input, dropout)?;
+        Ok(self.pooling.forward(s, x, input))
+    }
+
     pub(super) fn forward(
         &self,
         s: &Store,
@@ -56,11 +63,8 @@ impl Net {
         input: &Input,
         [dropout, head_dropout]: [f64; 2],
     ) -> Result<Tensor<2>> {
-        let x = self.encoder.forward(s, tape, input, dropout)?;
-        Ok(match &self.head {
-            HeadNet::Published(head) => head.forward(s, tape, x, input, head_dropout),
-            HeadNet::Deep(head) => head.forward(s, tape, x, input, head_dropout),
-        })
+        let pooled = self.pooled(s, tape, input, dropout)?;
+        Ok(self.head.forward(s, tape, pooled, head_dropout))
     }
 }
 
@@ -71,6 +75,8 @@ pub(super) struct Model {
     pub(super) store: Store,
     pub(super) config: EncoderConfig,
     pub(super) tokenizer: Tokenizer,
+    /// The layers of the head.
+    pub(super) kind: HeadKind,
 }
 
 impl Model {
@@ -95,10 +101,14 @@ impl Model {
         let weights = std::cell::RefCell::new(weights);
         let read = |name: &str, shape: &[usize]| {
             let mut weights = weights.borrow_mut();
-            // A head may be absent or of another size; the encoder itself may not.
-            let fits = weights.shape(name) == Some(shape);
-            let fresh = is_adapter(name) || !fits && super::saved::is_head(name);
-            if fresh { Ok(None) } else { weights.get(name, shape).map(Some) }
+            if !super::saved::is_head(name) {
+                // The encoder itself may neither be absent nor of another size.
+                return if is_adapter(name) { Ok(None) } else { weights.get(name, shape).map(Some) };
+            }
+            // A published head over another pooling was saved under a name of its own.
+            let own = format!("{OWN}{name}");
+            let found = [name, &own].into_iter().find(|n| weights.shape(n) == Some(shape));
+            found.map(|name| weights.get(name, shape)).transpose()
         };
         let mut builder = Builder::reading(&mut store, ctx.seed().derive("head", 0), &read);
         let lora = params.lora_rank.map(|rank| Lora { rank, alpha: params.lora_alpha });
@@ -106,15 +116,29 @@ impl Model {
             return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
         }
         let encoder = Encoder::new(&config, lora, &mut builder);
+        let kind = Head::kind(&params.head);
         let pooling = match config.head.pooling.as_deref() {
-            Some(pooling) if params.pooling == "cls" => Pooling::named(pooling),
+            // ModernBERT's files say how the published head pools.
+            Some(said)
+                if config.family == Family::ModernBert
+                    && kind == HeadKind::Published
+                    && params.pooling == "cls" =>
+            {
+                Pooling::named(said)
+            }
             _ => Pooling::named(&params.pooling),
         };
-        let head = if params.head == "deep" {
-            HeadNet::Deep(Regressor::new(&config, pooling, &mut builder))
-        } else {
-            HeadNet::Published(Head::new(&config, outputs, pooling, &mut builder))
+        let head = Head::new(&config, kind, outputs, &mut builder);
+        let net = Net { encoder, pooling, head };
+        Ok(Self { net, store: store.complete()?, config, tokenizer, kind })
+    }
+
+    /// Whether transformers has such a head.
+    pub(super) fn is_published(&self) -> bool {
+        let pools = match self.config.family {
+            Family::ModernBert => [Pooling::Cls, Pooling::Mean].contains(&self.net.pooling),
+            _ => self.net.pooling == Pooling::Cls,
         };
-        Ok(Self { net: Net { encoder, head }, store: store.complete()?, config, tokenizer })
+        self.kind == HeadKind::Published && pools
     }
 }

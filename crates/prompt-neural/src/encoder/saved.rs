@@ -9,12 +9,13 @@ use prompt_encoder::{Family, SavedAs, Tensor, write_safetensors};
 use serde_json::{Map, Value, json};
 
 use super::fine_tune::FittedEncoder;
+use super::head::OWN;
 use super::model::is_adapter;
 use crate::net::turn;
 
 /// Whether a canonical name is part of a head.
 pub(super) fn is_head(name: &str) -> bool {
-    ["classifier.", "pre_classifier.", "pooler.", "head.", "regressor."].iter().any(|p| name.starts_with(p))
+    ["classifier.", "pre_classifier.", "pooler.", "head.", OWN].iter().any(|p| name.starts_with(p))
 }
 
 /// What transformers puts before the names of an encoder below a head.
@@ -31,6 +32,19 @@ fn prefix(family: Family, name: &str) -> &'static str {
         Family::DebertaV2 if inner => "deberta.",
         Family::ModernBert if inner => "model.",
         _ => "",
+    }
+}
+
+/// The class of the encoder alone, with which transformers opens a folder whose head it does not have.
+fn model_name(family: Family) -> &'static str {
+    match family {
+        Family::DistilBert => "DistilBertModel",
+        Family::Roberta => "RobertaModel",
+        Family::XlmRoberta => "XLMRobertaModel",
+        Family::Albert => "AlbertModel",
+        Family::DebertaV2 => "DebertaV2Model",
+        Family::ModernBert => "ModernBertModel",
+        _ => "BertModel",
     }
 }
 
@@ -62,26 +76,21 @@ const TOKENIZER_FILES: [&str; 11] = [
 ];
 
 impl FittedEncoder {
-    /// Writes `config.json`, `model.safetensors` and the tokenizer's files: a folder that `prompt-encoder` and Python's
-    /// `AutoModelForSequenceClassification` open, with the classes as labels. It appears whole or not at all; what
-    /// stands at `folder` must be nothing, an empty folder, or such a folder, and is replaced.
+    /// Writes `config.json`, `model.safetensors` and the tokenizer's files: a folder that `prompt-encoder` opens, with
+    /// the classes as labels. It appears whole or not at all; what stands at `folder` must be nothing, an empty folder,
+    /// or such a folder, and is replaced.
+    ///
+    /// The published head over the published pooling is what Python's `AutoModelForSequenceClassification` opens, too.
+    /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…`: Python opens the
+    /// encoder (`AutoModel`) and warns that a head of its own classes is not there.
     ///
     /// Numbers are saved in the scale in which they were learned (mean 0, deviation 1); `prompt_scale` in
     /// `config.json` says the way back.
     ///
     /// # Errors
-    /// A folder that holds something else; a head that no such class has (`deep`, or another pooling than the
-    /// published one); numbers that the type cannot hold; what the system refuses.
+    /// A folder that holds something else; numbers that the type cannot hold; what the system refuses.
     pub fn save(&self, folder: impl AsRef<Path>, kind: SavedAs) -> Result<()> {
         let folder = folder.as_ref();
-        if !self.published {
-            let what = "a head that transformers does not have";
-            return Err(Error::unsupported(
-                "a Hugging Face folder",
-                what,
-                "take head = published and pooling = cls",
-            ));
-        }
         // It is replaced as a whole, so that nothing else may lie in it.
         let ours = |name: &str| {
             ["config.json", "model.safetensors"].contains(&name) || TOKENIZER_FILES.contains(&name)
@@ -94,6 +103,7 @@ impl FittedEncoder {
             let what = format!("{} holds something else than an encoder", folder.display());
             return Err(Error::input(what, "save to a new folder"));
         }
+        let published = self.model.is_published();
         let mut tensors = BTreeMap::new();
         for (i, param) in self.model.store.params().iter().enumerate() {
             if is_adapter(&param.name) {
@@ -106,7 +116,12 @@ impl FittedEncoder {
                 }
                 shape => (shape.to_vec(), data),
             };
-            let name = format!("{}{}", prefix(self.model.config.family, &param.name), param.name);
+            let prefix = match is_head(&param.name) && !published {
+                true if param.name.starts_with(OWN) => "",
+                true => OWN,
+                false => prefix(self.model.config.family, &param.name),
+            };
+            let name = format!("{prefix}{}", param.name);
             tensors.insert(name, Tensor { shape, data });
         }
         let config = self.config()?;
@@ -154,7 +169,9 @@ impl FittedEncoder {
         if let Some(Value::Object(backbone)) = config.remove("backbone_config") {
             config = backbone;
         }
-        for key in ["target_sizes", "task_type_map", "weights_map", "divisor_map"] {
+        let before =
+            ["target_sizes", "task_type_map", "weights_map", "divisor_map", "prompt_head", "prompt_scale"];
+        for key in before {
             config.remove(key);
         }
         let labels = match &self.output {
@@ -167,11 +184,19 @@ impl FittedEncoder {
             labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect();
         let problem =
             if self.output.classes().is_some() { "single_label_classification" } else { "regression" };
-        config.insert("architectures".into(), json!([class_name(self.model.config.family)]));
+        let (family, pooling) = (self.model.config.family, self.model.net.pooling.saved().name());
+        let published = self.model.is_published();
+        let class = if published { class_name(family) } else { model_name(family) };
+        config.insert("architectures".into(), json!([class]));
+        if !published {
+            config.insert("prompt_head".into(), json!({"kind": self.model.kind.name(), "pooling": pooling}));
+        } else if family == Family::ModernBert {
+            config.insert("classifier_pooling".into(), json!(pooling));
+        }
         config.insert("id2label".into(), Value::Object(by_id));
         config.insert("label2id".into(), Value::Object(by_label));
         config.insert("problem_type".into(), json!(problem));
-        config.insert("model_type".into(), json!(self.model.config.family.model_type()));
+        config.insert("model_type".into(), json!(family.model_type()));
         config.remove("num_labels");
         if let Some(scale) = self.scale {
             config.insert("prompt_scale".into(), json!(scale));

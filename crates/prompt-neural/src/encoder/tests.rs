@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use prompt_core::{FitContext, Target};
-use prompt_encoder::{Checkpoint, SavedAs};
+use prompt_encoder::{Checkpoint, Classifier, Options, SavedAs};
 use serde_json::Value;
 
 use super::fine_tune::FineTune;
@@ -102,6 +102,108 @@ fn every_family_learns_and_its_folder_says_the_same_again() {
     }
 }
 
+/// What prompt-encoder answers from the saved folder is what the network that was trained says; and whether transformers
+/// has such a head is told.
+#[track_caller]
+fn assert_same_again(fitted: &super::FittedEncoder, texts: &[&str]) -> PathBuf {
+    let dir = tempfile::tempdir().unwrap().keep();
+    let path = dir.join("m");
+    fitted.save(&path, SavedAs::F32).unwrap();
+    let classifier = Classifier::open_with(&path, &Options::default().threads(1)).unwrap();
+    assert!(classifier.notices().is_empty(), "{:?}", classifier.notices());
+    let (a, b) = (classifier.predict_proba(texts).unwrap(), fitted.predict(texts).unwrap());
+    assert_eq!(a.output(), b.output());
+    for row in 0..texts.len() {
+        for (a, b) in a.row(row).iter().zip(b.row(row)) {
+            assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "row {row}: {a} instead of {b}");
+        }
+    }
+    path
+}
+
+#[test]
+fn every_head_over_every_pooling_is_saved_and_learns_on() {
+    let (texts, y) = data();
+    for family in FAMILIES {
+        for (head, pooling) in
+            [("linear", "cls"), ("linear", "mean"), ("linear", "max"), ("published", "max")]
+        {
+            let params = quick().head(head.into()).pooling(pooling.into()).max_epochs(2);
+            let fitted = params.fit(folder(family), &texts, &y, &FitContext::new(3)).unwrap();
+            let path = assert_same_again(&fitted, &texts[..2]);
+            let config: Value =
+                serde_json::from_slice(&std::fs::read(path.join("config.json")).unwrap()).unwrap();
+            assert_eq!(config["prompt_head"], serde_json::json!({"kind": head, "pooling": pooling}));
+            assert!(config["architectures"][0].as_str().unwrap().ends_with("Model"), "{config}");
+            // No name of a head that transformers has.
+            let published =
+                |n: &String| n.starts_with("classifier") || n.contains("pooler") || n.starts_with("head");
+            let names = names(&path);
+            assert!(!names.iter().any(|n| published(n) && !n.starts_with("prompt_head.")), "{names:?}");
+            // Training can go on where it ended: the head is read again.
+            let again =
+                Model::open(&path, &params, 2, Store::new(Device::flex()), &FitContext::new(9)).unwrap();
+            assert!(again.store.read_all().unwrap() == fitted.model.store.read_all().unwrap(), "{family}");
+            std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn modernbert_has_a_published_head_over_the_mean() {
+    let (texts, y) = data();
+    let params = quick().pooling("mean".into()).max_epochs(1);
+    let fitted = params.fit(folder("modernbert"), &texts, &y, &FitContext::new(3)).unwrap();
+    let path = assert_same_again(&fitted, &texts[..2]);
+    assert_eq!(names(&path), names(&folder("modernbert")));
+    assert_eq!(open(&path, 2).config.head.pooling.as_deref(), Some("mean"));
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_probed_head_knows_something_before_the_encoder_moves() {
+    let (texts, y) = data();
+    // So little that the encoder stays what it was.
+    let still = || quick().head("linear".into()).pooling("mean".into()).learning_rate(1e-9).max_epochs(1);
+    let fit = |params: FineTune| params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
+    let right = |fitted: &super::FittedEncoder| {
+        let prediction = fitted.predict(&texts).unwrap();
+        prediction
+            .labels()
+            .unwrap()
+            .into_iter()
+            .zip(["calm", "attack"].repeat(12))
+            .filter(|(a, b)| a == b)
+            .count()
+    };
+    let probed = fit(still().probe_epochs(20).probe_rate(0.05));
+    assert!(right(&probed) > right(&fit(still())) && right(&probed) == 24, "{:?}", probed.probe_history());
+    assert_eq!((probed.probe_history().len(), probed.history().len()), (20, 1));
+    let moved = |fitted: &super::FittedEncoder| fitted.model.store.read_all().unwrap();
+    assert!(moved(&probed) == moved(&fit(still().probe_epochs(20).probe_rate(0.05))), "same seed, same bits");
+    for head in ["published", "deep"] {
+        let y = Target::regression([10.0, 90.0].repeat(12)).unwrap();
+        let params = still().head(head.into()).probe_epochs(60).probe_rate(0.05);
+        let fitted = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
+        let values = fitted.predict(&texts[..2]).unwrap().values().unwrap();
+        assert!(values[0] < 40.0 && values[1] > 60.0, "{head}: {values:?}");
+    }
+}
+
+#[test]
+fn a_probed_run_goes_on_to_the_same_bits() {
+    let (texts, y) = data();
+    let params = quick().head("linear".into()).probe_epochs(3).max_epochs(2);
+    let whole = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let files = crate::train::TrainFiles::default().checkpoints(dir.path()).resume(true);
+    let first = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
+    let again = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
+    assert!(again.probe_history().is_empty() && first.probe_history().len() == 3);
+    let numbers = |fitted: &super::FittedEncoder| fitted.model.store.read_all().unwrap();
+    assert!(numbers(&whole) == numbers(&first) && numbers(&whole) == numbers(&again));
+}
+
 #[test]
 fn frozen_layers_stay_and_thaw_from_the_top() {
     let (texts, y) = data();
@@ -158,16 +260,15 @@ fn adapters_learn_alone_and_are_saved_inside_the_matrices() {
 }
 
 #[test]
-fn numbers_are_learned_by_either_head() {
+fn numbers_are_learned_by_every_head() {
     let (texts, _) = data();
     let y = Target::regression([10.0, 90.0].repeat(12)).unwrap();
-    for head in ["published", "deep"] {
+    for head in ["published", "linear", "deep"] {
         let params = quick().head(head.into()).max_epochs(20);
         let fitted = params.fit(folder("distilbert"), &texts, &y, &FitContext::new(3)).unwrap();
         let values = fitted.predict(&texts[..2]).unwrap().values().unwrap();
         assert!(values[0] < 40.0 && values[1] > 60.0, "{head}: {values:?}");
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(fitted.save(dir.path().join("m"), SavedAs::F32).is_ok(), head == "published");
+        assert_same_again(&fitted, &texts);
     }
 }
 

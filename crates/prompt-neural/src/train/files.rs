@@ -54,6 +54,17 @@ impl TrainFiles {
         self
     }
 
+    /// Whether there is a state of this run to go on from.
+    ///
+    /// # Errors
+    /// A state that is damaged, or of another run.
+    pub(crate) fn goes_on(&self, store: &Store, identity: &str) -> Result<bool> {
+        match &self.checkpoints {
+            Some(folder) if self.resume => Ok(Checkpoint::read(folder, store, identity)?.is_some()),
+            _ => Ok(false),
+        }
+    }
+
     /// Writes the lines of a run so far; appends when only the last one is new.
     pub(crate) fn write_log(&self, history: &[EpochRecord], only_last: bool) -> Result<()> {
         let Some(path) = &self.log else { return Ok(()) };
