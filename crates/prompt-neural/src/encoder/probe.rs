@@ -81,7 +81,7 @@ fn vectors(net: &Net, store: &Store, rows: Rows<'_>, ctx: &FitContext) -> Result
     let mut vectors = vec![Vec::new(); rows.encoded.len()];
     let mut used = vec![false; rows.encoded.len()];
     rows.train.iter().chain(rows.validation).for_each(|&row| used[row] = true);
-    for batch in same_length_batches(rows.encoded) {
+    for batch in same_length_batches(rows.encoded, store) {
         ctx.check()?;
         let batch = Batch::of(rows.encoded, batch.into_iter().filter(|&row| used[row]).collect());
         if batch.size() == 0 {
