@@ -10,8 +10,8 @@ mod tokenizer;
 pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register};
 pub use checkpoint::{Checkpoint, SavedAs, Tensor, Weights, write_safetensors};
 pub use config::{
-    Activation, Albert, Deberta, Details, EncoderConfig, Family, HeadConfig, HeadKind, HeadPooling,
-    ModernBert, MultiTask, ProblemType, PromptHead, TaskHead,
+    Activation, Albert, Deberta, Details, EncoderConfig, Family, HeadAnswer, HeadConfig, HeadKind,
+    HeadPooling, ModernBert, MultiTask, ProblemType, PromptHead, TaskHead,
 };
 pub use engine::{Pooling, Precision};
 pub use statics::{StaticEmbedding, StaticEmbeddings, TokenWeight};

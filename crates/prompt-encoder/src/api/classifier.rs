@@ -15,11 +15,12 @@ use crate::engine::{Head, Runner};
 use crate::tokenizer::{Encoded, Long, Tokenizer};
 
 /// A checkpoint with heads for classification, ready to score texts: what `AutoModelForSequenceClassification` opens,
-/// or several heads over one encoder (`target_sizes` in `config.json`).
+/// several heads over one encoder (`target_sizes` in `config.json`), or what prompt-neural has learned (`prompt_head`,
+/// `prompt_heads`).
 ///
 /// Heads of the [`Scorer`]: `class` with probabilities for one label of several; `labels` with a probability for each
 /// where several may hold (`problem_type` multi_label_classification); `score` for numbers; of several heads each by its
-/// name, and `prompt_complexity_score` where the heads it is made from are there.
+/// name, and of the published ones `prompt_complexity_score` where the heads it is made from are there.
 ///
 /// ```
 /// use prompt_encoder::{Classifier, Options};

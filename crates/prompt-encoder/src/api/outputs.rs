@@ -2,7 +2,7 @@
 
 use prompt_core::{Classes, Head, Output, Result, softmax};
 
-use crate::config::{EncoderConfig, MultiTask, ProblemType, TaskHead};
+use crate::config::{EncoderConfig, HeadAnswer, MultiTask, ProblemType, PromptHead, TaskHead};
 
 /// The score that is made from several heads, as published: what each head weighs.
 const COMPLEXITY: [(&str, f64); 6] = [
@@ -30,11 +30,16 @@ pub(super) enum Meaning {
         deviation: f64,
     },
     Several(MultiTask),
+    /// Heads that transformers does not have.
+    Own(Vec<HeadAnswer>),
 }
 
 pub(super) fn read(config: &EncoderConfig) -> Result<(Meaning, Vec<Head>)> {
     if let Some(tasks) = &config.head.tasks {
         return Ok((Meaning::Several(tasks.clone()), several(tasks)?));
+    }
+    if !config.head.prompt_heads.is_empty() {
+        return own(&config.head.prompt_heads);
     }
     let labels = &config.head.labels;
     let problem = config.head.problem_type();
@@ -53,6 +58,18 @@ pub(super) fn read(config: &EncoderConfig) -> Result<(Meaning, Vec<Head>)> {
         None => Meaning::One(problem),
     };
     Ok((meaning, vec![head]))
+}
+
+fn own(heads: &[PromptHead]) -> Result<(Meaning, Vec<Head>)> {
+    let answers = heads.iter().map(|head| head.answer.clone()).collect();
+    let head = |head: &PromptHead| {
+        let output = match &head.answer {
+            HeadAnswer::Classes(names) | HeadAnswer::Levels(names) => Output::Classes(Classes::new(names)?),
+            HeadAnswer::Number { .. } => Output::Values(vec![head.name.clone()]),
+        };
+        Ok(Head { name: head.name.clone(), output })
+    };
+    Ok((Meaning::Own(answers), heads.iter().map(head).collect::<Result<_>>()?))
 }
 
 /// The way back from the scale in which numbers were learned, where the file tells it.
@@ -101,9 +118,39 @@ impl Meaning {
                 numbers.iter_mut().for_each(|v| *v = *v * deviation + mean);
             }
             Self::Several(tasks) => return several_numbers(tasks, &mut numbers),
+            Self::Own(answers) => return own_numbers(answers, &mut numbers),
         }
         numbers
     }
+}
+
+fn own_numbers(answers: &[HeadAnswer], logits: &mut [f64]) -> Vec<f64> {
+    let mut out = Vec::new();
+    let mut rest = logits;
+    for answer in answers {
+        let (part, after) = rest.split_at_mut(answer.scores());
+        rest = after;
+        match answer {
+            HeadAnswer::Classes(_) => {
+                softmax(part);
+                out.extend_from_slice(part);
+            }
+            HeadAnswer::Levels(_) => levels(part, &mut out),
+            HeadAnswer::Number { mean, deviation } => out.extend(part.iter().map(|z| z * deviation + mean)),
+        }
+    }
+    out
+}
+
+/// The differences of P(level > step), which are made to fall first: thresholds that were learned may cross.
+fn levels(thresholds: &[f64], out: &mut Vec<f64>) {
+    let mut above = 1.0f64;
+    for z in thresholds {
+        let next = (1.0 / (1.0 + (-z).exp())).min(above);
+        out.push(above - next);
+        above = next;
+    }
+    out.push(above);
 }
 
 fn several_numbers(tasks: &MultiTask, logits: &mut [f64]) -> Vec<f64> {
@@ -132,4 +179,32 @@ fn several_numbers(tasks: &MultiTask, logits: &mut [f64]) -> Vec<f64> {
         out.push(complexity);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_stand_side_by_side() {
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let meaning = Meaning::Own(vec![
+            HeadAnswer::Classes(names(&["a", "b"])),
+            HeadAnswer::Levels(names(&["low", "middle", "high"])),
+            HeadAnswer::Number { mean: 10.0, deviation: 2.0 },
+        ]);
+        let found = meaning.numbers(&[0.0, 0.0, 0.0, -1.0, 0.5]);
+        let high = 1.0 / (1.0 + 1f64.exp());
+        for (found, wanted) in found.iter().zip([0.5, 0.5, 0.5, 0.5 - high, high, 11.0]) {
+            assert!((found - wanted).abs() < 1e-12, "{found} instead of {wanted}");
+        }
+        assert_eq!(found.len(), 6);
+    }
+
+    #[test]
+    fn levels_are_probabilities_even_when_thresholds_cross() {
+        let mut p = Vec::new();
+        levels(&[-1.0, 1.0], &mut p);
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-12 && p.iter().all(|v| *v >= 0.0), "{p:?}");
+    }
 }

@@ -7,7 +7,7 @@ use super::Fields;
 use super::own::PromptHead;
 
 /// Labels without names.
-const MOST_LABELS: usize = 1 << 16;
+pub(super) const MOST_LABELS: usize = 1 << 16;
 
 /// What the numbers of a classification head mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +60,15 @@ pub struct HeadConfig {
     pub pooling: Option<String>,
     /// Several heads, where there are.
     pub tasks: Option<MultiTask>,
-    /// A head that transformers does not have (`prompt_head`), instead of the published one.
-    pub own: Option<PromptHead>,
+    /// Heads that transformers does not have (`prompt_head`, `prompt_heads`), instead of the published one.
+    pub prompt_heads: Vec<PromptHead>,
 }
 
 impl HeadConfig {
     /// Whether the file says that the checkpoint has a head for classification.
     pub fn classifies(&self) -> bool {
         self.tasks.is_some()
-            || self.own.is_some()
+            || !self.prompt_heads.is_empty()
             || self.architectures.iter().any(|a| a.ends_with("ForSequenceClassification"))
     }
 
@@ -120,9 +120,8 @@ impl HeadConfig {
             Some((_, other)) => return Err(f.bad(format!("`target_sizes` must be an object, got {other}"))),
         };
         let pooling = f.string("classifier_pooling").map(str::to_owned);
-        let own =
-            f.value(&["prompt_head"]).map(|(key, value)| PromptHead::read(f, key, value)).transpose()?;
-        Ok(Self { labels, problem, architectures, pooling, tasks, own })
+        let prompt_heads = PromptHead::read_all(f, &labels, problem)?;
+        Ok(Self { labels, problem, architectures, pooling, tasks, prompt_heads })
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub use families::{Albert, Deberta, Details, Family, ModernBert};
 pub use head::{HeadConfig, MultiTask, ProblemType, TaskHead};
-pub use own::{HeadKind, HeadPooling, PromptHead};
+pub use own::{HeadAnswer, HeadKind, HeadPooling, PromptHead};
 
 /// The nonlinearity of the feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,15 +100,73 @@ fn rotary_positions_are_those_of_the_file_or_refused() {
     }
 }
 
+/// The configuration of a tiny BERT with further keys.
+fn tiny(extra: &str) -> String {
+    format!(
+        r#"{{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "intermediate_size": 32, {extra}}}"#
+    )
+}
+
+#[test]
+fn heads_of_our_own_say_what_they_answer() {
+    let heads = |extra: &str| read(&tiny(extra)).unwrap().head.prompt_heads;
+    let one = heads(
+        r#""problem_type": "single_label_classification", "id2label": {"0": "low", "1": "high"},
+        "prompt_head": {"kind": "linear", "pooling": "attention", "ordinal": true}"#,
+    );
+    assert_eq!((one[0].name.as_str(), one[0].prefix.as_str()), ("class", "prompt_head."));
+    assert_eq!((one[0].kind.name(), one[0].pooling.name()), ("linear", "attention"));
+    assert_eq!(one[0].answer, HeadAnswer::Levels(vec!["low".into(), "high".into()]));
+    let number = heads(
+        r#""problem_type": "regression", "id2label": {"0": "score"}, "prompt_head": {"kind": "deep", "pooling": "cls"},
+        "prompt_scale": {"mean": 50, "deviation": 2.5}"#,
+    );
+    assert_eq!(number[0].answer, HeadAnswer::Number { mean: 50.0, deviation: 2.5 });
+    let several = heads(
+        r#""prompt_heads": [
+            {"name": "intent", "kind": "linear", "pooling": "mean", "labels": ["a", "b", "c"]},
+            {"name": "score", "kind": "deep", "pooling": "mean", "scale": {"mean": 1, "deviation": 2}}]"#,
+    );
+    assert_eq!((several[1].name.as_str(), several[1].prefix.as_str()), ("score", "prompt_heads.1."));
+    assert_eq!(several.iter().map(|head| head.answer.scores()).collect::<Vec<_>>(), [3, 1]);
+    assert!(heads(r#""problem_type": "regression""#).is_empty());
+}
+
+#[test]
+fn heads_that_contradict_themselves_are_refused() {
+    let one = r#""prompt_head": {"kind": "linear", "pooling": "mean"}"#;
+    let in_list = |heads: &str| format!(r#""prompt_heads": {heads}"#);
+    let named = |more: &str| format!(r#"{{"name": "a", "kind": "linear", "pooling": "mean"{more}}}"#);
+    let a = named(r#", "labels": ["x", "y"]"#);
+    for (extra, wanted) in [
+        (format!(r#"{one}, "prompt_heads": []"#), "both `prompt_head` and `prompt_heads`"),
+        (one.to_owned(), "`prompt_head` needs `problem_type`"),
+        (format!(r#"{one}, "problem_type": "multi_label_classification""#), "needs `problem_type`"),
+        (
+            format!(r#"{one}, "problem_type": "regression", "prompt_scale": {{"mean": 1, "deviation": 0}}"#),
+            "`deviation` > 0",
+        ),
+        (in_list("[]"), "names no head"),
+        (in_list("{}"), "must be a list"),
+        (in_list("[3]"), "`prompt_heads[0]` must be an object, got 3"),
+        (in_list(&format!("[{}]", named(""))), "`prompt_heads[0]` must have `labels`"),
+        (in_list(&format!("[{}]", named(r#", "labels": ["x"], "ordinal": true"#))), "2 to"),
+        (in_list(&format!("[{}]", named(r#", "labels": [1]"#))), "must be a list of names"),
+        (in_list(&format!("[{}]", named(r#", "labels": ["x", "y"], "ordinal": 1"#))), "true or false"),
+        (in_list(r#"[{"kind": "linear", "pooling": "mean", "labels": ["x"]}]"#), "`prompt_heads[0].name`"),
+        (in_list(&format!("[{a}, {a}]")), "two of `prompt_heads` are called `a`"),
+        (in_list(&format!("[{a}, {}]", a.replace("mean", "max").replace("\"a\"", "\"b\""))), "one pooling"),
+    ] {
+        let message = message(&tiny(&extra));
+        assert!(message.contains(wanted), "{extra}: {message}");
+    }
+}
+
 #[test]
 fn a_head_that_is_not_known_is_refused_with_what_is() {
-    let message = |head: &str| {
-        message(&format!(
-            r#"{{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
-            "num_attention_heads": 2, "intermediate_size": 32, "problem_type": "single_label_classification",
-            "prompt_head": {head}}}"#
-        ))
-    };
+    let problem = r#""problem_type": "single_label_classification""#;
+    let message = |head: &str| message(&tiny(&format!(r#"{problem}, "prompt_head": {head}"#)));
     for (head, wanted) in [
         (
             r#"{"kind": "tall", "pooling": "mean"}"#,

@@ -6,10 +6,7 @@ use prompt_kernels::{Activation, Level, Pool, Rows, pool, unit_length};
 use super::linear::{LayerNorm, Linear, Loader};
 use super::{Packed, Precision, kernel};
 use crate::checkpoint::Weights;
-use crate::config::{Details, EncoderConfig, Family, HeadKind, HeadPooling, PromptHead};
-
-/// What the names of a head begin with that transformers does not have.
-const OWN: &str = "prompt_head.";
+use crate::config::{Details, EncoderConfig, Family, HeadAnswer, HeadKind, HeadPooling, PromptHead};
 
 /// How hidden states become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +44,26 @@ pub(crate) fn unit(vector: &mut [f32]) {
     unit_length(Level::detect(), vector);
 }
 
-/// Pooling, layers where there are some, and the layer of logits.
+/// Pooling and one or several branches that read what it gives.
 #[derive(Debug)]
 pub(crate) struct Head {
-    pooling: Pooling,
+    pool: HeadPool,
+    branches: Vec<Branch>,
+}
+
+#[derive(Debug)]
+enum HeadPool {
+    Fixed(Pooling),
+    /// α = softmax(v·tanh(W·hₜ + b)) over a sequence, Σ αₜ·hₜ.
+    Attention {
+        inner: Linear,
+        vector: Linear,
+    },
+}
+
+/// Layers where there are some, and the layer of logits.
+#[derive(Debug)]
+struct Branch {
     layers: Vec<Dense>,
     out: Linear,
 }
@@ -63,8 +76,8 @@ struct Dense {
 }
 
 impl Head {
-    /// The head of `AutoModelForSequenceClassification`, several heads over the mean, or one that transformers does not
-    /// have.
+    /// The head of `AutoModelForSequenceClassification`, several heads over the mean, or heads that transformers does
+    /// not have.
     pub(crate) fn load(weights: &mut Weights, config: &EncoderConfig) -> Result<Self> {
         // Heads are small and last: they stay in f32.
         let mut loader = Loader { weights, level: Level::detect(), precision: Precision::F32 };
@@ -72,40 +85,18 @@ impl Head {
         if let Some(tasks) = &config.head.tasks {
             return Self::several(&mut loader, h, &tasks.heads.iter().map(|t| t.size).collect::<Vec<_>>());
         }
-        if let Some(own) = &config.head.own {
-            return Self::own(&mut loader, config, own);
+        if let Some(first) = config.head.prompt_heads.first() {
+            let pool = HeadPool::load(&mut loader, h, first.pooling)?;
+            let mut own = |head| Branch::own(&mut loader, config, head);
+            let branches = config.head.prompt_heads.iter().map(&mut own).collect::<Result<_>>()?;
+            return Ok(Self { pool, branches });
         }
         let modern = matches!(config.details, Details::ModernBert(_));
         let mean = modern && config.head.pooling.as_deref() == Some("mean");
         let (dense, out) = published(&mut loader, config, "")?;
         let out = loader.linear(out, [labels, h], true)?;
-        Ok(Self { pooling: if mean { Pooling::Mean } else { Pooling::Cls }, layers: vec![dense], out })
-    }
-
-    /// What `prompt_head` describes.
-    fn own(loader: &mut Loader<'_>, config: &EncoderConfig, head: &PromptHead) -> Result<Self> {
-        let (h, labels) = (config.hidden_size, config.head.labels.len());
-        let (layers, name, inputs) = match head.kind {
-            HeadKind::Linear => (Vec::new(), "out", h),
-            HeadKind::Published => {
-                let (dense, out) = published(loader, config, OWN)?;
-                (vec![dense], out, h)
-            }
-            HeadKind::Deep => {
-                let mut relu = |name: &str, shape| {
-                    let linear = loader.linear(&format!("{OWN}{name}"), shape, true)?;
-                    Ok(Dense { linear, activation: Activation::Relu, norm: None })
-                };
-                (vec![relu("regressor.0", [256, h])?, relu("regressor.1", [64, 256])?], "regressor.2", 64)
-            }
-        };
-        let out = loader.linear(&format!("{OWN}{name}"), [labels, inputs], true)?;
-        let pooling = match head.pooling {
-            HeadPooling::Cls => Pooling::Cls,
-            HeadPooling::Mean => Pooling::Mean,
-            HeadPooling::Max => Pooling::Max,
-        };
-        Ok(Self { pooling, layers, out })
+        let pool = HeadPool::Fixed(if mean { Pooling::Mean } else { Pooling::Cls });
+        Ok(Self { pool, branches: vec![Branch { layers: vec![dense], out }] })
     }
 
     /// Heads `head_0.fc`, `head_1.fc`, … as one layer.
@@ -116,13 +107,17 @@ impl Head {
             bias.extend(loader.weights.get(&format!("head_{i}.fc.bias"), &[size])?);
         }
         let out = Linear::new(loader.level, Precision::F32, [bias.len(), h], &weight, Some(&bias))?;
-        Ok(Self { pooling: Pooling::Mean, layers: Vec::new(), out })
+        let branches = vec![Branch { layers: Vec::new(), out }];
+        Ok(Self { pool: HeadPool::Fixed(Pooling::Mean), branches })
     }
 
     /// Bytes of weights in memory.
     pub(crate) fn bytes(&self) -> usize {
-        let of = |d: &Dense| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes);
-        self.layers.iter().map(of).sum::<usize>() + self.out.bytes()
+        let pool = match &self.pool {
+            HeadPool::Fixed(_) => 0,
+            HeadPool::Attention { inner, vector } => inner.bytes() + vector.bytes(),
+        };
+        pool + self.branches.iter().map(Branch::bytes).sum::<usize>()
     }
 
     /// Logits, sequences × outputs.
@@ -134,23 +129,126 @@ impl Head {
         threads: usize,
     ) -> Result<Vec<f32>> {
         let n = batch.offsets.len() - 1;
-        let mut x = pool_rows(self.pooling, batch, hidden, width)?;
-        for layer in &self.layers {
-            let mut y = vec![0.0; n * layer.linear.outputs()];
-            layer.linear.run(n, &x, &mut y, layer.activation, threads)?;
-            if let Some(norm) = &layer.norm {
-                norm.run(&mut y, None, threads)?;
-            }
-            x = y;
+        let pooled = self.pool.run(batch, hidden, width, threads)?;
+        if let [only] = self.branches.as_slice() {
+            return only.run(n, &pooled, threads);
         }
-        let mut logits = vec![0.0; n * self.out.outputs()];
-        self.out.run(n, &x, &mut logits, Activation::Identity, threads)?;
+        let all = self.outputs();
+        let mut logits = vec![0.0; n * all];
+        let mut at = 0;
+        for branch in &self.branches {
+            let outputs = branch.out.outputs();
+            let part = branch.run(n, &pooled, threads)?;
+            for (row, part) in logits.chunks_exact_mut(all).zip(part.chunks_exact(outputs)) {
+                row[at..at + outputs].copy_from_slice(part);
+            }
+            at += outputs;
+        }
         Ok(logits)
     }
 
     /// Number of logits of a sequence.
     pub(crate) fn outputs(&self) -> usize {
-        self.out.outputs()
+        self.branches.iter().map(|branch| branch.out.outputs()).sum()
+    }
+}
+
+impl HeadPool {
+    fn load(loader: &mut Loader<'_>, h: usize, pooling: HeadPooling) -> Result<Self> {
+        Ok(Self::Fixed(match pooling {
+            HeadPooling::Cls => Pooling::Cls,
+            HeadPooling::Mean => Pooling::Mean,
+            HeadPooling::Max => Pooling::Max,
+            HeadPooling::Attention => {
+                // As wide as the file has it.
+                let vector = loader.weights.tensor("prompt_pooling.vector")?.data;
+                let size = vector.len();
+                let inner = loader.linear("prompt_pooling.inner", [size, h], true)?;
+                let vector = Linear::new(loader.level, Precision::F32, [1, size], &vector, None)?;
+                return Ok(Self::Attention { inner, vector });
+            }
+        }))
+    }
+
+    fn run(&self, batch: Packed<'_>, hidden: &[f32], width: usize, threads: usize) -> Result<Vec<f32>> {
+        let (inner, vector) = match self {
+            Self::Fixed(how) => return pool_rows(*how, batch, hidden, width),
+            Self::Attention { inner, vector } => (inner, vector),
+        };
+        let tokens = hidden.len() / width;
+        let mut x = vec![0.0; tokens * inner.outputs()];
+        inner.run(tokens, hidden, &mut x, Activation::Tanh, threads)?;
+        let mut scores = vec![0.0; tokens];
+        vector.run(tokens, &x, &mut scores, Activation::Identity, threads)?;
+        let mut pooled = vec![0.0; (batch.offsets.len() - 1) * width];
+        for (bounds, out) in batch.offsets.windows(2).zip(pooled.chunks_exact_mut(width)) {
+            let scores = &scores[bounds[0]..bounds[1]];
+            let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let mass: f32 = scores.iter().map(|s| (s - highest).exp()).sum();
+            let rows = hidden[bounds[0] * width..bounds[1] * width].chunks_exact(width);
+            for (score, row) in scores.iter().zip(rows) {
+                let share = (score - highest).exp() / mass;
+                out.iter_mut().zip(row).for_each(|(o, h)| *o += share * h);
+            }
+        }
+        Ok(pooled)
+    }
+}
+
+impl Branch {
+    /// What `prompt_head`, or one of `prompt_heads`, describes.
+    fn own(loader: &mut Loader<'_>, config: &EncoderConfig, head: &PromptHead) -> Result<Self> {
+        let (h, prefix) = (config.hidden_size, &head.prefix);
+        let (layers, name, inputs) = match head.kind {
+            HeadKind::Linear => (Vec::new(), "out", h),
+            HeadKind::Published => {
+                let (dense, out) = published(loader, config, prefix)?;
+                (vec![dense], out, h)
+            }
+            HeadKind::Deep => {
+                let mut relu = |name: &str, shape| {
+                    let linear = loader.linear(&format!("{prefix}{name}"), shape, true)?;
+                    Ok(Dense { linear, activation: Activation::Relu, norm: None })
+                };
+                (vec![relu("regressor.0", [256, h])?, relu("regressor.1", [64, 256])?], "regressor.2", 64)
+            }
+        };
+        let name = format!("{prefix}{name}");
+        let scores = head.answer.scores();
+        let out = match head.answer {
+            HeadAnswer::Levels(_) => {
+                // One score beside each threshold is a layer whose rows are alike and whose biases are not.
+                let weight = loader.weights.get(&format!("{name}.weight"), &[1, inputs])?.repeat(scores);
+                let bias = loader.weights.get(&format!("{name}.bias"), &[1])?[0];
+                let mut biases = loader.weights.get(&format!("{prefix}thresholds"), &[scores])?;
+                biases.iter_mut().for_each(|b| *b += bias);
+                Linear::new(loader.level, Precision::F32, [scores, inputs], &weight, Some(&biases))?
+            }
+            _ => loader.linear(&name, [scores, inputs], true)?,
+        };
+        Ok(Self { layers, out })
+    }
+
+    fn bytes(&self) -> usize {
+        let of = |d: &Dense| d.linear.bytes() + d.norm.as_ref().map_or(0, LayerNorm::bytes);
+        self.layers.iter().map(of).sum::<usize>() + self.out.bytes()
+    }
+
+    /// From pooled vectors to logits, rows × outputs.
+    fn run(&self, n: usize, pooled: &[f32], threads: usize) -> Result<Vec<f32>> {
+        let mut between: Option<Vec<f32>> = None;
+        for layer in &self.layers {
+            let mut y = vec![0.0; n * layer.linear.outputs()];
+            layer.linear.run(n, between.as_deref().unwrap_or(pooled), &mut y, layer.activation, threads)?;
+            if let Some(norm) = &layer.norm {
+                norm.run(&mut y, None, threads)?;
+            }
+            between = Some(y);
+        }
+        let x = between.as_deref().unwrap_or(pooled);
+        let mut logits = vec![0.0; n * self.out.outputs()];
+        self.out.run(n, x, &mut logits, Activation::Identity, threads)?;
+        Ok(logits)
     }
 }
 

@@ -4,22 +4,22 @@ use std::path::{Path, PathBuf};
 
 use prompt_core::artifact::digest;
 use prompt_core::{
-    ClassWeight, Dense, Error, FitContext, Legal, Output, Params, Prediction, Result, Target, Texts, Values,
-    params,
+    ClassWeight, Dense, Error, FitContext, Head, Legal, Output, Params, Prediction, Result, Target, Texts,
+    Values, params,
 };
+use prompt_encoder::HeadKind;
 
-use super::head::{Head, Pooling};
+use super::head::{Head as NetHead, HeadSpec, OWN, Pool, SEVERAL};
 use super::model::{Model, encode, is_adapter};
 use super::probe::{Rows, probe};
+use super::task::TaskSpec;
 use crate::device::{self, DEVICES};
 use crate::loss::{Loss, LossKind, Scale};
 use crate::net::{Input, Store, Tape, read};
 use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
-use crate::train::{
-    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, judging, train,
-};
+use crate::train::{EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, train};
 
 /// A number in [0, 1).
 const SHARE: Legal = Legal::Real { low: 0.0, high: 1.0, low_open: false, high_open: true };
@@ -31,10 +31,11 @@ params! {
     /// zero, decay 0.01, gradients cut to norm 1.
     pub struct FineTune named "fine_tune" checked by FineTune::agree {
         /// How the tokens become one vector; `cls` is what the published heads do (ModernBERT: as its file says).
-        pooling: String = "cls".to_owned(), Legal::OneOf(Pooling::NAMES);
+        /// `attention` learns which tokens count; it begins as the mean.
+        pooling: String = "cls".to_owned(), Legal::OneOf(Pool::NAMES);
         /// The head: `published`, which transformers opens too; `linear`, one layer on the pooled vector; or for numbers
         /// `deep` (width → 256 → 64 → 1).
-        head: String = "published".to_owned(), Legal::OneOf(Head::NAMES);
+        head: String = "published".to_owned(), Legal::OneOf(NetHead::NAMES);
         /// Epochs in which the head alone learns, before the encoder does: on vectors that the untouched encoder gives
         /// once, so that they cost little (linear probing, then fine-tuning; Kumar and others, 2022).
         probe_epochs: usize = 0, Legal::int(0, 100_000);
@@ -139,14 +140,15 @@ impl FineTune {
         }
     }
 
-    /// Fine-tunes the encoder in `folder` on texts with classes (one label a row) or numbers.
+    /// Fine-tunes the encoder in `folder` on texts with classes (one label a row), ordered classes or numbers.
     ///
     /// A head that the folder lacks, or has for another number of classes, starts afresh from the context's seed.
+    /// Ordered classes share one score, and thresholds that begin at the classes' shares say between which of them it
+    /// lies.
     ///
     /// # Errors
     /// A parameter out of range; a folder that is no checkpoint or damaged; data as
-    /// [`TextNetwork::fit`](crate::TextNetwork::fit) refuses, and ordered classes; a loss that is not finite;
-    /// cancellation.
+    /// [`TextNetwork::fit`](crate::TextNetwork::fit) refuses; a loss that is not finite; cancellation.
     pub fn fit<T: Texts + ?Sized>(
         &self,
         folder: impl AsRef<Path>,
@@ -169,64 +171,85 @@ impl FineTune {
         ctx: &FitContext,
         files: &TrainFiles,
     ) -> Result<FittedEncoder> {
+        let name = if matches!(y.values(), Values::Regression(_)) { "score" } else { "class" };
+        self.fit_tasks_in(folder, texts, &[TaskSpec::new(name, y)], ctx, files)
+    }
+
+    /// Fine-tunes the encoder on several targets of the same texts at once, each with a head of its own: what one
+    /// teaches the encoder helps the others.
+    ///
+    /// The loss is Σ weight · loss of a task. Rows are held out by the shares of the first task, whose accuracy or macro
+    /// F1 chooses the best state where `metric` says so; `loss` is that sum. Focal loss and label smoothing are for the
+    /// tasks of plain classes alone.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); no task, or two of one name; a weight that is not above 0.
+    pub fn fit_tasks<T: Texts + ?Sized>(
+        &self,
+        folder: impl AsRef<Path>,
+        texts: &T,
+        tasks: &[TaskSpec<'_>],
+        ctx: &FitContext,
+    ) -> Result<FittedEncoder> {
+        self.fit_tasks_in(folder, texts, tasks, ctx, &TrainFiles::default())
+    }
+
+    /// As [`fit_tasks`](Self::fit_tasks), leaving a log and checkpoints behind.
+    ///
+    /// # Errors
+    /// As [`fit_tasks`](Self::fit_tasks) and [`fit_in`](Self::fit_in).
+    pub fn fit_tasks_in<T: Texts + ?Sized>(
+        &self,
+        folder: impl AsRef<Path>,
+        texts: &T,
+        tasks: &[TaskSpec<'_>],
+        ctx: &FitContext,
+        files: &TrainFiles,
+    ) -> Result<FittedEncoder> {
         self.validate()?;
         let texts: Vec<&str> = (0..texts.count()).map(|i| texts.text(i)).collect();
         let folder = folder.as_ref();
-        ctx.install(|| self.run(folder, &texts, y, ctx, files))
+        ctx.install(|| self.run(folder, &texts, tasks, ctx, files))
     }
 
     fn run(
         &self,
         folder: &Path,
         texts: &[&str],
-        y: &Target,
+        asked: &[TaskSpec<'_>],
         ctx: &FitContext,
         files: &TrainFiles,
     ) -> Result<FittedEncoder> {
-        if texts.len() != y.len() {
-            return Err(Error::shape("rows of the target", texts.len(), y.len()));
-        }
-        if texts.is_empty() {
-            return Err(Error::input("there are no texts to learn from", "give at least one of each class"));
-        }
-        let (output, ordinal) = output_of(y)?;
-        if ordinal {
-            return Err(Error::unsupported(
-                "fine-tuning",
-                "ordered classes",
-                "give plain labels, or numbers",
-            ));
-        }
-        if self.head == "deep" && output.classes().is_some() {
-            return Err(Error::unsupported("the deep head", "classes", "take head = published"));
-        }
+        let specs = self.head_specs(asked, texts.len())?;
         let mut device = device::open(&self.device)?.autodiff();
         if self.gradient_checkpointing {
             device = device.gradient_checkpointing();
         }
-        let mut model = Model::open(folder, self, output.width(), Store::new(device), ctx)?;
+        let mut model = Model::open(folder, self, specs, Store::new(device), ctx)?;
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
         let cut = encoded.iter().filter(|(_, cut)| *cut).count();
         let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|(ids, _)| ids).collect();
 
         let (train_rows, validation_rows) =
-            hold_out(y, self.validation_fraction, ctx.seed().derive("split", 0));
-        let scale = match y.values() {
-            Values::Regression(values) => Some(Scale::of(values, y.weights())),
-            _ => None,
-        };
+            hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
         let options = self.training();
-        let loss = Loss::new(y, options.loss, &options.class_weight, scale)?;
-        if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
-            return Err(Error::input(
-                "no row to learn from has a positive weight",
-                "give some row a positive weight",
-            ));
+        let mut tasks = Vec::new();
+        for (task, spec) in asked.iter().zip(&model.specs) {
+            let loss = self.task_loss(task, spec, asked.len() > 1)?;
+            if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
+                return Err(Error::input(
+                    format!("no row to learn `{}` from has a positive weight", task.name),
+                    "give some row a positive weight",
+                ));
+            }
+            let (output, ordinal) = (spec.output.clone(), spec.ordinal);
+            tasks.push(Task { loss, weight: task.weight, target: task.target, output, ordinal });
         }
-        let validation_rows = judging(validation_rows, &loss);
-        let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal: false }];
-        let identity = self.identity(&model.store, &encoded, y, ctx)?;
+        let judges = validation_rows.iter().any(|&r| tasks.iter().any(|t| t.loss.mass(r) > 0.0));
+        let validation_rows = if judges { validation_rows } else { Vec::new() };
+        begin_thresholds(&mut model, &tasks, &train_rows)?;
+        let identity = self.identity(&model.store, &encoded, asked, ctx)?;
         // A state to go on from is behind those epochs.
         let probe = match self.probe_epochs > 0 && !files.goes_on(&model.store, &identity)? {
             true => {
@@ -237,7 +260,7 @@ impl FineTune {
         };
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
-            Ok(vec![net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])?])
+            net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])
         };
         let job = Job {
             forward: &forward,
@@ -253,9 +276,72 @@ impl FineTune {
         let trained = train(&job, store, ctx)?;
         store.write_all(trained.values)?;
         model.store = model.store.frozen();
-        let (history, folder) = (trained.history, folder.to_owned());
         let adapter_scale = self.lora_rank.map_or(0.0, |rank| (self.lora_alpha / rank as f64) as f32);
-        Ok(FittedEncoder { model, output, scale, limit, history, probe, cut, adapter_scale, folder })
+        let head = |spec: &HeadSpec| Head { name: spec.name.clone(), output: spec.output.clone() };
+        let heads = model.specs.iter().map(head).collect();
+        let (history, folder) = (trained.history, folder.to_owned());
+        Ok(FittedEncoder { model, heads, limit, history, probe, cut, adapter_scale, folder })
+    }
+
+    /// The heads that these tasks need.
+    fn head_specs(&self, tasks: &[TaskSpec<'_>], rows: usize) -> Result<Vec<HeadSpec>> {
+        if tasks.is_empty() {
+            return Err(Error::input("there is nothing to learn", "give at least one task"));
+        }
+        let mut specs: Vec<HeadSpec> = Vec::new();
+        for (i, task) in tasks.iter().enumerate() {
+            task.check(NetHead::NAMES)?;
+            if tasks[..i].iter().any(|before| before.name == task.name) {
+                let what = format!("two tasks are called `{}`", task.name);
+                return Err(Error::input(what, "give each a name of its own"));
+            }
+            let y = task.target;
+            if rows != y.len() {
+                return Err(Error::shape("rows of the target", rows, y.len()));
+            }
+            if rows == 0 {
+                return Err(Error::input(
+                    "there are no texts to learn from",
+                    "give at least one of each class",
+                ));
+            }
+            let (output, ordinal) = output_of(y)?;
+            let kind = NetHead::kind(task.head.as_ref().unwrap_or(&self.head));
+            if kind == HeadKind::Deep && output.classes().is_some() && !ordinal {
+                let help = "take head = published or linear";
+                return Err(Error::unsupported("the deep head", "classes", help));
+            }
+            let scale = match y.values() {
+                Values::Regression(values) => Some(Scale::of(values, y.weights())),
+                _ => None,
+            };
+            let prefix = match (tasks.len(), kind) {
+                (1, HeadKind::Published) => String::new(),
+                (1, _) => OWN.to_owned(),
+                _ => format!("{SEVERAL}{i}."),
+            };
+            specs.push(HeadSpec { name: task.name.clone(), prefix, kind, output, ordinal, scale });
+        }
+        Ok(specs)
+    }
+
+    /// What one task makes small. Beside others a choice that does not suit it is not made for it.
+    fn task_loss(&self, task: &TaskSpec<'_>, spec: &HeadSpec, several: bool) -> Result<Loss> {
+        let classes = spec.output.classes().is_some();
+        let mut kind = LossKind::named(&self.loss, self.focal_gamma, self.label_smoothing);
+        if several && (!classes || spec.ordinal) {
+            kind = LossKind::CrossEntropy { smoothing: 0.0 };
+        }
+        let class_weight = match (&task.class_weight, &self.class_weight) {
+            (Some(own), _) => own.clone(),
+            (None, ClassWeight::Explicit(_)) if several => {
+                let legal = "none or balanced where there are several tasks: give each its own";
+                return Err(Error::param(Self::NAME, "class_weight", legal, "a table"));
+            }
+            (None, _) if several && !classes => ClassWeight::None,
+            (None, all) => all.clone(),
+        };
+        Loss::new(task.target, kind, &class_weight, spec.scale)
     }
 
     /// Which parameters learn in an epoch.
@@ -274,10 +360,20 @@ impl FineTune {
     }
 
     /// Digest of all that a run's result depends on.
-    fn identity(&self, store: &Store, encoded: &[Vec<u32>], y: &Target, ctx: &FitContext) -> Result<String> {
+    fn identity(
+        &self,
+        store: &Store,
+        encoded: &[Vec<u32>],
+        tasks: &[TaskSpec<'_>],
+        ctx: &FitContext,
+    ) -> Result<String> {
         let params = to_json(self)?;
         let mut parts: Vec<Vec<u8>> = vec![params.into_bytes()];
-        parts.extend(bytes_of(encoded, y)?);
+        for (i, task) in tasks.iter().enumerate() {
+            let TaskSpec { name, target, weight, class_weight, head } = task;
+            parts.push(to_json(&(name, weight, class_weight, head))?.into_bytes());
+            parts.extend(bytes_of(if i == 0 { encoded } else { &[] }, target)?);
+        }
         parts.push(ctx.seed().value().to_le_bytes().to_vec());
         for i in 0..store.len() {
             parts.push(store.read(i)?.iter().flat_map(|v| v.to_le_bytes()).collect());
@@ -286,14 +382,36 @@ impl FineTune {
     }
 }
 
+/// Thresholds that no file had begin where a score of 0 gives the classes their shares: at the rates of an encoder they
+/// would hardly get there.
+fn begin_thresholds(model: &mut Model, tasks: &[Task<'_>], rows: &[usize]) -> Result<()> {
+    for (head, task) in model.net.heads.iter().zip(tasks) {
+        let (Some(id), Ok((codes, _))) = (head.thresholds, task.target.as_classes()) else { continue };
+        let fresh = model.store.read(id.index())?;
+        if fresh.iter().any(|v| *v != 0.0) {
+            continue;
+        }
+        let mass = |above: usize| -> f64 {
+            rows.iter().filter(|&&r| codes[r] as usize >= above).map(|&r| task.loss.mass(r)).sum()
+        };
+        let all = mass(0);
+        let start = |step: usize| {
+            // A class that no row has leaves a finite threshold.
+            let share = (mass(step + 1) + 0.5) / (all + 1.0);
+            (share / (1.0 - share)).ln() as f32
+        };
+        model.store.set(id.index(), (0..fresh.len()).map(start).collect());
+    }
+    Ok(())
+}
+
 /// An encoder that was fine-tuned.
 ///
 /// [`save`](Self::save) writes a Hugging Face folder, which `prompt-encoder` opens for fast prediction.
 #[derive(Debug)]
 pub struct FittedEncoder {
     pub(super) model: Model,
-    pub(super) output: Output,
-    pub(super) scale: Option<Scale>,
+    heads: Vec<Head>,
     pub(super) limit: usize,
     history: Vec<EpochRecord>,
     probe: Vec<EpochRecord>,
@@ -305,9 +423,14 @@ pub struct FittedEncoder {
 }
 
 impl FittedEncoder {
-    /// What its numbers mean.
+    /// What the numbers of its first head mean.
     pub fn output(&self) -> &Output {
-        &self.output
+        &self.heads[0].output
+    }
+
+    /// Its heads: `class` or `score`, or those of the tasks, in their order.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
     }
 
     /// What training did, evaluation by evaluation.
@@ -326,33 +449,43 @@ impl FittedEncoder {
         self.cut
     }
 
-    /// Class probabilities, or values, for many texts.
+    /// Class probabilities, or values, for many texts, by the first head.
     ///
     /// # Errors
     /// What the tokenizer refuses; when the device fails.
     pub fn predict<T: Texts + ?Sized>(&self, texts: &T) -> Result<Prediction> {
-        let tokenizer = &self.model.tokenizer;
+        Ok(self.predict_heads(texts)?.swap_remove(0))
+    }
+
+    /// The same by every head, in the order of [`heads`](Self::heads).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_heads<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Prediction>> {
+        let Model { net, store, tokenizer, specs, .. } = &self.model;
         let ids = |i| encode(tokenizer, texts.text(i), self.limit).map(|(ids, _)| ids);
         let encoded = (0..texts.count()).map(ids).collect::<Result<Vec<_>>>()?;
-        let width = self.output.width();
-        let mut all = vec![0.0; encoded.len() * width];
-        for rows in same_length_batches(&encoded, &self.model.store) {
+        let mut all: Vec<Vec<f64>> =
+            specs.iter().map(|spec| vec![0.0; encoded.len() * spec.output.width()]).collect();
+        for rows in same_length_batches(&encoded, store) {
             let batch = Batch::of(&encoded, rows);
-            let input = Input::new(&batch, &self.model.store);
-            let scores = read(self.model.net.forward(
-                &self.model.store,
-                &mut Tape::predicting(),
-                &input,
-                [0.0; 2],
-            )?)?;
-            for (&row, z) in batch.rows.iter().zip(scores.chunks(width)) {
-                let out = &mut all[row * width..(row + 1) * width];
-                match self.scale {
-                    Some(Scale { mean, deviation }) => out[0] = f64::from(z[0]) * deviation + mean,
-                    None => probabilities(z, false, out),
+            let input = Input::new(&batch, store);
+            let heads = net.forward(store, &mut Tape::predicting(), &input, [0.0; 2])?;
+            for ((scores, spec), all) in heads.into_iter().zip(specs).zip(&mut all) {
+                let ([_, scored], width) = (scores.dims(), spec.output.width());
+                for (&row, z) in batch.rows.iter().zip(read(scores)?.chunks(scored)) {
+                    let out = &mut all[row * width..(row + 1) * width];
+                    match spec.scale {
+                        Some(Scale { mean, deviation }) => out[0] = f64::from(z[0]) * deviation + mean,
+                        None => probabilities(z, spec.ordinal, out),
+                    }
                 }
             }
         }
-        Prediction::new(self.output.clone(), Dense::new(encoded.len(), width, all)?)
+        let answer = |(spec, numbers): (&HeadSpec, Vec<f64>)| {
+            let width = spec.output.width();
+            Prediction::new(spec.output.clone(), Dense::new(encoded.len(), width, numbers)?)
+        };
+        specs.iter().zip(all).map(answer).collect()
     }
 }

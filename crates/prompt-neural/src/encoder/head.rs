@@ -1,66 +1,112 @@
 //! From hidden states to one vector a text, and from there to scores: the heads as transformers publishes them, a
-//! single layer, and a deeper one for numbers.
+//! single layer, and a deeper one for numbers, each also with thresholds for ordered classes.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Tensor, activation, module};
+use prompt_core::Output;
 use prompt_encoder::{Activation, Details, EncoderConfig, Family, HeadKind, HeadPooling};
 
 use super::layers::{Dense, Norm, activate};
-use crate::net::{Builder, Input, Store, Tape, mean_pool};
+use crate::loss::Scale;
+use crate::net::{Builder, Id, Init, Input, Store, Tape, mean_pool};
 
 /// How the tokens of a row become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pooling {
+#[derive(Debug)]
+pub(crate) enum Pool {
     /// The first token.
     Cls,
     /// The mean.
     Mean,
     /// The largest of each number.
     Max,
+    /// αₜ = softmax(v·tanh(W·hₜ + b)) over a row's own tokens, Σ αₜ·hₜ (Yang and others, 2016). v begins as zeros, so
+    /// that it begins as the mean.
+    Attention { inner: Dense, vector: Id },
 }
 
-impl Pooling {
-    pub(crate) const NAMES: &'static [&'static str] = &["cls", "mean", "max"];
+/// Numbers in v.
+const ATTENTION: usize = 128;
+
+impl Pool {
+    pub(crate) const NAMES: &'static [&'static str] = &["cls", "mean", "max", "attention"];
 
     /// By name; the caller has checked it against [`NAMES`](Self::NAMES).
-    pub(crate) fn named(name: &str) -> Self {
+    pub(crate) fn new(name: &str, width: usize, b: &mut Builder<'_>) -> Self {
         match name {
             "mean" => Self::Mean,
             "max" => Self::Max,
+            "attention" => {
+                let mut b = b.under(POOLING).at_layer(usize::MAX);
+                let inner = Dense::new(b.under("inner"), width, ATTENTION, true);
+                Self::Attention { inner, vector: b.param("vector", &[ATTENTION], Init::Zeros) }
+            }
             _ => Self::Cls,
         }
     }
 
     /// As `config.json` says it.
-    pub(crate) fn saved(self) -> HeadPooling {
+    pub(crate) fn saved(&self) -> HeadPooling {
         match self {
             Self::Cls => HeadPooling::Cls,
             Self::Mean => HeadPooling::Mean,
             Self::Max => HeadPooling::Max,
+            Self::Attention { .. } => HeadPooling::Attention,
         }
     }
 
-    pub(crate) fn forward(self, s: &Store, x: Tensor<3>, input: &Input) -> Tensor<2> {
+    /// \[rows, length, width\] → \[rows, width\].
+    pub(crate) fn forward(&self, s: &Store, x: Tensor<3>, input: &Input) -> Tensor<2> {
         match self {
             Self::Cls => x.narrow(1, 0, 1).squeeze_dim(1),
             Self::Mean => mean_pool(s, x, input),
             Self::Max => (x + input.hidden(s)).max_dim(1).squeeze_dim(1),
+            Self::Attention { inner, vector } => {
+                let vector = s.get::<1>(*vector).reshape([ATTENTION, 1]);
+                let scores = module::linear(inner.forward(s, x.clone()).tanh(), vector, None);
+                let shares = activation::softmax(scores + input.hidden(s), 1);
+                (x * shares).sum_dim(1).squeeze_dim(1)
+            }
         }
     }
 }
 
-/// From the pooled vector to scores. Its parameters belong to no layer of the encoder.
-#[derive(Debug)]
-pub(crate) enum Head {
-    /// As the family's published head has it: a layer and its nonlinearity (ModernBERT: and a norm), then the scores.
-    Published(Dense, Activation, Option<Norm>, Dense),
-    /// One layer.
-    Linear(Dense),
-    /// For numbers: width → 256 → 64 → 1.
-    Deep([Dense; 3]),
+/// What one head is to learn.
+#[derive(Debug, Clone)]
+pub(crate) struct HeadSpec {
+    /// What its answers go by.
+    pub(crate) name: String,
+    /// What the names of its parameters begin with; empty for a head under published names.
+    pub(crate) prefix: String,
+    pub(crate) kind: HeadKind,
+    pub(crate) output: Output,
+    /// Whether the classes have an order.
+    pub(crate) ordinal: bool,
+    /// The scale in which numbers are learned.
+    pub(crate) scale: Option<Scale>,
 }
 
-/// What the names of a head begin with that transformers does not have.
+/// From the pooled vector to scores. Its parameters belong to no layer of the encoder.
+#[derive(Debug)]
+pub(crate) struct Head {
+    layers: Layers,
+    last: Dense,
+    /// Of ordered classes: what is added to the one score, a threshold each.
+    pub(crate) thresholds: Option<Id>,
+}
+
+/// What stands before the layer of scores.
+#[derive(Debug)]
+enum Layers {
+    None,
+    /// As the family's published head has it: a layer and its nonlinearity, in ModernBERT a norm.
+    Published(Dense, Activation, Option<Norm>),
+    /// width → 256 → 64, ReLU.
+    Deep([Dense; 2]),
+}
+
+/// What the names of a head begin with that transformers does not have, of one of several, and of a pooling that learns.
 pub(super) const OWN: &str = "prompt_head.";
+pub(super) const SEVERAL: &str = "prompt_heads.";
+pub(super) const POOLING: &str = "prompt_pooling";
 
 impl Head {
     pub(crate) const NAMES: &'static [&'static str] = &["published", "linear", "deep"];
@@ -74,67 +120,79 @@ impl Head {
         }
     }
 
-    pub(crate) fn new(config: &EncoderConfig, kind: HeadKind, outputs: usize, b: &mut Builder<'_>) -> Self {
+    pub(crate) fn new(config: &EncoderConfig, spec: &HeadSpec, b: &mut Builder<'_>) -> Self {
+        let steps = spec.output.width() - usize::from(spec.ordinal);
+        let outputs = if spec.ordinal { 1 } else { steps };
         let width = config.hidden_size;
-        let mut dense = |name: &str, [inputs, outputs]: [usize; 2]| {
-            Dense::new(b.under(&format!("{OWN}{name}")).at_layer(usize::MAX), inputs, outputs, true)
+        let prefix = &spec.prefix;
+        let (layers, last, inputs) = match spec.kind {
+            HeadKind::Linear => (Layers::None, "out", width),
+            HeadKind::Deep => {
+                let mut dense = |name: &str, inputs, outputs| {
+                    let b = b.under(&format!("{prefix}regressor.{name}")).at_layer(usize::MAX);
+                    Dense::new(b, inputs, outputs, true)
+                };
+                (Layers::Deep([dense("0", width, 256), dense("1", 256, 64)]), "regressor.2", 64)
+            }
+            _ => {
+                let (layers, last) = published(config, prefix, b);
+                (layers, last, width)
+            }
         };
-        match kind {
-            HeadKind::Linear => Self::Linear(dense("out", [width, outputs])),
-            HeadKind::Deep => Self::Deep([
-                dense("regressor.0", [width, 256]),
-                dense("regressor.1", [256, 64]),
-                dense("regressor.2", [64, outputs]),
-            ]),
-            _ => Self::published(config, outputs, b),
-        }
+        let last =
+            Dense::new(b.under(&format!("{prefix}{last}")).at_layer(usize::MAX), inputs, outputs, true);
+        let mut b = b.here().at_layer(usize::MAX);
+        let thresholds = format!("{prefix}thresholds");
+        let thresholds = spec.ordinal.then(|| b.param(&thresholds, &[steps], Init::Zeros));
+        Self { layers, last, thresholds }
     }
 
-    /// Under the family's published names.
-    fn published(config: &EncoderConfig, outputs: usize, b: &mut Builder<'_>) -> Self {
-        let width = config.hidden_size;
-        let mut dense =
-            |name: &str, bias: bool| Dense::new(b.under(name).at_layer(usize::MAX), width, width, bias);
-        let (before, activation, last) = match (config.family, &config.details) {
-            (Family::DistilBert, _) => (dense("pre_classifier", true), Activation::Relu, "classifier"),
-            (Family::Roberta | Family::XlmRoberta, _) => {
-                (dense("classifier.dense", true), Activation::Tanh, "classifier.out_proj")
-            }
-            (Family::Albert, _) => (dense("pooler", true), Activation::Tanh, "classifier"),
-            (_, Details::Deberta(d)) => (dense("pooler.dense", true), d.pooler_activation, "classifier"),
-            (_, Details::ModernBert(m)) => {
-                (dense("head.dense", m.head_bias), m.head_activation, "classifier")
-            }
-            _ => (dense("pooler.dense", true), Activation::Tanh, "classifier"),
-        };
-        let norm = match &config.details {
-            Details::ModernBert(m) => {
-                let norm = b.under("head.norm").at_layer(usize::MAX);
-                Some(Norm::new(norm, width, m.norm_bias, config.layer_norm_eps))
-            }
-            _ => None,
-        };
-        let last = Dense::new(b.under(last).at_layer(usize::MAX), width, outputs, true);
-        Self::Published(before, activation, norm, last)
-    }
-
-    /// \[rows, width\] → \[rows, outputs\].
+    /// \[rows, width\] → \[rows, scores\].
     pub(crate) fn forward(&self, s: &Store, tape: &mut Tape, pooled: Tensor<2>, dropout: f64) -> Tensor<2> {
-        match self {
-            Self::Linear(dense) => dense.forward(s, tape.dropout(pooled, dropout)),
-            Self::Published(dense, kind, norm, last) => {
+        let x = match &self.layers {
+            Layers::None => pooled,
+            Layers::Published(dense, kind, norm) => {
                 let x = activate(*kind, dense.forward(s, pooled));
-                let x = match norm {
+                match norm {
                     Some(norm) => norm.forward(s, x),
                     None => x,
-                };
-                last.forward(s, tape.dropout(x, dropout))
+                }
             }
-            Self::Deep([first, second, third]) => {
+            Layers::Deep([first, second]) => {
                 let x = tape.dropout(activation::relu(first.forward(s, pooled)), dropout);
-                let x = tape.dropout(activation::relu(second.forward(s, x)), dropout);
-                third.forward(s, x)
+                activation::relu(second.forward(s, x))
             }
+        };
+        let scores = self.last.forward(s, tape.dropout(x, dropout));
+        match self.thresholds {
+            Some(thresholds) => scores + s.get::<2>(thresholds),
+            None => scores,
         }
     }
+}
+
+/// The layer before the scores under the family's published names, and the name of the layer of scores.
+fn published(config: &EncoderConfig, prefix: &str, b: &mut Builder<'_>) -> (Layers, &'static str) {
+    let width = config.hidden_size;
+    let mut dense = |name: &str, bias: bool| {
+        Dense::new(b.under(&format!("{prefix}{name}")).at_layer(usize::MAX), width, width, bias)
+    };
+    let (before, activation, last) = match (config.family, &config.details) {
+        (Family::DistilBert, _) => (dense("pre_classifier", true), Activation::Relu, "classifier"),
+        (Family::Roberta | Family::XlmRoberta, _) => {
+            (dense("classifier.dense", true), Activation::Tanh, "classifier.out_proj")
+        }
+        (Family::Albert, _) => (dense("pooler", true), Activation::Tanh, "classifier"),
+        (_, Details::Deberta(d)) => (dense("pooler.dense", true), d.pooler_activation, "classifier"),
+        (_, Details::ModernBert(m)) => (dense("head.dense", m.head_bias), m.head_activation, "classifier"),
+        _ => (dense("pooler.dense", true), Activation::Tanh, "classifier"),
+    };
+    let norm = match &config.details {
+        Details::ModernBert(m) => {
+            let norm = b.under(&format!("{prefix}head.norm")).at_layer(usize::MAX);
+            Some(Norm::new(norm, width, m.norm_bias, config.layer_norm_eps))
+        }
+        _ => None,
+    };
+    (Layers::Published(before, activation, norm), last)
 }

@@ -13,8 +13,10 @@ mod modern;
 mod probe;
 mod relative;
 mod saved;
+mod task;
 
 pub use fine_tune::{FineTune, FittedEncoder};
+pub use task::TaskSpec;
 
 #[cfg(test)]
 mod tests;

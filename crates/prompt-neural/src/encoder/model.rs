@@ -8,7 +8,7 @@ use prompt_encoder::{Checkpoint, EncoderConfig, Family, HeadKind, Long, Tokenize
 
 use super::body::Encoder;
 use super::fine_tune::FineTune;
-use super::head::{Head, OWN, Pooling};
+use super::head::{Head, HeadSpec, OWN, Pool};
 use super::layers::Lora;
 use crate::net::{Builder, Input, Store, Tape};
 
@@ -29,12 +29,12 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &str, limit: usize) -> Result<
     Ok((ids, cut))
 }
 
-/// Encoder, pooling and head.
+/// Encoder, pooling and heads.
 #[derive(Debug)]
 pub(super) struct Net {
     encoder: Encoder,
-    pub(super) pooling: Pooling,
-    pub(super) head: Head,
+    pub(super) pool: Pool,
+    pub(super) heads: Vec<Head>,
 }
 
 impl Net {
@@ -53,19 +53,31 @@ impl Net {
         dropout: f64,
     ) -> Result<Tensor<2>> {
         let x = self.encoder.forward(s, tape, input, dropout)?;
-        Ok(self.pooling.forward(s, x, input))
+        Ok(self.pool.forward(s, x, input))
     }
 
+    /// The scores of each head.
     pub(super) fn forward(
         &self,
         s: &Store,
         tape: &mut Tape,
         input: &Input,
         [dropout, head_dropout]: [f64; 2],
-    ) -> Result<Tensor<2>> {
+    ) -> Result<Vec<Tensor<2>>> {
         let pooled = self.pooled(s, tape, input, dropout)?;
-        Ok(self.head.forward(s, tape, pooled, head_dropout))
+        Ok(scores(&self.heads, s, tape, &pooled, head_dropout))
     }
+}
+
+/// The scores of several heads that read the same vectors.
+pub(super) fn scores(
+    heads: &[Head],
+    s: &Store,
+    tape: &mut Tape,
+    pooled: &Tensor<2>,
+    dropout: f64,
+) -> Vec<Tensor<2>> {
+    heads.iter().map(|head| head.forward(s, tape, pooled.clone(), dropout)).collect()
 }
 
 /// A checkpoint as a network.
@@ -75,16 +87,16 @@ pub(super) struct Model {
     pub(super) store: Store,
     pub(super) config: EncoderConfig,
     pub(super) tokenizer: Tokenizer,
-    /// The layers of the head.
-    pub(super) kind: HeadKind,
+    /// What its heads learn.
+    pub(super) specs: Vec<HeadSpec>,
 }
 
 impl Model {
-    /// Opens a folder; a head that does not fit starts afresh.
+    /// Opens a folder; heads that it has not, or has of another size, start afresh.
     pub(super) fn open(
         folder: &Path,
         params: &FineTune,
-        outputs: usize,
+        specs: Vec<HeadSpec>,
         mut store: Store,
         ctx: &FitContext,
     ) -> Result<Self> {
@@ -116,29 +128,23 @@ impl Model {
             return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
         }
         let encoder = Encoder::new(&config, lora, &mut builder);
-        let kind = Head::kind(&params.head);
-        let pooling = match config.head.pooling.as_deref() {
-            // ModernBERT's files say how the published head pools.
-            Some(said)
-                if config.family == Family::ModernBert
-                    && kind == HeadKind::Published
-                    && params.pooling == "cls" =>
-            {
-                Pooling::named(said)
-            }
-            _ => Pooling::named(&params.pooling),
-        };
-        let head = Head::new(&config, kind, outputs, &mut builder);
-        let net = Net { encoder, pooling, head };
-        Ok(Self { net, store: store.complete()?, config, tokenizer, kind })
+        // ModernBERT's files say how the published head pools.
+        let modern = config.family == Family::ModernBert && params.head == "published";
+        let said = config.head.pooling.as_deref().filter(|_| modern && params.pooling == "cls");
+        let pool = Pool::new(said.unwrap_or(&params.pooling), config.hidden_size, &mut builder);
+        let heads = specs.iter().map(|spec| Head::new(&config, spec, &mut builder)).collect();
+        let net = Net { encoder, pool, heads };
+        Ok(Self { net, store: store.complete()?, config, tokenizer, specs })
     }
 
     /// Whether transformers has such a head.
     pub(super) fn is_published(&self) -> bool {
-        let pools = match self.config.family {
-            Family::ModernBert => [Pooling::Cls, Pooling::Mean].contains(&self.net.pooling),
-            _ => self.net.pooling == Pooling::Cls,
+        let pools = match self.net.pool {
+            Pool::Cls => true,
+            Pool::Mean => self.config.family == Family::ModernBert,
+            _ => false,
         };
-        self.kind == HeadKind::Published && pools
+        let [spec] = self.specs.as_slice() else { return false };
+        spec.kind == HeadKind::Published && !spec.ordinal && pools
     }
 }

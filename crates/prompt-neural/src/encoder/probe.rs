@@ -1,4 +1,4 @@
-//! Linear probing: before an encoder is fine-tuned, its head learns on what the untouched encoder says of the texts.
+//! Linear probing: before an encoder is fine-tuned, its heads learn on what the untouched encoder says of the texts.
 //!
 //! ```text
 //! texts ─ encoder, once ─> vectors ─ head, epoch by epoch ─> a head that does not throw the encoder about at first
@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use prompt_core::{FitContext, Result, Seed};
 
 use super::head::Head;
-use super::model::{Model, Net};
+use super::model::{Model, Net, scores};
 use crate::net::{Builder, Input, Store, Tape, read};
 use crate::network::same_length_batches;
 use crate::text::Batch;
@@ -24,7 +24,8 @@ pub(super) struct Rows<'a> {
     pub(super) validation: &'a [usize],
 }
 
-/// Lets the head of `model` learn alone. Nothing is told to the observer; cancelling ends it.
+/// Lets the heads of `model` learn alone, on vectors that its pooling gives as it is. Nothing is told to the observer;
+/// cancelling ends it.
 pub(super) fn probe(
     model: &mut Model,
     tasks: &[Task<'_>],
@@ -35,10 +36,11 @@ pub(super) fn probe(
 ) -> Result<Vec<EpochRecord>> {
     let width = model.config.hidden_size;
     let vectors = vectors(&model.net, &model.store.frozen(), rows, ctx)?;
-    // A store of the head's numbers alone: the states that are kept do not copy the encoder.
+    // A store of the heads' numbers alone: the states that are kept do not copy the encoder.
     let mut store = Store::new(model.store.device().clone());
-    let outputs = tasks[0].output.width();
-    let head = Head::new(&model.config, model.kind, outputs, &mut Builder::new(&mut store, Seed::default()));
+    let mut builder = Builder::new(&mut store, Seed::default());
+    let heads: Vec<Head> =
+        model.specs.iter().map(|spec| Head::new(&model.config, spec, &mut builder)).collect();
     let places = places(&store, &model.store);
     for (i, &place) in places.iter().enumerate() {
         store.set(i, model.store.read(place)?);
@@ -46,7 +48,7 @@ pub(super) fn probe(
     let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
         let numbers = batch.rows.iter().flat_map(|&row| vectors[row].iter().copied()).collect();
         let pooled: Tensor<2> = s.constant(numbers, [batch.size(), width]);
-        Ok(vec![head.forward(s, tape, pooled, dropout)])
+        Ok(scores(&heads, s, tape, &pooled, dropout))
     };
     let trained = train(
         &Job {

@@ -9,13 +9,15 @@ use prompt_encoder::{Family, SavedAs, Tensor, write_safetensors};
 use serde_json::{Map, Value, json};
 
 use super::fine_tune::FittedEncoder;
-use super::head::OWN;
+use super::head::{HeadSpec, OWN};
 use super::model::is_adapter;
 use crate::net::turn;
 
 /// Whether a canonical name is part of a head.
 pub(super) fn is_head(name: &str) -> bool {
-    ["classifier.", "pre_classifier.", "pooler.", "head.", OWN].iter().any(|p| name.starts_with(p))
+    ["classifier.", "pre_classifier.", "pooler.", "head.", "thresholds", "prompt_"]
+        .iter()
+        .any(|p| name.starts_with(p))
 }
 
 /// What transformers puts before the names of an encoder below a head.
@@ -75,13 +77,29 @@ const TOKENIZER_FILES: [&str; 11] = [
     "added_tokens.json",
 ];
 
+/// What a configuration says of heads, which are not those that are written.
+const HEAD_KEYS: [&str; 11] = [
+    "target_sizes",
+    "task_type_map",
+    "weights_map",
+    "divisor_map",
+    "prompt_head",
+    "prompt_heads",
+    "prompt_scale",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "num_labels",
+];
+
 impl FittedEncoder {
     /// Writes `config.json`, `model.safetensors` and the tokenizer's files: a folder that `prompt-encoder` opens, with
     /// the classes as labels. It appears whole or not at all; what stands at `folder` must be nothing, an empty folder,
     /// or such a folder, and is replaced.
     ///
     /// The published head over the published pooling is what Python's `AutoModelForSequenceClassification` opens, too.
-    /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…`: Python opens the
+    /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…` (several:
+    /// `prompt_heads`; what attention learned: `prompt_pooling`): Python opens the
     /// encoder (`AutoModel`) and warns that a head of its own classes is not there.
     ///
     /// Numbers are saved in the scale in which they were learned (mean 0, deviation 1); `prompt_scale` in
@@ -117,7 +135,7 @@ impl FittedEncoder {
                 shape => (shape.to_vec(), data),
             };
             let prefix = match is_head(&param.name) && !published {
-                true if param.name.starts_with(OWN) => "",
+                true if param.name.starts_with("prompt_") => "",
                 true => OWN,
                 false => prefix(self.model.config.family, &param.name),
             };
@@ -169,42 +187,76 @@ impl FittedEncoder {
         if let Some(Value::Object(backbone)) = config.remove("backbone_config") {
             config = backbone;
         }
-        let before =
-            ["target_sizes", "task_type_map", "weights_map", "divisor_map", "prompt_head", "prompt_scale"];
-        for key in before {
+        for key in HEAD_KEYS {
             config.remove(key);
         }
-        let labels = match &self.output {
-            Output::Classes(classes) => classes.names().to_vec(),
-            _ => vec!["score".to_owned()],
-        };
-        let by_id: Map<String, Value> =
-            labels.iter().enumerate().map(|(i, l)| (i.to_string(), json!(l))).collect();
-        let by_label: Map<String, Value> =
-            labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect();
-        let problem =
-            if self.output.classes().is_some() { "single_label_classification" } else { "regression" };
-        let (family, pooling) = (self.model.config.family, self.model.net.pooling.saved().name());
+        let (family, pooling) = (self.model.config.family, self.model.net.pool.saved().name());
         let published = self.model.is_published();
         let class = if published { class_name(family) } else { model_name(family) };
         config.insert("architectures".into(), json!([class]));
-        if !published {
-            config.insert("prompt_head".into(), json!({"kind": self.model.kind.name(), "pooling": pooling}));
-        } else if family == Family::ModernBert {
+        config.insert("model_type".into(), json!(family.model_type()));
+        if published && family == Family::ModernBert {
             config.insert("classifier_pooling".into(), json!(pooling));
         }
-        config.insert("id2label".into(), Value::Object(by_id));
-        config.insert("label2id".into(), Value::Object(by_label));
-        config.insert("problem_type".into(), json!(problem));
-        config.insert("model_type".into(), json!(family.model_type()));
-        config.remove("num_labels");
-        if let Some(scale) = self.scale {
-            config.insert("prompt_scale".into(), json!(scale));
+        match self.model.specs.as_slice() {
+            [alone] => {
+                config.extend(labels(&alone.output));
+                if let Some(scale) = alone.scale {
+                    config.insert("prompt_scale".into(), json!(scale));
+                }
+                if !published {
+                    config.insert("prompt_head".into(), Value::Object(layers(alone, pooling)));
+                }
+            }
+            several => {
+                let heads: Vec<Value> = several.iter().map(|spec| one_of_several(spec, pooling)).collect();
+                config.insert("prompt_heads".into(), Value::Array(heads));
+            }
         }
         serde_json::to_string_pretty(&config).map_err(|e| {
             Error::input(format!("the configuration cannot be written: {e}"), "check the class names")
         })
     }
+}
+
+/// What a head is made of.
+fn layers(spec: &HeadSpec, pooling: &str) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("kind".into(), json!(spec.kind.name()));
+    map.insert("pooling".into(), json!(pooling));
+    if spec.ordinal {
+        map.insert("ordinal".into(), json!(true));
+    }
+    map
+}
+
+/// A head of `prompt_heads`, which says all of itself.
+fn one_of_several(spec: &HeadSpec, pooling: &str) -> Value {
+    let mut map = layers(spec, pooling);
+    map.insert("name".into(), json!(spec.name));
+    match (&spec.output, spec.scale) {
+        (Output::Classes(classes), _) => map.insert("labels".into(), json!(classes.names())),
+        (_, scale) => map.insert("scale".into(), json!(scale)),
+    };
+    Value::Object(map)
+}
+
+/// What transformers says of a head's labels.
+fn labels(output: &Output) -> Map<String, Value> {
+    let (labels, problem) = match output {
+        Output::Classes(classes) => (classes.names().to_vec(), "single_label_classification"),
+        _ => (vec!["score".to_owned()], "regression"),
+    };
+    let by_id: Map<String, Value> =
+        labels.iter().enumerate().map(|(i, l)| (i.to_string(), json!(l))).collect();
+    let by_label: Map<String, Value> =
+        labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect();
+    let all = [
+        ("id2label", Value::Object(by_id)),
+        ("label2id", Value::Object(by_label)),
+        ("problem_type", json!(problem)),
+    ];
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// Writes the longest window into a tokenizer's configuration, which may not be there yet.

@@ -240,6 +240,12 @@ impl<'a> Builder<'a> {
         Builder { store: self.store, seed: self.seed, read: self.read, path, layer: self.layer }
     }
 
+    /// The same, to be given another layer.
+    pub(crate) fn here(&mut self) -> Builder<'_> {
+        let path = self.path.clone();
+        Builder { store: self.store, seed: self.seed, read: self.read, path, layer: self.layer }
+    }
+
     fn full(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
