@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use prompt_core::artifact::digest;
 use prompt_core::{
-    ClassWeight, Dense, Error, FitContext, Legal, Output, Params, Prediction, Result, Target, Texts, Values,
-    params,
+    ClassWeight, Dense, Error, FitContext, Head, Legal, Output, Params, Prediction, Result, Target, Texts,
+    Values, params,
 };
 
 use super::head::Pooling;
+use super::kept::kept;
 use super::model::{Model, encode, is_adapter};
+use super::scorer::head;
 use crate::device::{self, DEVICES};
 use crate::loss::{Loss, LossKind, Scale};
 use crate::net::{Input, Store, Tape, read};
@@ -17,7 +20,7 @@ use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
 use crate::train::{
-    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, judging, train,
+    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, judging, memory, train,
 };
 
 /// A number in [0, 1).
@@ -86,6 +89,9 @@ params! {
         eval_steps: Option<usize> = None, Legal::at_least(1).or_none();
         /// Where the numbers are computed.
         device: String = "cpu".to_owned(), Legal::OneOf(DEVICES);
+        /// Batches of a step that are computed at once, each on a device of its own (the first ones of this kind; on the CPU
+        /// they share its threads). The result is the same, so more than `accumulation` are of no use.
+        devices: usize = 1, Legal::int(1, 64);
     }
 }
 
@@ -115,6 +121,7 @@ impl FineTune {
             patience: self.patience,
             monitor: Monitor::named(&self.metric),
             eval_steps: self.eval_steps,
+            others: Vec::new(),
         }
     }
 
@@ -179,10 +186,12 @@ impl FineTune {
         if self.head == "deep" && output.classes().is_some() {
             return Err(Error::unsupported("the deep head", "classes", "take head = published"));
         }
-        let mut device = device::open(&self.device)?.autodiff();
-        if self.gradient_checkpointing {
-            device = device.gradient_checkpointing();
-        }
+        let (device, others) = device::open_all(&self.device, self.devices.min(self.accumulation))?;
+        let learning = |device: Device| match self.gradient_checkpointing {
+            true => device.autodiff().gradient_checkpointing(),
+            false => device.autodiff(),
+        };
+        let device = learning(device);
         let mut model = Model::open(folder, self, output.width(), Store::new(device), ctx)?;
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
@@ -195,7 +204,8 @@ impl FineTune {
             Values::Regression(values) => Some(Scale::of(values, y.weights())),
             _ => None,
         };
-        let options = self.training();
+        let mut options = self.training();
+        options.others = others.into_iter().map(learning).collect();
         let loss = Loss::new(y, options.loss, &options.class_weight, scale)?;
         if train_rows.iter().all(|&r| loss.mass(r) == 0.0) {
             return Err(Error::input(
@@ -204,6 +214,10 @@ impl FineTune {
             ));
         }
         let validation_rows = judging(validation_rows, &loss);
+        self.freeze(0, &mut model.store)?;
+        let largest = memory::Step::largest(&encoded, &train_rows, &options);
+        let keeps = kept(self, &model.config, largest.tokens(), largest.length as f64);
+        memory::check(&model.store, &options, files, largest, keeps)?;
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
             Ok(vec![net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])?])
@@ -226,7 +240,19 @@ impl FineTune {
         let published = self.head == "published" && self.pooling == "cls";
         let (history, folder) = (trained.history, folder.to_owned());
         let adapter_scale = self.lora_rank.map_or(0.0, |rank| (self.lora_alpha / rank as f64) as f32);
-        Ok(FittedEncoder { model, output, scale, limit, history, cut, published, adapter_scale, folder })
+        let heads = [head(&output)];
+        Ok(FittedEncoder {
+            model,
+            output,
+            heads,
+            scale,
+            limit,
+            history,
+            cut,
+            published,
+            adapter_scale,
+            folder,
+        })
     }
 
     /// Which parameters learn in an epoch.
@@ -264,6 +290,7 @@ impl FineTune {
 pub struct FittedEncoder {
     pub(super) model: Model,
     pub(super) output: Output,
+    pub(super) heads: [Head; 1],
     pub(super) scale: Option<Scale>,
     pub(super) limit: usize,
     history: Vec<EpochRecord>,

@@ -7,11 +7,13 @@ mod body;
 mod fine_tune;
 mod fused;
 mod head;
+mod kept;
 mod layers;
 mod model;
 mod modern;
 mod relative;
 mod saved;
+mod scorer;
 
 pub use fine_tune::{FineTune, FittedEncoder};
 

@@ -7,6 +7,7 @@
 //! No network looks behind the end of a row: embeddings there are zero, windows, states and attention leave it out.
 
 mod convolution;
+mod kept;
 mod layers;
 mod recurrent;
 mod store;

@@ -96,6 +96,24 @@ impl Accumulated {
         Self((0..store.len()).map(|_| None).collect())
     }
 
+    /// Those of one pass alone.
+    pub(crate) fn of(store: &Store, grads: &mut Grads) -> Result<Self> {
+        let mut sum = Self::new(store);
+        sum.add(store, grads)?;
+        Ok(sum)
+    }
+
+    /// Adds those of other batches, after its own.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (sum, grad) in self.0.iter_mut().zip(other.0) {
+            match (sum, grad) {
+                (Some(sum), Some(grad)) => sum.iter_mut().zip(&grad).for_each(|(s, g)| *s += g),
+                (sum @ None, grad) => *sum = grad,
+                (Some(_), None) => {}
+            }
+        }
+    }
+
     /// Adds those of one pass.
     pub(crate) fn add(&mut self, store: &Store, grads: &mut Grads) -> Result<()> {
         for (i, sum) in self.0.iter_mut().enumerate() {
