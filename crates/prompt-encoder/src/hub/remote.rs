@@ -78,7 +78,7 @@ impl Remote {
         if options.token.is_some() && scheme == "http" && !is_own {
             return Err(Error::input(
                 format!("the token would go to {endpoint} in the open"),
-                "use an https address, or unset HF_TOKEN",
+                "use an https address, or no token (HF_TOKEN, the file `token` in HF_HOME)",
             ));
         }
         let agent = Agent::config_builder()
