@@ -94,7 +94,7 @@ fn burn_is_in_one_crate_alone() {
 fn a_default_build_of_prompt_models_is_light() {
     let graph = Graph::of("prompt-models");
     // What compiles or links C names one of the build tools; a `-sys` crate without them is declarations in Rust.
-    let heavy = ["burn", "tokio", "sqlx", "hyper", "reqwest", "axum", "openssl", "zstd"];
+    let heavy = ["burn", "tokio", "sqlx", "hyper", "reqwest", "ureq", "rustls", "axum", "openssl", "zstd"];
     let compiles_c = ["cc", "cmake", "bindgen", "pkg-config", "vcpkg", "nasm-rs"];
     let by_feature = ["smartcore", "xgb", "lightgbm3-sys", "prompt-boosters"];
     for package in graph.needs.keys() {
@@ -106,6 +106,17 @@ fn a_default_build_of_prompt_models_is_light() {
         );
     }
     assert!(graph.needs.contains_key("serde"), "the graph was read");
+}
+
+/// The hub is a feature: neither the program nor the encoders speak HTTP otherwise.
+#[test]
+fn a_default_build_has_no_http_client() {
+    for package in ["prompt-encoder", "prompt-neural", "prompt-cli"] {
+        let graph = Graph::of(package);
+        for client in ["ureq", "reqwest", "hyper", "rustls", "ring"] {
+            assert!(!graph.needs.contains_key(client), "{package} pulls in {client}");
+        }
+    }
 }
 
 #[test]

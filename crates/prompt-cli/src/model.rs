@@ -1,18 +1,41 @@
-//! `--model`: a folder, or a name in the registry.
+//! `--model`: a folder, a name in the registry, or one of the Hugging Face hub.
 
 use std::path::{Path, PathBuf};
 
-use prompt_models::LoadedModel;
 use prompt_models::core::{Error, Result};
+use prompt_models::{LoadedModel, hub};
 use prompt_registry::{ModelRef, Registry};
 
 /// Opens what `--model` names.
 pub(crate) fn open(model: &str, registry: &Path) -> Result<LoadedModel> {
-    LoadedModel::open(&find(model, registry)?)
+    let mut loaded = LoadedModel::open(&find(model, registry)?)?;
+    if let Some(name) = model.strip_prefix(hub::PREFIX) {
+        // Its folder is called by the commit.
+        name.clone_into(&mut loaded.manifest.name);
+    }
+    Ok(loaded)
+}
+
+/// The folder of an encoder; one of the hub is fetched, with a line on standard error for each file that is not here yet.
+pub(crate) fn fetched(from: &Path) -> Result<PathBuf> {
+    let mut last = String::new();
+    hub::folder_watched(from, &mut |file, done, total| {
+        if last != file {
+            file.clone_into(&mut last);
+            let size = total.map_or_else(String::new, |total| format!(" ({:.1} MB)", total as f64 / 1e6));
+            let on =
+                if done > 0 { format!(", going on at {:.1} MB", done as f64 / 1e6) } else { String::new() };
+            eprintln!("fetching {file}{size}{on}");
+        }
+        Ok(())
+    })
 }
 
 /// The folder that `--model` names.
 fn find(model: &str, registry: &Path) -> Result<PathBuf> {
+    if hub::is_name(model) {
+        return fetched(Path::new(model));
+    }
     let path = PathBuf::from(model);
     if path.exists() {
         return Ok(path);

@@ -25,11 +25,13 @@ use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
     if args.config.is_none() && args.task == tabular::TASK {
-        if args.from.is_some() {
-            return Err(Error::input(
-                "--from is for an encoder of texts",
-                "leave --from out, or name another --task",
-            ));
+        for (given, option) in [(args.from.is_some(), "--from"), (args.saved_as.is_some(), "--saved-as")] {
+            if given {
+                return Err(Error::input(
+                    format!("{option} is for an encoder of texts"),
+                    format!("leave {option} out, or name another --task"),
+                ));
+            }
         }
         return crate::tabular::train(args, threads, stop);
     }
@@ -48,6 +50,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         recipe = recipe.model(name)?;
     }
     recipe = with_params(recipe, &args.params, args.from.as_deref())?;
+    if let Some(saved_as) = &args.saved_as {
+        recipe = saved_as_told(recipe, saved_as)?;
+    }
 
     let network = args.model.as_deref().is_some_and(neural::is_network);
     let traces = if network { traces(args) } else { Traces::default() };
@@ -109,8 +114,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
 }
 
 /// The recipe with what `--param` and `--from` say.
-pub(crate) fn with_params(recipe: Recipe, params: &[String], from: Option<&Path>) -> Result<Recipe> {
-    let from = from.map(|folder| ("from".to_owned(), Value::from(folder.to_string_lossy())));
+pub(crate) fn with_params(recipe: Recipe, params: &[String], from_folder: Option<&Path>) -> Result<Recipe> {
+    let from = from_folder.map(|folder| ("from".to_owned(), Value::from(folder.to_string_lossy())));
     if from.is_some() && recipe.learner() != neural::ENCODER {
         return Err(Error::input(
             format!("--from is for an encoder, and the learner is {}", recipe.learner()),
@@ -118,7 +123,23 @@ pub(crate) fn with_params(recipe: Recipe, params: &[String], from: Option<&Path>
         ));
     }
     let all = pairs(params)?.into_iter().chain(from);
-    all.into_iter().try_fold(recipe, |recipe, (name, value)| recipe.param(&name, &value))
+    let recipe = all.into_iter().try_fold(recipe, |recipe, (name, value)| recipe.param(&name, &value))?;
+    if let Some(from) = from_folder {
+        // Now, and told: later it would be fetched in silence.
+        crate::model::fetched(from)?;
+    }
+    Ok(recipe)
+}
+
+/// The recipe with what `--saved-as` says.
+fn saved_as_told(recipe: Recipe, saved_as: &str) -> Result<Recipe> {
+    if recipe.learner() == neural::ENCODER {
+        return recipe.param("saved_as", &saved_as.into());
+    }
+    Err(Error::input(
+        format!("--saved-as is for an encoder, and the learner is {}", recipe.learner()),
+        "add --model encoder, or leave --saved-as out",
+    ))
 }
 
 /// Where the training of a network leaves its traces: beside the model's folder, which holds a model and nothing else.

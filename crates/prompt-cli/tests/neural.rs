@@ -77,6 +77,71 @@ fn an_encoder_is_fine_tuned_and_kept() {
 }
 
 #[test]
+fn an_encoder_is_saved_in_a_small_type() {
+    let shell = Shell::new();
+    shell.small_data();
+    let size = |saved_as: &str| {
+        let out = format!("net-{saved_as}");
+        let ran = shell.run(&[
+            "train",
+            "--data",
+            "small.jsonl",
+            "--out",
+            &out,
+            "--model",
+            "encoder",
+            "--from",
+            ENCODER,
+            "--param",
+            "max_epochs=1",
+            "--saved-as",
+            saved_as,
+            "--json",
+        ]);
+        let told = ran.succeeds().json()["validation"]["f1_macro"].clone();
+        let held_out = ["--data", "small.jsonl", "--split", "validation", "--json"];
+        let again = shell.run(&[&["evaluate", "--model", &out], &held_out[..]].concat()).succeeds();
+        assert_eq!(again.json()["f1_macro"], told, "what is measured is what was saved");
+        let manifest: serde_json::Value =
+            serde_json::from_str(&shell.read(format!("{out}/manifest.json"))).unwrap();
+        assert_eq!(manifest["params"]["model"]["params"]["saved_as"], saved_as);
+        std::fs::metadata(shell.path(&format!("{out}/weights.safetensors"))).unwrap().len()
+    };
+    let sizes = ["f32", "f16", "int8"].map(size);
+    assert!(sizes[1] * 10 < sizes[0] * 8 && sizes[2] < sizes[1], "{sizes:?}");
+}
+
+/// A build without the hub says which one has it, wherever a folder of an encoder is named.
+#[cfg(not(feature = "hub"))]
+#[test]
+fn names_of_the_hub_need_a_build_that_knows_it() {
+    let shell = Shell::new();
+    shell.small_data();
+    let parts = ["hub:org/name", "--features hub"];
+    shell.run(&train(&["--model", "encoder", "--from", "hub:org/name"])).fails_with(&parts);
+    shell.run(&["predict", "--model", "hub:org/name", "a text"]).fails_with(&parts);
+    shell.run(&["evaluate", "--model", "hub:org/name", "--data", "small.jsonl"]).fails_with(&parts);
+}
+
+#[test]
+fn a_training_that_does_not_fit_is_refused_before_it_begins() {
+    let shell = Shell::new();
+    shell.small_data();
+    let ran = |memory: &str, more: &[&str]| {
+        let output = shell.command(&train(more)).env("PROMPT_MEMORY", memory).output().unwrap();
+        common::Ran::from(output)
+    };
+    let cnn = [&["--model", "cnn"], &SMALL[..]].concat();
+    ran("1000", &cnn).fails_with(&["needs about", "0.0 GB are free", "PROMPT_MEMORY"]);
+    let encoder = ["--model", "encoder", "--from", ENCODER, "--param", "max_epochs=1"];
+    ran("200000", &encoder).fails_with(&["needs about", "a step of 16 rows of", "take a smaller"]);
+    assert!(!shell.path("net").exists());
+    for enough in ["0", "2000000000"] {
+        ran(enough, &cnn).succeeds();
+    }
+}
+
+#[test]
 fn a_network_takes_data_and_sanitiser_from_a_configuration() {
     let shell = Shell::new();
     let config = shell.small_config("[traditional.models]\nmultinomial_nb = true\n");
@@ -112,6 +177,17 @@ fn what_is_wrong_is_said() {
         .run(&train(&["--model", "cnn", "--from", ENCODER]))
         .fails_with(&["--from is for an encoder", "cnn"]);
     shell.run(&train(&["--from", ENCODER, "--task", "tabular"])).fails_with(&["--from is for an encoder"]);
+    shell
+        .run(&train(&["--model", "cnn", "--saved-as", "f16"]))
+        .fails_with(&["--saved-as is for an encoder", "cnn"]);
+    shell
+        .run(&train(&["--saved-as", "f16", "--task", "tabular"]))
+        .fails_with(&["--saved-as is for an encoder of texts"]);
+    shell.run(&train(&["--model", "encoder", "--param", "saved_as=int4"])).fails_with(&[
+        "saved_as",
+        "f32, f16, int8",
+        "int4",
+    ]);
     shell.run(&train(&["--model", "perceptron"])).fails_with(&["perceptron", "linear_svm", "bilstm"]);
     shell.run(&train(&["--model", "cnn", "--param", "dropout=2"])).fails_with(&["dropout", "[0, 1)"]);
     let missing = ["train", "--data", "none.jsonl", "--model", "cnn", "--out", "net"];

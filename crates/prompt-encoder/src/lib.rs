@@ -4,6 +4,8 @@ mod api;
 mod checkpoint;
 mod config;
 mod engine;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod statics;
 mod tokenizer;
 

@@ -15,6 +15,7 @@ pub mod ensemble;
 pub mod experiment;
 pub mod explain;
 pub mod forest;
+pub mod hub;
 pub mod interop;
 pub mod learners;
 pub mod linear;

@@ -250,6 +250,7 @@ mod built {
             json!({ "minilm": { "from": encoder_folder(), "params": { "max_epochs": 1 } }, "bert": true });
         config.encoders.enabled = true;
         config.encoders.models = serde_json::from_value(told).unwrap();
+        config.encoders.saved_as = "f16".to_owned();
         config.deep.folds = Some(2);
         let results = run(config.clone());
         let of = |name: &str| results.models.iter().find(|m| m.model == name).unwrap();
@@ -262,6 +263,7 @@ mod built {
         }
         assert_eq!(of("cnn").cv.as_ref().unwrap().folds.len(), 2);
         assert_eq!(of("minilm").cv.as_ref().unwrap().folds.len(), 1, "one of the linear models' folds");
+        assert_eq!(of("minilm").params["saved_as"], "f16");
         assert_eq!(of("cnn").params["loss"], "focal");
         assert_eq!(of("cnn").params["class_weight"]["malicious"], 1.5);
         assert!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist, Tensor, digest};
 use prompt_core::{
     Batch as Records, Dense, Error, FitContext, Head, Output, Params, Prediction, Result, Scorer, Scratch,
@@ -15,7 +16,7 @@ use crate::net::{Architecture, Builder, HeadKind, Input, Net, Store, Tape, read}
 use crate::outcome::probabilities;
 use crate::params::{BiLstm, Cnn, Hybrid, Lstm, Transformer};
 use crate::text::{Batch, Vocabulary, VocabularyOptions, ordered_batches};
-use crate::train::{EpochRecord, Job, Task, TrainFiles, TrainOptions, hold_out, judging, train};
+use crate::train::{EpochRecord, Job, Task, TrainFiles, TrainOptions, hold_out, judging, memory, train};
 
 /// A network for texts before it has seen any: [`Cnn`], [`Lstm`], [`BiLstm`], [`Transformer`], [`Hybrid`].
 ///
@@ -31,7 +32,7 @@ pub trait TextNetwork: Params + sealed::Choice {
     ///
     /// # Errors
     /// A parameter out of range, texts and target of different lengths, no rows, a single class, a target of several
-    /// labels or outputs; a device that is absent; a loss that is not finite; cancellation and time limits.
+    /// labels or outputs; a device that is absent; a training that needs more memory than there is; a loss that is not finite; cancellation and time limits.
     fn fit<T: Texts + ?Sized>(&self, texts: &T, y: &Target, ctx: &FitContext) -> Result<FittedNetwork> {
         self.fit_in(texts, y, ctx, &TrainFiles::default())
     }
@@ -66,6 +67,7 @@ mod sealed {
         pub(crate) vocabulary: VocabularyOptions,
         pub(crate) training: TrainOptions,
         pub(crate) device: String,
+        pub(crate) devices: usize,
     }
 
     pub trait Choice {
@@ -82,6 +84,7 @@ macro_rules! choices {
                     vocabulary: self.vocabulary(),
                     training: self.training(),
                     device: self.device.clone(),
+                    devices: self.devices.min(self.accumulation),
                 }
             }
         }
@@ -90,7 +93,7 @@ macro_rules! choices {
 choices!(Cnn => Cnn, Lstm => Lstm, BiLstm => BiLstm, Transformer => Transformer, Hybrid => Hybrid);
 
 fn fit(
-    choice: sealed::Chosen,
+    mut choice: sealed::Chosen,
     texts: &[&str],
     y: &Target,
     ctx: &FitContext,
@@ -103,7 +106,8 @@ fn fit(
         return Err(Error::input("there are no texts to learn from", "give at least one of each class"));
     }
     let (output, ordinal) = output_of(y)?;
-    let device = device::open(&choice.device)?;
+    let (device, others) = device::open_all(&choice.device, choice.devices)?;
+    choice.training.others = others.into_iter().map(Device::autodiff).collect();
     let (train_rows, validation_rows) =
         hold_out(y, choice.training.validation_fraction, ctx.seed().derive("split", 0));
 
@@ -129,6 +133,9 @@ fn fit(
     let seed = ctx.seed().derive("weights", 0);
     let mut store = Store::new(device.autodiff());
     let net = Net::new(&choice.architecture, vocabulary.size(), kind, Builder::new(&mut store, seed));
+    let largest = memory::Step::largest(&encoded, &train_rows, &choice.training);
+    let kept = choice.architecture.kept(largest.tokens(), largest.length as f64);
+    memory::check(&store, &choice.training, files, largest, kept)?;
     let forward =
         |s: &Store, tape: &mut Tape, batch: &Batch| Ok(vec![net.forward(s, tape, &Input::new(batch, s))?]);
     let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal }];

@@ -65,6 +65,9 @@ macro_rules! network {
                 eval_steps: Option<usize> = None, Legal::at_least(1).or_none();
                 /// Where the numbers are computed.
                 device: String = "cpu".to_owned(), Legal::OneOf(DEVICES);
+                /// Batches of a step that are computed at once, each on a device of its own (the first ones of this kind; on the CPU
+                /// they share its threads). The result is the same, so more than `accumulation` are of no use.
+                devices: usize = 1, Legal::int(1, 64);
             }
         }
 
@@ -104,6 +107,7 @@ macro_rules! network {
                     patience: self.patience,
                     monitor: Monitor::named(&self.metric),
                     eval_steps: self.eval_steps,
+                    others: Vec::new(),
                 }
             }
         }

@@ -21,9 +21,13 @@ pub(crate) struct Train {
     /// transformer, hybrid, or encoder, which is fine-tuned.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder).
+    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name[@revision] in a build with
+    /// the feature hub.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
+    /// The type of a fine-tuned encoder's saved numbers (--model encoder): f16 halves the model, int8 quarters it.
+    #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16", "int8"])]
+    pub(crate) saved_as: Option<String>,
     /// Begin the training of a network anew even where a stopped one could go on.
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -200,7 +204,8 @@ pub(crate) struct Tune {
     /// The learner (the task's default otherwise); for texts, in a build with the feature neural, also a network.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder).
+    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name[@revision] in a build with
+    /// the feature hub.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
     /// A parameter of the learner that is set, not searched.

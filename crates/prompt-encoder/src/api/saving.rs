@@ -82,6 +82,9 @@ fn words(bytes: &[u8]) -> Vec<u32> {
 }
 
 impl Classifier {
+    /// The kind of its artifact.
+    pub const KIND: &'static str = KIND;
+
     /// Opens what `write` puts into a temporary folder, which goes with the classifier: a checkpoint that was just
     /// learned need not lie anywhere to be scored and saved as an artifact.
     ///

@@ -44,8 +44,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// The tensors of `model.safetensors`, of the shards of `model.safetensors.index.json`, or of
-    /// `pytorch_model.bin`, whichever of them is there first.
+    /// The tensors of `model.safetensors`, of the shards of `model.safetensors.index.json`, of `pytorch_model.bin`, or of
+    /// `model.int8.safetensors` ([`SavedAs::Int8`]), whichever of them is there first.
     ///
     /// # Errors
     /// A folder with none of them; a truncated or damaged file, with what was expected.
@@ -54,6 +54,7 @@ impl Weights {
         let single = folder.join("model.safetensors");
         let index = folder.join("model.safetensors.index.json");
         let torch = folder.join("pytorch_model.bin");
+        let int8 = folder.join(SavedAs::Int8.file_name());
         let (path, raw) = if single.is_file() {
             let raw = safetensors::entries(&single)?;
             (single, raw)
@@ -63,6 +64,9 @@ impl Weights {
         } else if torch.is_file() {
             let raw = torch::entries(&torch)?;
             (torch, raw)
+        } else if int8.is_file() {
+            let raw = safetensors::entries(&int8)?;
+            (int8, raw)
         } else {
             return Err(Error::input(
                 format!("{} holds no weights", folder.display()),
@@ -100,7 +104,7 @@ impl Weights {
 
     /// Bytes of all tensors as stored.
     pub fn stored_bytes(&self) -> u64 {
-        self.entries.values().map(Entry::bytes).sum()
+        self.entries.values().map(Entry::all_bytes).sum()
     }
 
     /// Reads one tensor of this shape.

@@ -1,7 +1,7 @@
 //! The header of a safetensors file: eight bytes of length, JSON, then the numbers. The header alone is read here, so
 //! that no tensor is in memory before it is asked for.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use prompt_core::{Error, Result};
 use serde_json::Value;
 
 use super::source::{Entry, Stored, count};
+use super::write::SCALES;
 
 /// A header beyond this is not one.
 const LONGEST_HEADER: u64 = 100 << 20;
@@ -63,7 +64,7 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
     if places.windows(2).any(|two| two[0].0 + two[0].1 > two[1].0) {
         return Err(bad(path, "two tensors share bytes"));
     }
-    Ok(entries)
+    with_scales(path, entries)
 }
 
 fn entry(
@@ -86,7 +87,8 @@ fn entry(
         "I64" | "U64" => Stored::Other(8),
         "I32" | "U32" => Stored::Other(4),
         "I16" | "U16" => Stored::Other(2),
-        "I8" | "U8" | "BOOL" | "F8_E4M3" | "F8_E5M2" => Stored::Other(1),
+        "I8" => Stored::I8,
+        "U8" | "BOOL" | "F8_E4M3" | "F8_E5M2" => Stored::Other(1),
         other => return Err(bad(path, format!("tensor `{name}` has the unknown type {other}"))),
     };
     let (Some(shape), Some(range)) = (numbers("shape"), numbers("data_offsets")) else {
@@ -112,7 +114,32 @@ fn entry(
             ),
         ));
     }
-    Ok(Entry { file: file.clone(), offset: begin + from, shape, stored })
+    Ok(Entry { file: file.clone(), offset: begin + from, shape, stored, scales: None })
+}
+
+/// Puts the scales that [`SavedAs::Int8`](super::SavedAs::Int8) writes beside its numbers where they belong.
+fn with_scales(path: &Path, entries: Vec<(String, Entry)>) -> Result<Vec<(String, Entry)>> {
+    if entries.iter().all(|(_, entry)| entry.stored != Stored::I8) {
+        return Ok(entries);
+    }
+    let mut all: BTreeMap<String, Entry> = entries.into_iter().collect();
+    let whole: Vec<String> =
+        all.iter().filter(|(_, entry)| entry.stored == Stored::I8).map(|(name, _)| name.clone()).collect();
+    for name in whole {
+        let Some(scales) = all.remove(&format!("{name}{SCALES}")) else { continue };
+        let Some(entry) = all.get_mut(&name) else { continue };
+        if scales.stored != Stored::F32 || Some(&scales.shape[..]) != entry.shape.get(..1) {
+            return Err(bad(
+                path,
+                format!(
+                    "tensor `{name}` of shape {:?} has scales of shape {:?}, one F32 a row is wanted",
+                    entry.shape, scales.shape
+                ),
+            ));
+        }
+        entry.scales = Some(Box::new(scales));
+    }
+    Ok(all.into_iter().collect())
 }
 
 /// The tensors of the files that an index names.

@@ -15,6 +15,8 @@ pub(super) enum Stored {
     Bf16,
     F32,
     F64,
+    /// Whole numbers that a scale a row makes floats of.
+    I8,
     /// Something else of so many bytes a number; it can stand in a file, but not be read.
     Other(usize),
 }
@@ -25,6 +27,7 @@ impl Stored {
             Self::F16 | Self::Bf16 => 2,
             Self::F32 => 4,
             Self::F64 => 8,
+            Self::I8 => 1,
             Self::Other(size) => size,
         }
     }
@@ -38,6 +41,8 @@ pub(super) struct Entry {
     pub(super) offset: u64,
     pub(super) shape: Vec<usize>,
     pub(super) stored: Stored,
+    /// Of [`Stored::I8`]: where its scales are, one a row of the first dimension.
+    pub(super) scales: Option<Box<Entry>>,
 }
 
 /// Numbers in a tensor of this shape; None when the product overflows.
@@ -50,13 +55,20 @@ impl Entry {
         count(&self.shape).unwrap_or(0) as u64 * self.stored.size() as u64
     }
 
+    /// Bytes of the numbers and of their scales.
+    pub(super) fn all_bytes(&self) -> u64 {
+        self.bytes() + self.scales.as_ref().map_or(0, |scales| scales.bytes())
+    }
+
     /// The numbers in f32. Bytes pass through a small buffer, so that a table is in memory once.
     pub(super) fn read(&self, name: &str) -> Result<Vec<f32>> {
-        if let Stored::Other(_) = self.stored {
+        let unreadable =
+            matches!(self.stored, Stored::Other(_)) || self.stored == Stored::I8 && self.scales.is_none();
+        if unreadable {
             return Err(Error::artifact(
                 self.file.as_ref(),
                 format!("tensor `{name}` does not hold floats"),
-                "convert the weights to F32, F16, BF16 or F64",
+                "convert the weights to F32, F16, BF16 or F64 (or to I8 with a scale a row beside them)",
             ));
         }
         let size = self.stored.size();
@@ -73,7 +85,28 @@ impl Entry {
             self.convert(bytes, &mut data);
             left -= now;
         }
+        if let Some(scales) = &self.scales {
+            scales.scale(name, &mut data)?;
+        }
         Ok(data)
+    }
+
+    /// Multiplies the rows of tensor `name` by the scales that lie here.
+    fn scale(&self, name: &str, data: &mut [f32]) -> Result<()> {
+        let scales = self.read(name)?;
+        if let Some(row) = scales.iter().position(|s| !(s.is_finite() && *s >= 0.0)) {
+            return Err(Error::artifact(
+                self.file.as_ref(),
+                format!("the scale of row {row} of tensor `{name}` is {}", scales[row]),
+                "save the model again",
+            ));
+        }
+        // As many as rows: looked at when the file was opened.
+        let width = (data.len() / scales.len().max(1)).max(1);
+        for (row, scale) in data.chunks_exact_mut(width).zip(scales) {
+            row.iter_mut().for_each(|v| *v *= scale);
+        }
+        Ok(())
     }
 
     fn convert(&self, bytes: &[u8], out: &mut Vec<f32>) {
@@ -82,6 +115,7 @@ impl Entry {
             Stored::F16 => out.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
             Stored::Bf16 => out.extend(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32())),
             Stored::F64 => out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32)),
+            Stored::I8 => out.extend(bytes.iter().map(|b| f32::from(b.cast_signed()))),
             Stored::Other(_) => {}
         }
     }

@@ -113,5 +113,6 @@ fn entry(
         offset: place.offset + (tensor.offset * size) as u64,
         shape: tensor.shape.clone(),
         stored: storage.stored,
+        scales: None,
     })
 }

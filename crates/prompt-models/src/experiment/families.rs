@@ -379,6 +379,7 @@ fn asked(config: &super::ExperimentConfig) -> Vec<Asked<'_>> {
                     ("warmup", json!(encoders.warmup)),
                     ("weight_decay", json!(encoders.weight_decay)),
                     ("clip_norm", json!(encoders.clip)),
+                    ("saved_as", json!(encoders.saved_as)),
                     ("focal_gamma", json!(encoders.focal_gamma)),
                     ("loss", json!("focal")),
                 ],
@@ -521,6 +522,8 @@ pub struct Encoders {
     pub clip: f64,
     /// Taken over from older configurations, without effect: numbers have 32 bits.
     pub fp16: bool,
+    /// The type of the saved numbers: `f32`, `f16` (half the file) or `int8` (a quarter).
+    pub saved_as: String,
     /// Focusing of the loss on hard rows.
     pub focal_gamma: f64,
     /// Weight of each class in the loss; empty for none. The default is the security task's and counts for it alone.
@@ -546,6 +549,7 @@ impl Default for Encoders {
             weight_decay: 0.01,
             clip: 1.0,
             fp16: false,
+            saved_as: "f32".to_owned(),
             focal_gamma: 3.0,
             class_weights: CLASS_WEIGHTS.to_vec(),
             logging_steps: 100,

@@ -13,6 +13,9 @@ use super::{ENCODER, FittedNetwork, Traces, unknown};
 /// The parameter that names an encoder's folder.
 const FROM: &str = "from";
 
+/// The parameter that says how an encoder's numbers are saved.
+const SAVED_AS: &str = "saved_as";
+
 /// A network before it has seen any text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network(Kind);
@@ -28,7 +31,7 @@ enum Kind {
     BiLstm(BiLstm),
     Transformer(Transformer),
     Hybrid(Hybrid),
-    Encoder { from: Option<PathBuf>, params: FineTune },
+    Encoder { from: Option<PathBuf>, saved_as: SavedAs, params: FineTune },
 }
 
 /// Does the same with whichever network trained from nothing it is, else what is said of the encoder.
@@ -40,7 +43,7 @@ macro_rules! each {
             Kind::BiLstm($network) => $same,
             Kind::Transformer($network) => $same,
             Kind::Hybrid($network) => $same,
-            Kind::Encoder { from: $from, params: $params } => $encoder,
+            Kind::Encoder { from: $from, saved_as: _, params: $params } => $encoder,
         }
     };
 }
@@ -57,7 +60,7 @@ impl Network {
             BiLstm::NAME => Kind::BiLstm(BiLstm::default()),
             Transformer::NAME => Kind::Transformer(Transformer::default()),
             Hybrid::NAME => Kind::Hybrid(Hybrid::default()),
-            ENCODER => Kind::Encoder { from: None, params: FineTune::default() },
+            ENCODER => Kind::Encoder { from: None, saved_as: SavedAs::F32, params: FineTune::default() },
             _ => return Err(unknown(name)),
         }))
     }
@@ -70,18 +73,25 @@ impl Network {
         each!(&self.0, network => of(network), (_f, _p) => ENCODER)
     }
 
-    /// Its parameters with their ranges and defaults. An encoder has those of [`FineTune`] and `from`, its folder.
+    /// Its parameters with their ranges and defaults. An encoder has those of [`FineTune`], `from`, its folder, and
+    /// `saved_as`, the type of its saved numbers ([`SavedAs`]).
     pub fn specs(&self) -> Vec<ParamSpec> {
         fn of<P: Params>(_: &P) -> Vec<ParamSpec> {
             P::specs()
         }
         each!(&self.0, network => of(network), (_f, params) => {
+            let saved_as = ParamSpec {
+                name: SAVED_AS,
+                doc: "The type of the saved numbers: f16 halves the file, int8 quarters it. What is measured is what was saved.",
+                legal: Legal::OneOf(&SavedAs::NAMES),
+                default: SavedAs::F32.name().into(),
+            };
             let mut specs = vec![ParamSpec {
                 name: FROM,
-                doc: "The Hugging Face folder that it begins with.",
-                legal: Legal::Any("the path of a folder"),
+                doc: "The Hugging Face folder that it begins with, or `hub:org/name`.",
+                legal: Legal::Any("the path of a folder, or hub:org/name"),
                 default: Value::Null,
-            }];
+            }, saved_as];
             specs.extend(of(params));
             specs
         })
@@ -92,6 +102,7 @@ impl Network {
         each!(&self.0, network => serde_json::to_value(network).unwrap_or_default(), (from, params) => {
             let mut all = serde_json::Map::new();
             all.insert(FROM.to_owned(), from.as_ref().map(|path| path.display().to_string()).into());
+            all.insert(SAVED_AS.to_owned(), self.saved_as().name().into());
             if let Ok(Value::Object(params)) = serde_json::to_value(params) {
                 all.extend(params);
             }
@@ -110,16 +121,23 @@ impl Network {
             Kind::BiLstm(p) => Kind::BiLstm(p.with_param(name, value)?),
             Kind::Transformer(p) => Kind::Transformer(p.with_param(name, value)?),
             Kind::Hybrid(p) => Kind::Hybrid(p.with_param(name, value)?),
-            Kind::Encoder { params, .. } if name == FROM => {
-                let path = value
-                    .as_str()
-                    .ok_or_else(|| Error::param(ENCODER, FROM, "the path of a folder", value.to_string()))?;
-                Kind::Encoder { from: Some(path.into()), params: params.clone() }
+            Kind::Encoder { from, params, .. } if name == SAVED_AS => {
+                let told = value.as_str().map(SavedAs::named).transpose().ok().flatten();
+                let legal = format!("one of {}", SavedAs::NAMES.join(", "));
+                let saved_as =
+                    told.ok_or_else(|| Error::param(ENCODER, SAVED_AS, legal, value.to_string()))?;
+                Kind::Encoder { from: from.clone(), saved_as, params: params.clone() }
             }
-            Kind::Encoder { from, params } => match params.with_param(name, value) {
-                Ok(params) => Kind::Encoder { from: from.clone(), params },
+            Kind::Encoder { params, saved_as, .. } if name == FROM => {
+                let path = value.as_str().ok_or_else(|| {
+                    Error::param(ENCODER, FROM, "the path of a folder, or hub:org/name", value.to_string())
+                })?;
+                Kind::Encoder { from: Some(path.into()), saved_as: *saved_as, params: params.clone() }
+            }
+            Kind::Encoder { from, saved_as, params } => match params.with_param(name, value) {
+                Ok(params) => Kind::Encoder { from: from.clone(), saved_as: *saved_as, params },
                 Err(Error::Unknown { kind, name, mut known }) => {
-                    known.insert(0, FROM.to_owned());
+                    known.splice(0..0, [FROM.to_owned(), SAVED_AS.to_owned()]);
                     return Err(Error::Unknown { kind, name, known });
                 }
                 Err(error) => return Err(error),
@@ -127,10 +145,11 @@ impl Network {
         }))
     }
 
-    /// What can be said before data is read: whether an encoder has a folder.
+    /// What can be said before data is read: whether an encoder has a folder. An encoder of the hub is fetched here
+    /// ([`hub::folder`](crate::hub::folder)).
     ///
     /// # Errors
-    /// [`Error::Input`].
+    /// [`Error::Input`]; as [`hub::folder`](crate::hub::folder).
     pub fn check(&self) -> Result<()> {
         match &self.0 {
             Kind::Encoder { .. } => self.folder().map(drop),
@@ -138,28 +157,37 @@ impl Network {
         }
     }
 
+    /// How the numbers of an encoder are saved.
+    fn saved_as(&self) -> SavedAs {
+        match &self.0 {
+            Kind::Encoder { saved_as, .. } => *saved_as,
+            _ => SavedAs::F32,
+        }
+    }
+
     /// The folder of an encoder.
     fn folder(&self) -> Result<PathBuf> {
         let Kind::Encoder { from, .. } = &self.0 else { return Err(unknown(self.name())) };
-        let Some(folder) = from else {
+        let Some(from) = from else {
             return Err(Error::input(
                 "an encoder is fine-tuned from a Hugging Face folder, and none is named",
-                "name it with --from DIR (in a configuration `from`)",
+                "name it with --from DIR (in a configuration `from`), or hub:org/name",
             ));
         };
+        let folder = crate::hub::folder(from)?;
         if !folder.join("config.json").is_file() {
             return Err(Error::input(
                 format!("{} is no Hugging Face folder: it has no config.json", folder.display()),
                 "name a folder with config.json, the weights and the tokenizer's files",
             ));
         }
-        Ok(folder.clone())
+        Ok(folder)
     }
 
     /// Learns from texts. Events are those of [`TextNetwork::fit`].
     ///
     /// A fine-tuned encoder is handed to prompt-encoder, which scores it faster than the network that was trained and
-    /// saves the checkpoint as it is.
+    /// saves the checkpoint as it is. It scores the numbers as they are saved, so that a small type's loss is measured.
     ///
     /// # Errors
     /// As [`check`](Self::check) and [`TextNetwork::fit_in`]; [`FineTune::fit_in`] for an encoder.
@@ -186,7 +214,7 @@ impl Network {
             let fitted = params.fit_in(self.folder()?, texts, y, ctx, &files)?;
             let cut = fitted.cut_in_fit();
             let options = Options::default().threads(ctx.thread_budget());
-            let scorer = Classifier::open_written(|folder| fitted.save(folder, SavedAs::F32), &options)?;
+            let scorer = Classifier::open_written(|folder| fitted.save(folder, self.saved_as()), &options)?;
             Ok(FittedNetwork { scorer: Arc::new(scorer), cut })
         })
     }
@@ -222,7 +250,11 @@ mod tests {
             encoder.with_param(FROM, &7.into()).unwrap_err().to_string().contains("the path of a folder")
         );
         assert!(
-            encoder.with_param("sugar", &1.into()).unwrap_err().to_string().contains("known: from, pooling")
+            encoder
+                .with_param("sugar", &1.into())
+                .unwrap_err()
+                .to_string()
+                .contains("known: from, saved_as, pooling")
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use prompt_core::artifact::digest;
 use prompt_core::{
     ClassWeight, Dense, Error, FitContext, Head, Legal, Output, Params, Prediction, Result, Target, Texts,
@@ -10,6 +11,7 @@ use prompt_core::{
 use prompt_encoder::HeadKind;
 
 use super::head::{Head as NetHead, HeadSpec, OWN, Pool, SEVERAL};
+use super::kept::kept;
 use super::model::{Model, encode, is_adapter};
 use super::probe::{Rows, probe};
 use super::task::TaskSpec;
@@ -19,7 +21,9 @@ use crate::net::{Input, Store, Tape, read};
 use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
-use crate::train::{EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, train};
+use crate::train::{
+    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, memory, train,
+};
 
 /// A number in [0, 1).
 const SHARE: Legal = Legal::Real { low: 0.0, high: 1.0, low_open: false, high_open: true };
@@ -94,6 +98,9 @@ params! {
         eval_steps: Option<usize> = None, Legal::at_least(1).or_none();
         /// Where the numbers are computed.
         device: String = "cpu".to_owned(), Legal::OneOf(DEVICES);
+        /// Batches of a step that are computed at once, each on a device of its own (the first ones of this kind; on the CPU
+        /// they share its threads). The result is the same, so more than `accumulation` are of no use.
+        devices: usize = 1, Legal::int(1, 64);
     }
 }
 
@@ -123,6 +130,7 @@ impl FineTune {
             patience: self.patience,
             monitor: Monitor::named(&self.metric),
             eval_steps: self.eval_steps,
+            others: Vec::new(),
         }
     }
 
@@ -221,11 +229,12 @@ impl FineTune {
         files: &TrainFiles,
     ) -> Result<FittedEncoder> {
         let specs = self.head_specs(asked, texts.len())?;
-        let mut device = device::open(&self.device)?.autodiff();
-        if self.gradient_checkpointing {
-            device = device.gradient_checkpointing();
-        }
-        let mut model = Model::open(folder, self, specs, Store::new(device), ctx)?;
+        let (device, others) = device::open_all(&self.device, self.devices.min(self.accumulation))?;
+        let learning = |device: Device| match self.gradient_checkpointing {
+            true => device.autodiff().gradient_checkpointing(),
+            false => device.autodiff(),
+        };
+        let mut model = Model::open(folder, self, specs, Store::new(learning(device)), ctx)?;
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
         let cut = encoded.iter().filter(|(_, cut)| *cut).count();
@@ -233,7 +242,8 @@ impl FineTune {
 
         let (train_rows, validation_rows) =
             hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
-        let options = self.training();
+        let mut options = self.training();
+        options.others = others.into_iter().map(learning).collect();
         let mut tasks = Vec::new();
         for (task, spec) in asked.iter().zip(&model.specs) {
             let loss = self.task_loss(task, spec, asked.len() > 1)?;
@@ -249,6 +259,10 @@ impl FineTune {
         let judges = validation_rows.iter().any(|&r| tasks.iter().any(|t| t.loss.mass(r) > 0.0));
         let validation_rows = if judges { validation_rows } else { Vec::new() };
         begin_thresholds(&mut model, &tasks, &train_rows)?;
+        self.freeze(0, &mut model.store)?;
+        let largest = memory::Step::largest(&encoded, &train_rows, &options);
+        let keeps = kept(self, &model.config, largest.tokens(), largest.length as f64);
+        memory::check(&model.store, &options, files, largest, keeps)?;
         let identity = self.identity(&model.store, &encoded, asked, ctx)?;
         // A state to go on from is behind those epochs.
         let probe = match self.probe_epochs > 0 && !files.goes_on(&model.store, &identity)? {
@@ -411,7 +425,7 @@ fn begin_thresholds(model: &mut Model, tasks: &[Task<'_>], rows: &[usize]) -> Re
 #[derive(Debug)]
 pub struct FittedEncoder {
     pub(super) model: Model,
-    heads: Vec<Head>,
+    pub(super) heads: Vec<Head>,
     pub(super) limit: usize,
     history: Vec<EpochRecord>,
     probe: Vec<EpochRecord>,

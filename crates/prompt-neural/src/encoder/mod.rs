@@ -7,12 +7,14 @@ mod body;
 mod fine_tune;
 mod fused;
 mod head;
+mod kept;
 mod layers;
 mod model;
 mod modern;
 mod probe;
 mod relative;
 mod saved;
+mod scorer;
 mod task;
 
 pub use fine_tune::{FineTune, FittedEncoder};

@@ -93,14 +93,16 @@ const HEAD_KEYS: [&str; 11] = [
 ];
 
 impl FittedEncoder {
-    /// Writes `config.json`, `model.safetensors` and the tokenizer's files: a folder that `prompt-encoder` opens, with
-    /// the classes as labels. It appears whole or not at all; what stands at `folder` must be nothing, an empty folder,
-    /// or such a folder, and is replaced.
+    /// Writes `config.json`, the weights (`model.safetensors`, or what `kind` calls them) and the tokenizer's files: a
+    /// folder that `prompt-encoder` opens, with the classes as labels. It appears whole or not at all; what stands at
+    /// `folder` must be nothing, an empty folder, or such a folder, and is replaced.
     ///
     /// The published head over the published pooling is what Python's `AutoModelForSequenceClassification` opens, too.
     /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…` (several:
     /// `prompt_heads`; what attention learned: `prompt_pooling`): Python opens the
     /// encoder (`AutoModel`) and warns that a head of its own classes is not there.
+    ///
+    /// With [`SavedAs::Int8`] the folder is for `prompt-encoder` alone, and `prompt_saved_as` in `config.json` says so.
     ///
     /// Numbers are saved in the scale in which they were learned (mean 0, deviation 1); `prompt_scale` in
     /// `config.json` says the way back.
@@ -111,7 +113,9 @@ impl FittedEncoder {
         let folder = folder.as_ref();
         // It is replaced as a whole, so that nothing else may lie in it.
         let ours = |name: &str| {
-            ["config.json", "model.safetensors"].contains(&name) || TOKENIZER_FILES.contains(&name)
+            let weights =
+                SavedAs::NAMES.iter().any(|n| SavedAs::named(n).is_ok_and(|k| k.file_name() == name));
+            name == "config.json" || weights || TOKENIZER_FILES.contains(&name)
         };
         let is_ours = |file: std::io::Result<fs::DirEntry>| {
             file.is_ok_and(|file| file.file_name().to_str().is_some_and(ours))
@@ -142,9 +146,9 @@ impl FittedEncoder {
             let name = format!("{prefix}{}", param.name);
             tensors.insert(name, Tensor { shape, data });
         }
-        let config = self.config()?;
+        let config = self.config(kind)?;
         replace_folder(folder, |fresh| {
-            write_safetensors(fresh.join("model.safetensors"), &tensors, kind)?;
+            write_safetensors(fresh.join(kind.file_name()), &tensors, kind)?;
             let path = fresh.join("config.json");
             fs::write(&path, &config).map_err(|e| Error::io("write", &path, e))?;
             for name in TOKENIZER_FILES {
@@ -181,7 +185,7 @@ impl FittedEncoder {
     }
 
     /// The `config.json` it came with, and what it has learned to say.
-    fn config(&self) -> Result<String> {
+    fn config(&self, kind: SavedAs) -> Result<String> {
         let mut config = self.model.config.raw().as_object().cloned().unwrap_or_default();
         // Of several heads over one encoder the encoder alone was taken.
         if let Some(Value::Object(backbone)) = config.remove("backbone_config") {
@@ -189,6 +193,10 @@ impl FittedEncoder {
         }
         for key in HEAD_KEYS {
             config.remove(key);
+        }
+        config.remove("prompt_saved_as");
+        if kind == SavedAs::Int8 {
+            config.insert("prompt_saved_as".into(), json!(kind.name()));
         }
         let (family, pooling) = (self.model.config.family, self.model.net.pool.saved().name());
         let published = self.model.is_published();

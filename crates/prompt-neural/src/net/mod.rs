@@ -8,6 +8,7 @@
 
 mod convolution;
 mod grad;
+mod kept;
 mod layers;
 mod recurrent;
 mod store;

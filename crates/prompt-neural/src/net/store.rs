@@ -141,6 +141,23 @@ impl Store {
         Ok(())
     }
 
+    /// Puts new numbers into parameter `i`, and says whether it learns.
+    pub(crate) fn take_over(&mut self, i: usize, values: Vec<f32>, trainable: bool) {
+        self.params[i].trainable = trainable;
+        self.set(i, values);
+    }
+
+    /// The same parameters on another device.
+    pub(crate) fn copied_to(&self, device: &Device) -> Result<Self> {
+        let mut copy = Self { params: Vec::with_capacity(self.len()), device: device.clone(), problem: None };
+        for (i, param) in self.params.iter().enumerate() {
+            let (name, shape) = (param.name.clone(), param.shape.clone());
+            copy.params.push(Param { name, shape, value: param.value.clone(), ..*param });
+            copy.set(i, self.read(i)?);
+        }
+        Ok(copy)
+    }
+
     /// The numbers of parameter `i`.
     pub(crate) fn read(&self, i: usize) -> Result<Vec<f32>> {
         read(self.params[i].value.clone().inner())

@@ -1,7 +1,9 @@
 //! Training: one loop for every network.
 
 mod files;
+mod fleet;
 mod history;
+pub(crate) mod memory;
 mod monitor;
 mod optimizer;
 mod run;

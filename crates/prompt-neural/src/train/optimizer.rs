@@ -151,19 +151,24 @@ impl Accumulated {
         Self((0..store.len()).map(|_| None).collect())
     }
 
-    /// Adds those of one pass.
-    pub(crate) fn add(&mut self, store: &Store, grads: &mut Grads) -> Result<()> {
-        for (i, sum) in self.0.iter_mut().enumerate() {
-            if !store.params()[i].trainable {
-                continue;
-            }
-            let Some(grad) = grads.take_param(store, i)? else { continue };
-            match sum {
-                Some(sum) => sum.add(grad),
-                None => *sum = Some(grad),
+    /// Those of one pass.
+    pub(crate) fn of(store: &Store, grads: &mut Grads) -> Result<Self> {
+        let one = |i: usize| match store.params()[i].trainable {
+            true => grads.take_param(store, i),
+            false => Ok(None),
+        };
+        Ok(Self((0..store.len()).map(one).collect::<Result<_>>()?))
+    }
+
+    /// Adds those of other batches, after its own.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (sum, grad) in self.0.iter_mut().zip(other.0) {
+            match (sum, grad) {
+                (Some(sum), Some(grad)) => sum.add(grad),
+                (sum @ None, grad) => *sum = grad,
+                (Some(_), None) => {}
             }
         }
-        Ok(())
     }
 
     pub(crate) fn all(&self) -> &[Option<Grad>] {

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use prompt_core::{ClassWeight, Control, Error, Event, FitContext, Output, Result, Seed, Target};
 
 use super::files::{Checkpoint, Position, TrainFiles, read_best, start_anew, write_best};
+use super::fleet::Fleet;
 use super::history::EpochRecord;
 use super::monitor::{Counts, Evaluation, Monitor, Stopper};
 use super::optimizer::{Accumulated, AdamW, Group, clip_factor};
@@ -34,6 +35,8 @@ pub(crate) struct TrainOptions {
     pub(crate) patience: usize,
     pub(crate) monitor: Monitor,
     pub(crate) eval_steps: Option<usize>,
+    /// Devices that share the batches of a step with the store's own.
+    pub(crate) others: Vec<Device>,
 }
 
 /// What one head learns.
@@ -48,13 +51,13 @@ pub(crate) struct Task<'a> {
 }
 
 /// The scores of a batch, one tensor a head.
-pub(crate) type Forward<'a> = &'a dyn Fn(&Store, &mut Tape, &Batch) -> Result<Vec<Tensor<2>>>;
+pub(crate) type Forward<'a> = &'a (dyn Fn(&Store, &mut Tape, &Batch) -> Result<Vec<Tensor<2>>> + Sync);
 
 /// A network and its data.
 pub(crate) struct Job<'a> {
     pub(crate) forward: Forward<'a>,
     /// Called before each epoch (from 0): freezing and unfreezing.
-    pub(crate) before_epoch: &'a dyn Fn(usize, &mut Store) -> Result<()>,
+    pub(crate) before_epoch: &'a (dyn Fn(usize, &mut Store) -> Result<()> + Sync),
     pub(crate) encoded: &'a [Vec<u32>],
     pub(crate) tasks: &'a [Task<'a>],
     pub(crate) train_rows: &'a [usize],
@@ -135,6 +138,7 @@ struct Run<'a> {
     job: &'a Job<'a>,
     ctx: &'a FitContext,
     optimizer: AdamW,
+    fleet: Fleet,
     position: Position,
     best: Option<Vec<Vec<f32>>>,
     lengths: Vec<usize>,
@@ -151,6 +155,7 @@ impl<'a> Run<'a> {
             job,
             ctx,
             optimizer: AdamW::new(store),
+            fleet: Fleet::new(store, &options.others)?,
             position: Position {
                 identity: job.identity.clone(),
                 epoch: 0,
@@ -191,6 +196,7 @@ impl<'a> Run<'a> {
         let options = self.job.options;
         let epoch = self.position.epoch;
         (self.job.before_epoch)(epoch, store)?;
+        self.fleet.align(store)?;
         let seed = self.ctx.seed().derive("epoch", epoch as u64);
         let batches = epoch_batches(&self.lengths, self.job.train_rows, options.batch_size, seed);
         let mut since = Since::now();
@@ -225,22 +231,22 @@ impl<'a> Run<'a> {
             job.tasks.iter().map(|t| group.iter().flatten().map(|&r| t.loss.mass(r)).sum()).collect();
         let mut sum = Accumulated::new(store);
         let mut loss = 0.0;
-        for (k, rows) in group.iter().enumerate() {
-            let part = (self.position.step * options.accumulation + k) as u64;
-            let mut tape = Tape::training(self.ctx.seed().derive("dropout", part));
-            let batch = Batch::of(job.encoded, rows.clone());
-            since.tokens += batch.tokens();
-            let heads = (job.forward)(store, &mut tape, &batch)?;
-            let mut end = Onward::default();
-            for ((scores, task), &mass) in heads.into_iter().zip(job.tasks).zip(&masses) {
-                if mass > 0.0 {
-                    loss += give_loss(task, scores, &batch.rows, mass, &mut end)?;
+        let first_part = self.position.step * options.accumulation;
+        for (k, rows) in group.chunks(self.fleet.size()).enumerate() {
+            let first_part = first_part + k * self.fleet.size();
+            let pass = |i: usize| {
+                pass(job, self.fleet.at(i, store), &rows[i], &masses, self.dropout_seed(first_part + i))
+            };
+            // One alone needs no room for gradients that wait for others.
+            let passes = if rows.len() == 1 { vec![pass(0)?] } else { self.ctx.try_map(rows.len(), pass)? };
+            for pass in passes {
+                since.tokens += pass.tokens;
+                loss += pass.loss;
+                if !loss.is_finite() {
+                    return Err(self.not_finite("loss", loss, rate));
                 }
+                sum.merge(pass.grads);
             }
-            if !loss.is_finite() {
-                return Err(self.not_finite("loss", loss, rate));
-            }
-            sum.add(store, &mut tape.backward(end)?)?;
         }
         let norm = sum.norm();
         if !norm.is_finite() {
@@ -249,6 +255,7 @@ impl<'a> Run<'a> {
         let scale = clip_factor(norm, options.clip_norm) as f32;
         let groups: Vec<Group> = groups(store, options, rate);
         self.optimizer.step(store, sum.all(), scale, self.ctx, |i| groups[i])?;
+        self.fleet.follow(store, |i| sum.all()[i].is_some())?;
         self.position.step += 1;
         self.position.steps_in_epoch += 1;
         since.loss += loss;
@@ -256,6 +263,11 @@ impl<'a> Run<'a> {
         since.steps += 1;
         since.rate = rate;
         self.tell_step(since)
+    }
+
+    /// What the batch of this number drops.
+    fn dropout_seed(&self, part: usize) -> Seed {
+        self.ctx.seed().derive("dropout", part as u64)
     }
 
     /// Each step, for a progress bar: an epoch of an encoder takes minutes. What stops a run is said of epochs.
@@ -365,6 +377,31 @@ fn groups(store: &Store, options: &TrainOptions, rate: f64) -> Vec<Group> {
         }
     };
     store.params().iter().map(of).collect()
+}
+
+/// What one batch of a step comes to.
+struct Pass {
+    loss: f64,
+    tokens: usize,
+    grads: Accumulated,
+}
+
+/// One batch, there and back. A loss that is not finite has no gradient.
+fn pass(job: &Job<'_>, store: &Store, rows: &[usize], masses: &[f64], dropout: Seed) -> Result<Pass> {
+    let mut tape = Tape::training(dropout);
+    let batch = Batch::of(job.encoded, rows.to_vec());
+    let heads = (job.forward)(store, &mut tape, &batch)?;
+    let (mut end, mut loss) = (Onward::default(), 0.0);
+    for ((scores, task), &mass) in heads.into_iter().zip(job.tasks).zip(masses) {
+        if mass > 0.0 {
+            loss += give_loss(task, scores, &batch.rows, mass, &mut end)?;
+        }
+    }
+    let grads = match loss.is_finite() {
+        true => Accumulated::of(store, &mut tape.backward(end)?)?,
+        false => Accumulated::new(store),
+    };
+    Ok(Pass { loss, tokens: batch.tokens(), grads })
 }
 
 /// The loss of some rows, and its gradient handed to their scores.

@@ -186,3 +186,42 @@ fn held_out_rows_keep_the_shares_of_the_classes() {
     let (train, held) = hold_out(&Target::labels(["a", "b"]), 0.9, Seed::new(1));
     assert_eq!((train.len(), held.len()), (2, 0));
 }
+
+#[test]
+fn several_devices_come_to_the_bits_of_one() {
+    let (texts, y) = data();
+    let of = |devices: usize, threads: usize| {
+        let ctx = FitContext::new(9).threads(threads);
+        network().accumulation(4).devices(devices).dropout(0.2).fit(&texts, &y, &ctx).unwrap()
+    };
+    let one = of(1, 1);
+    let losses = |fitted: &crate::FittedNetwork| {
+        fitted
+            .history()
+            .iter()
+            .map(|r| (r.train_loss, r.validation_loss, r.gradient_norm))
+            .collect::<Vec<_>>()
+    };
+    // A number that divides the batches of a step, one that does not, and more than there are.
+    for (devices, threads) in [(2, 2), (3, 2), (4, 1), (16, 4)] {
+        let several = of(devices, threads);
+        assert_eq!(losses(&several), losses(&one), "{devices} devices");
+        assert_eq!(several.predict(&texts).unwrap(), one.predict(&texts).unwrap(), "{devices} devices");
+    }
+    assert!(one.history().len() > 2);
+}
+
+/// Layers that thaw learn on every device from then on.
+#[test]
+fn several_devices_fine_tune_as_one() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompt-encoder/tests/reference/bert");
+    let (texts, y) = data();
+    let of = |devices: usize| {
+        let quick = crate::FineTune::default().max_epochs(3).batch_size(5).learning_rate(5e-3).max_length(16);
+        let tuned = quick.accumulation(3).freeze_layers(1).unfreeze_every(Some(1)).devices(devices);
+        tuned.fit(&folder, &texts, &y, &FitContext::new(4).threads(2)).unwrap()
+    };
+    let (one, two) = (of(1), of(2));
+    assert_eq!(one.predict(&texts).unwrap(), two.predict(&texts).unwrap());
+}

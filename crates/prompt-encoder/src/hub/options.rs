@@ -1,0 +1,187 @@
+//! Where the hub and the cache are.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prompt_core::{Error, Result};
+
+/// The public hub.
+const PUBLIC: &str = "https://huggingface.co";
+
+/// Where encoders come from and where they are kept.
+///
+/// [`HubOptions::from_env`] reads what Python's `huggingface_hub` reads; [`HubOptions::default`] reads nothing: the public
+/// hub, no token, and the cache in the home folder.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HubOptions {
+    /// The revision where a name has none; `main` where this is none too.
+    pub revision: Option<String>,
+    /// The folder of the cache (`HF_HUB_CACHE`); none for `~/.cache/huggingface/hub`.
+    pub cache: Option<PathBuf>,
+    /// The hub's address.
+    pub endpoint: String,
+    /// Whether the cache alone is used.
+    pub offline: bool,
+    /// The token for repositories that are private or gated. It is sent to the endpoint alone, and only over https or to
+    /// this machine.
+    pub token: Option<String>,
+    /// Whether the hub is asked for the revision's commit although the cache has one.
+    pub refresh: bool,
+    /// How long a server may be silent; 30 s.
+    pub patience: Duration,
+}
+
+impl Default for HubOptions {
+    fn default() -> Self {
+        Self {
+            revision: None,
+            cache: None,
+            endpoint: PUBLIC.to_owned(),
+            offline: false,
+            token: None,
+            refresh: false,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The token stays out of messages and logs.
+impl fmt::Debug for HubOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubOptions")
+            .field("revision", &self.revision)
+            .field("cache", &self.cache)
+            .field("endpoint", &self.endpoint)
+            .field("offline", &self.offline)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("refresh", &self.refresh)
+            .field("patience", &self.patience)
+            .finish()
+    }
+}
+
+impl HubOptions {
+    /// What the environment says, as in Python's library: `HF_HUB_CACHE`, or `HF_HOME` with `hub` in it, or
+    /// `XDG_CACHE_HOME`; `HF_ENDPOINT`; `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` (1, on, yes, true); `HF_TOKEN`, or the
+    /// file `HF_TOKEN_PATH`, or `token` in `HF_HOME`.
+    pub fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let given = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let is_true = |name: &str| {
+            given(name).map(|v| ["1", "on", "yes", "true"].contains(&v.trim().to_lowercase().as_str()))
+        };
+        let home = given("HF_HOME").map(PathBuf::from).or_else(|| {
+            let caches = given("XDG_CACHE_HOME").map(PathBuf::from);
+            let own =
+                || given("HOME").or_else(|| given("USERPROFILE")).map(|h| PathBuf::from(h).join(".cache"));
+            caches.or_else(own).map(|caches| caches.join("huggingface"))
+        });
+        let token_file =
+            given("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(home.clone()?.join("token")));
+        let read = |path: PathBuf| std::fs::read_to_string(path).ok();
+        let token = given("HF_TOKEN").or_else(|| token_file.and_then(read)).map(|t| t.trim().to_owned());
+        Self {
+            cache: given("HF_HUB_CACHE").map(PathBuf::from).or_else(|| home.map(|home| home.join("hub"))),
+            endpoint: given("HF_ENDPOINT").map_or_else(|| PUBLIC.to_owned(), |e| e.trim().to_owned()),
+            offline: is_true("HF_HUB_OFFLINE").or_else(|| is_true("TRANSFORMERS_OFFLINE")).unwrap_or(false),
+            token: token.filter(|token| !token.is_empty()),
+            ..Self::default()
+        }
+    }
+
+    /// The same with this revision for names that have none.
+    #[must_use]
+    pub fn revision(self, revision: impl Into<String>) -> Self {
+        Self { revision: Some(revision.into()), ..self }
+    }
+
+    /// The same with this folder for the cache.
+    #[must_use]
+    pub fn cache(self, cache: impl Into<PathBuf>) -> Self {
+        Self { cache: Some(cache.into()), ..self }
+    }
+
+    /// The same with the hub at this address.
+    #[must_use]
+    pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), ..self }
+    }
+
+    /// The same from the cache alone, or not.
+    #[must_use]
+    pub fn offline(self, offline: bool) -> Self {
+        Self { offline, ..self }
+    }
+
+    /// The same with this token.
+    #[must_use]
+    pub fn token(self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self }
+    }
+
+    /// The same asking the hub for the revision's commit again, or not.
+    #[must_use]
+    pub fn refresh(self, refresh: bool) -> Self {
+        Self { refresh, ..self }
+    }
+
+    /// The same with this much patience for a silent server.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The cache's folder.
+    pub(super) fn cache_folder(&self) -> Result<PathBuf> {
+        self.cache.clone().or_else(|| Self::from_variables(home_alone).cache).ok_or_else(|| {
+            Error::input("there is no home folder to keep encoders in", "set HF_HOME to a folder for them")
+        })
+    }
+}
+
+/// The home folder, and nothing else of the environment.
+fn home_alone(name: &str) -> Option<String> {
+    ["HOME", "USERPROFILE"].contains(&name).then(|| std::env::var(name).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> HubOptions {
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        HubOptions::from_variables(find)
+    }
+
+    #[test]
+    fn the_environment_is_read_as_python_reads_it() {
+        let plain = of(&[("HOME", "/home/a")]);
+        assert_eq!(plain.cache.as_deref(), Some(Path::new("/home/a/.cache/huggingface/hub")));
+        assert_eq!((plain.endpoint.as_str(), plain.offline), (PUBLIC, false));
+        let cache = |variables: &[(&str, &str)]| of(variables).cache.unwrap();
+        assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
+        assert_eq!(cache(&[("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/f")]), Path::new("/f/hub"));
+        assert_eq!(cache(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/f")]), Path::new("/c"));
+        assert!(of(&[("HF_HUB_OFFLINE", "Yes")]).offline && of(&[("TRANSFORMERS_OFFLINE", "1")]).offline);
+        assert!(!of(&[("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")]).offline);
+        assert_eq!(of(&[("HF_ENDPOINT", "http://127.0.0.1:1")]).endpoint, "http://127.0.0.1:1");
+    }
+
+    #[test]
+    fn a_token_comes_from_the_environment_or_a_file_and_is_not_shown() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("token"), "hf_file\n").unwrap();
+        let path = home.path().to_str().unwrap();
+        assert_eq!(of(&[("HF_HOME", path)]).token.as_deref(), Some("hf_file"));
+        let both = of(&[("HF_HOME", path), ("HF_TOKEN", "hf_secret")]);
+        assert_eq!(both.token.as_deref(), Some("hf_secret"));
+        assert!(!format!("{both:?}").contains("secret"));
+    }
+}

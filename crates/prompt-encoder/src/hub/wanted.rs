@@ -1,0 +1,147 @@
+//! Which files of a repository an encoder needs.
+
+use std::path::Path;
+
+use prompt_core::{Error, Result};
+use serde_json::Value;
+
+/// Files beside the weights, as far as a repository has them.
+const BESIDE: [&str; 15] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+];
+
+/// Whether a file is the configuration of one of sentence-transformers' modules: `1_Pooling/config.json`.
+fn is_module(file: &str) -> bool {
+    let Some((number, name)) = file.strip_suffix("/config.json").and_then(|folder| folder.split_once('_'))
+    else {
+        return false;
+    };
+    let digits = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+    digits && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// Configuration, tokenizer, modules.
+pub(super) fn beside_weights(files: &[String], id: &str) -> Result<Vec<String>> {
+    let wanted = |file: &&String| BESIDE.contains(&file.as_str()) || is_module(file);
+    let found: Vec<String> = files.iter().filter(wanted).cloned().collect();
+    if found.iter().any(|file| file == "config.json") {
+        return Ok(found);
+    }
+    Err(Error::input(
+        format!("the repository {id} has no config.json"),
+        "name a repository of a text encoder in the format of transformers",
+    ))
+}
+
+/// Where the numbers are.
+pub(super) enum Weights<'a> {
+    One(&'a str),
+    /// The index of several files.
+    Shards(&'a str),
+}
+
+/// The weights in the order in which a folder's are looked for.
+pub(super) fn weights(files: &[String], id: &str) -> Result<Weights<'static>> {
+    let has = |name: &str| files.iter().any(|file| file == name);
+    const INDEX: &str = "model.safetensors.index.json";
+    for (name, weights) in [
+        ("model.safetensors", Weights::One("model.safetensors")),
+        (INDEX, Weights::Shards(INDEX)),
+        ("pytorch_model.bin", Weights::One("pytorch_model.bin")),
+    ] {
+        if has(name) {
+            return Ok(weights);
+        }
+    }
+    Err(Error::input(
+        format!("the repository {id} has neither model.safetensors nor pytorch_model.bin"),
+        "name a repository with weights of PyTorch (those of TensorFlow, Flax or ONNX are not read)",
+    ))
+}
+
+/// The files that an index names; each must be one of the repository's.
+pub(super) fn shards(index: &Path, files: &[String]) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(index).map_err(|e| Error::io("read", index, e))?;
+    let parsed: Value = serde_json::from_str(&text)
+        .map_err(|e| super::not_sound(format!("{} is not JSON: {e}", index.display())))?;
+    let named = parsed.get("weight_map").and_then(Value::as_object).into_iter().flat_map(|map| map.values());
+    let mut shards: Vec<String> = named.filter_map(Value::as_str).map(str::to_owned).collect();
+    shards.sort_unstable();
+    shards.dedup();
+    if shards.is_empty() {
+        return Err(super::not_sound(format!("{} names no file", index.display())));
+    }
+    if let Some(missing) = shards.iter().find(|s| s.contains(['/', '\\']) || !files.contains(s)) {
+        return Err(super::not_sound(format!("{} names {missing}, which is not there", index.display())));
+    }
+    Ok(shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_encoder_gets_what_it_needs_and_nothing_else() {
+        let all = files(&[
+            ".gitattributes",
+            "1_Pooling/config.json",
+            "README.md",
+            "config.json",
+            "model.safetensors",
+            "vocab.txt",
+            "onnx/model.onnx",
+            "pytorch_model.bin",
+            "../x",
+            "1_/config.json",
+            "x_Pooling/config.json",
+            "tf_model.h5",
+        ]);
+        let beside = beside_weights(&all, "a/b").unwrap();
+        assert_eq!(beside, files(&["1_Pooling/config.json", "config.json", "vocab.txt"]));
+        assert!(matches!(weights(&all, "a/b"), Ok(Weights::One("model.safetensors"))));
+        assert!(matches!(
+            weights(&files(&["pytorch_model.bin"]), "a/b"),
+            Ok(Weights::One("pytorch_model.bin"))
+        ));
+    }
+
+    #[test]
+    fn what_a_repository_lacks_is_said() {
+        let error = beside_weights(&files(&["model.gguf"]), "a/b").unwrap_err().to_string();
+        assert!(error.contains("a/b has no config.json"), "{error}");
+        let error = weights(&files(&["tf_model.h5"]), "a/b").err().unwrap().to_string();
+        assert!(error.contains("neither model.safetensors nor pytorch_model.bin"), "{error}");
+    }
+
+    #[test]
+    fn an_index_names_files_of_the_repository_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = folder.path().join("index.json");
+        let there = files(&["a.safetensors", "b.safetensors"]);
+        std::fs::write(&index, r#"{"weight_map": {"x": "b.safetensors", "y": "a.safetensors"}}"#).unwrap();
+        assert_eq!(shards(&index, &there).unwrap(), there);
+        for bad in [r#"{"weight_map": {"x": "../b"}}"#, r#"{"weight_map": {}}"#, "{"] {
+            std::fs::write(&index, bad).unwrap();
+            assert!(shards(&index, &there).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How many numbers a step of fine-tuning keeps for its way back.
+
+use prompt_encoder::{Details, EncoderConfig, Family};
+
+use super::fine_tune::FineTune;
+
+/// Of a batch of so many tokens, filled to rows of `length`. Counted from what the blocks keep, from below.
+///
+/// A block that is differentiated by hand keeps, a token: the input, queries, keys, values, what attention mixed, both
+/// sums, both norms' inputs (8 widths), two masks of dropout (2 widths), the feed-forward part and its slope (2 inner
+/// widths), and of each head the shares, as they are and as some are dropped (2 lengths), and their mask (1 length).
+pub(super) fn kept(params: &FineTune, config: &EncoderConfig, tokens: f64, length: f64) -> f64 {
+    let (width, inner) = (config.hidden_size as f64, config.intermediate_size as f64);
+    let per_head = config.heads as f64 * length;
+    let drops = if params.dropout > 0.0 { 1.0 } else { 0.0 };
+    let block = match (&config.details, config.family) {
+        // A gated feed-forward part has two matrices side by side.
+        (Details::ModernBert(_), _) => 14.0 * width + 4.0 * inner + (2.0 + drops) * per_head,
+        (Details::Deberta(d), _) => {
+            let relative = if d.relative_attention { 2.0 } else { 0.0 };
+            12.0 * width + 2.0 * inner + (2.0 + drops + relative) * per_head
+        }
+        (_, Family::Albert) => 12.0 * width + 4.0 * inner + (2.0 + drops) * per_head,
+        _ => (8.0 + 2.0 * drops) * width + 2.0 * inner + (2.0 + drops) * per_head,
+    };
+    let begin = 3.0 * config.embedding_size as f64;
+    // What burn computes again it does not keep; how much that is depends on the layers.
+    let share = if params.gradient_checkpointing { 0.6 } else { 1.0 };
+    tokens * (begin + share * config.layers as f64 * block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_keeps_what_it_says() {
+        let text = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 64}"#;
+        let config = EncoderConfig::from_json(text, "config.json").unwrap();
+        let of = |params: FineTune, length: f64| kept(&params, &config, 10.0, length);
+        let each = 3.0 * 16.0 + 2.0 * (10.0 * 16.0 + 2.0 * 32.0 + 3.0 * 2.0 * 8.0);
+        assert_eq!(of(FineTune::default(), 8.0), 10.0 * each);
+        assert!(of(FineTune::default().dropout(0.0), 8.0) < of(FineTune::default(), 8.0));
+        assert!(of(FineTune::default().gradient_checkpointing(true), 8.0) < of(FineTune::default(), 8.0));
+        assert!(of(FineTune::default(), 64.0) > of(FineTune::default(), 8.0));
+    }
+}
