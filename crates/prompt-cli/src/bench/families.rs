@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prompt_models::core::{
-    Error, Estimator, FitContext, FitTransform, Result, Subset, Target, Transform, Union, predict,
+    Error, Estimator, FitContext, FitTransform, Matrix, Result, Subset, Target, Transform, Union, predict,
 };
 use prompt_models::data::{Dataset, Split};
 use prompt_models::features::{Frequency, Tfidf};
-use prompt_models::linear::{Calibration, LinearSvm};
-use prompt_models::metrics::Confusion;
+use prompt_models::linear::{Calibration, LinearSvm, LogisticRegression};
+use prompt_models::metrics::{Bootstrap, Confusion, Interval};
 use prompt_models::pipeline::Features;
 use prompt_models::prelude::ComplementNb;
 use serde::Deserialize;
@@ -28,8 +28,18 @@ struct Families {
     _note: String,
 }
 
-/// Pooled macro-F1 over all held-out families, for the strict and the minimal grouping and three linear models.
-pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> Result<Vec<Value>> {
+/// What a method says of every row when its family was held out.
+type Said = Vec<u32>;
+
+/// Macro-F1 over all held-out families together, for the strict and the minimal grouping, the linear models, and with an
+/// encoder's folder for what it says of the texts.
+pub(super) fn run(
+    folder: &Path,
+    file: &Path,
+    encoder: Option<&Path>,
+    ctx: &FitContext,
+    json: bool,
+) -> Result<Vec<Value>> {
     let text = std::fs::read(file).map_err(|e| Error::io("read", file, e))?;
     let families: Families = serde_json::from_slice(&text).map_err(|e| {
         Error::parse(file, e.line() as u64, e.column() as u64, e.to_string(), "correct the file")
@@ -42,12 +52,16 @@ pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> R
         outln!("{:<34} {:>16} {:>18}", "", "strict families", "minimal families")?;
     }
     let groupings = [&families.families, &families.minimal_families].map(|f| group(&data, f));
+    let y = data.class_target(None)?;
+    let (codes, classes) = y.as_classes()?;
+    let f1 = |said: &Said| Confusion::new(codes, said, classes.len(), None).map(|c| c.f1_macro());
+    let vectors = encoder.map(|folder| vectors(folder, &data, ctx)).transpose()?;
     let mut rows = Vec::new();
-    for method in METHODS {
-        let mut values = Vec::new();
-        for groups in &groupings {
-            values.push(method.pooled(&data, groups, ctx)?);
-        }
+    let mut strict: Vec<(&Method, Said)> = Vec::new();
+    for method in METHODS.iter().filter(|m| vectors.is_some() || m.reads != Reads::Encoder) {
+        let held_out = |groups: &Vec<usize>| method.held_out(&data, &y, vectors.as_ref(), groups, ctx);
+        let [by_strict, by_minimal] = [held_out(&groupings[0])?, held_out(&groupings[1])?];
+        let values = [f1(&by_strict)?, f1(&by_minimal)?];
         if json {
             rows.push(json!({
                 "data": "prompt_security", "scored_on": "held-out families", "metric": "f1_macro",
@@ -57,6 +71,7 @@ pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> R
         } else {
             outln!("{:<34} {:>16.4} {:>18.4}", method.name, values[0], values[1])?;
         }
+        strict.push((method, by_strict));
     }
     if !json {
         outln!(
@@ -65,6 +80,31 @@ pub(super) fn run(folder: &Path, file: &Path, ctx: &FitContext, json: bool) -> R
             count(&groupings[1]),
             file.display()
         )?;
+    }
+    let (of_encoder, linear): (Vec<_>, Vec<_>) = strict.iter().partition(|(m, _)| m.reads == Reads::Encoder);
+    for (method, said) in &of_encoder {
+        for (other, theirs) in &linear {
+            let found = Bootstrap::default().paired_confusion(
+                codes,
+                [said, theirs],
+                classes.len(),
+                None,
+                |c| Ok(c.f1_macro()),
+                ctx,
+            )?;
+            let Interval { estimate: by, low, high, .. } = found.difference.interval;
+            if json {
+                rows.push(json!({
+                    "data": "prompt_security", "scored_on": "held-out families, strict", "metric": "f1_macro",
+                    "model": method.name, "less": other.name, "difference": by, "low": low, "high": high,
+                }));
+            } else {
+                outln!("{} − {}: {by:+.4} [{low:+.4}, {high:+.4}]", method.name, other.name)?;
+            }
+        }
+    }
+    if !json && !of_encoder.is_empty() {
+        outln!("(strict families; 95% of 2,000 bootstrap samples of the rows, drawn for both models alike)")?;
     }
     Ok(rows)
 }
@@ -90,56 +130,79 @@ fn count(groups: &[usize]) -> usize {
     groups.iter().max().map_or(0, |m| m + 1)
 }
 
+/// What a model reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    Words,
+    WordsAndCharacters,
+    /// The vectors of an encoder that stays as it is.
+    Encoder,
+}
+
 /// One linear model and how it is fitted.
 struct Method {
     name: &'static str,
-    word_only: bool,
+    reads: Reads,
     /// Each family counts 1/√rows, each label alike, instead of each row alike: large families teach less of their style.
     weigh_families: bool,
     bayes: bool,
 }
 
+const fn method(name: &'static str, reads: Reads) -> Method {
+    Method { name, reads, weigh_families: false, bayes: false }
+}
+
 const METHODS: &[Method] = &[
-    Method { name: "word TF-IDF, linear SVM", word_only: true, weigh_families: false, bayes: false },
-    Method { name: "word + char TF-IDF, linear SVM", word_only: false, weigh_families: false, bayes: false },
+    method("word TF-IDF, linear SVM", Reads::Words),
+    method("word + char TF-IDF, linear SVM", Reads::WordsAndCharacters),
     Method {
-        name: "word TF-IDF, complement NB, weighed",
-        word_only: true,
         weigh_families: true,
         bayes: true,
+        ..method("word TF-IDF, complement NB, weighed", Reads::Words)
     },
+    method("encoder, logistic", Reads::Encoder),
+    Method { weigh_families: true, ..method("encoder, logistic, weighed", Reads::Encoder) },
 ];
 
 impl Method {
-    fn pooled(&self, data: &Dataset, groups: &[usize], ctx: &FitContext) -> Result<f64> {
-        let y = data.class_target(None)?;
+    fn held_out(
+        &self,
+        data: &Dataset,
+        y: &Target,
+        vectors: Option<&Matrix>,
+        groups: &[usize],
+        ctx: &FitContext,
+    ) -> Result<Said> {
         let (codes, classes) = y.as_classes()?;
         let texts = data.texts();
         let is_train: Vec<bool> = data.iter().map(|e| e.split == Some(Split::Train)).collect();
-        let mut pooled: Option<Confusion> = None;
+        let mut said = vec![0; data.len()];
         for family in 0..count(groups) {
             ctx.check()?;
             let train: Vec<usize> = (0..data.len()).filter(|&i| is_train[i] && groups[i] != family).collect();
             let held: Vec<usize> = (0..data.len()).filter(|&i| groups[i] == family).collect();
-            let (fitted, x) = self.features().fit_transform(&Subset::new(&texts, &train), &(), ctx)?;
+            let (x, z) = match (self.reads, vectors) {
+                (Reads::Encoder, Some(vectors)) => (vectors.select_rows(&train), vectors.select_rows(&held)),
+                _ => {
+                    let (fitted, x) =
+                        self.features().fit_transform(&Subset::new(&texts, &train), &(), ctx)?;
+                    (x, fitted.transform(&Subset::new(&texts, &held))?)
+                }
+            };
             let mut target = y.select(&train);
             if self.weigh_families {
                 target = target.with_weights(weights(&train, groups, codes, classes.len()))?;
             }
             let model = self.learner().fit_model(&x, &target, ctx)?;
-            let prediction = predict(&*model, &fitted.transform(&Subset::new(&texts, &held))?)?;
-            let truth: Target = y.select(&held);
-            let found = Confusion::new(truth.as_classes()?.0, &prediction.codes()?, classes.len(), None)?;
-            match &mut pooled {
-                Some(pooled) => pooled.merge(&found)?,
-                None => pooled = Some(found),
+            for (&row, code) in held.iter().zip(predict(&*model, &z)?.codes()?) {
+                said[row] = code;
             }
         }
-        pooled.map(|p| p.f1_macro()).ok_or_else(|| Error::input("the data has no rows", "check the data set"))
+        Ok(said)
     }
 
     fn features(&self) -> Union<Box<dyn prompt_models::core::TextEstimator>> {
-        if self.word_only {
+        if self.reads == Reads::Words {
             Union::new().with("word", Tfidf::default().ngram_range((1, 2)).min_df(Frequency::Count(2)))
         } else {
             Features::default().union()
@@ -147,12 +210,35 @@ impl Method {
     }
 
     fn learner(&self) -> Box<dyn Estimator> {
-        if self.bayes {
-            Box::new(ComplementNb::default().alpha(0.3))
-        } else {
-            Box::new(LinearSvm::default().calibration(Calibration::None))
+        match self.reads {
+            Reads::Encoder => Box::new(LogisticRegression::default()),
+            _ if self.bayes => Box::new(ComplementNb::default().alpha(0.3)),
+            _ => Box::new(LinearSvm::default().calibration(Calibration::None)),
         }
     }
+}
+
+/// What the encoder in a folder says of every text, read whole, in windows.
+#[cfg(feature = "encoder")]
+fn vectors(folder: &Path, data: &Dataset, ctx: &FitContext) -> Result<Matrix> {
+    use prompt_models::core::Dense;
+    use prompt_models::encoder::{Encoder, Options};
+
+    /// Texts between two looks at whether to stop.
+    const PART: usize = 512;
+    let encoder = Encoder::open_with(folder, &Options::default().threads(ctx.thread_budget()))?;
+    let texts: Vec<&str> = data.iter().map(|e| e.text.as_str()).collect();
+    let mut all = Vec::with_capacity(texts.len() * encoder.width());
+    for part in texts.chunks(PART) {
+        ctx.check()?;
+        all.extend(encoder.embed(part)?.iter().flat_map(|e| e.vector.iter().map(|v| f64::from(*v))));
+    }
+    Ok(Matrix::Dense(Dense::new(texts.len(), encoder.width(), all)?))
+}
+
+#[cfg(not(feature = "encoder"))]
+fn vectors(_: &Path, _: &Dataset, _: &FitContext) -> Result<Matrix> {
+    Err(Error::unsupported("this build", "encoders", "build with the feature `encoder`"))
 }
 
 fn weights(rows: &[usize], groups: &[usize], codes: &[u32], k: usize) -> Vec<f64> {
