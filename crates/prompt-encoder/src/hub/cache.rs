@@ -105,7 +105,7 @@ impl Repository {
                 ],
             ),
         ];
-        match parts.iter().find(|(_, files)| !files.iter().any(|file| has(&file))) {
+        match parts.iter().find(|(_, files)| !files.iter().any(has)) {
             Some((part, _)) => missing(format!("{} at revision {revision} without its {part}", name.id())),
             None => Ok(folder),
         }

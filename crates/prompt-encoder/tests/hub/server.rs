@@ -133,7 +133,7 @@ impl State {
             let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
             match name.to_lowercase().as_str() {
                 "range" => {
-                    range = value.strip_prefix("bytes=").and_then(|r| r.trim_end_matches('-').parse().ok())
+                    range = value.strip_prefix("bytes=").and_then(|r| r.trim_end_matches('-').parse().ok());
                 }
                 "authorization" => token = value.strip_prefix("Bearer ").map(str::to_owned),
                 _ => {}

@@ -92,7 +92,7 @@ mod tests {
         let predicted = fitted.predict(&texts).unwrap();
         let scorer: Arc<dyn Scorer> = Arc::new(fitted);
         assert_eq!(scorer.heads()[0].name, "class");
-        assert_eq!(scorer.score(Batch::Texts(&texts)).unwrap(), [predicted.clone()]);
+        assert_eq!(scorer.score(Batch::Texts(&texts)).unwrap(), std::slice::from_ref(&predicted));
         let mut out = [0.0; 2];
         scorer.score_text(texts[0], &mut Scratch::default(), &mut out).unwrap();
         assert!(out.iter().zip(predicted.row(0)).all(|(a, b)| (a - b).abs() < 1e-5));
