@@ -33,6 +33,12 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
                 ));
             }
         }
+        if !args.task_fields.is_empty() {
+            return Err(Error::input(
+                "--task-field is for an encoder of texts",
+                "leave --task-field out, or name another --task",
+            ));
+        }
         return crate::tabular::train(args, threads, stop);
     }
     args.steps.refuse_for_texts()?;
@@ -56,7 +62,8 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
 
     let network = args.model.as_deref().is_some_and(neural::is_network);
     let traces = if network { traces(args) } else { Traces::default() };
-    let mut options = TrainOptions { traces, ..TrainOptions::default() };
+    let task_fields = args.task_fields.clone();
+    let mut options = TrainOptions { traces, task_fields, ..TrainOptions::default() };
     let mut strict = args.strict;
     let loaded = match &mut config {
         Some(config) => {

@@ -142,6 +142,52 @@ fn a_training_that_does_not_fit_is_refused_before_it_begins() {
 }
 
 #[test]
+fn an_encoder_learns_further_fields_as_heads_of_their_own() {
+    let shell = Shell::new();
+    let row = |i: usize| {
+        let (text, label, level) = [
+            ("translate this letter", "translation", r#""low""#),
+            ("write a poem about rivers", "writing", r#""high""#),
+            ("write a short line", "writing", "null"),
+        ][i % 3];
+        format!(r#"{{"text": "{text} {i}", "label": "{label}", "level": {level}, "words": {}}}"#, i % 3 + 3)
+    };
+    shell.write("tasks.jsonl", &(0..36).map(row).collect::<Vec<_>>().join("\n"));
+    let asked = |more: &[&'static str]| {
+        let all = [
+            &["train", "--data", "tasks.jsonl", "--out", "net", "--model"],
+            more,
+            &["--param", "max_epochs=1"],
+        ];
+        all.concat()
+    };
+    let fields = ["--task-field", "level", "--task-field", "words=0.5"];
+    let encoder =
+        ["encoder", "--from", ENCODER, "--param", "head=linear", "--param", "pooling=mean", "--param"];
+    let encoder = [&encoder[..], &["probe_epochs=3"], &fields].concat();
+    shell.run(&asked(&encoder)).succeeds();
+    let answer = shell.run(&["predict", "--model", "net", "write a poem"]).succeeds().out;
+    let answer: serde_json::Value = serde_json::from_str(answer.trim()).unwrap();
+    assert!(answer["label"].is_string() && answer["probabilities"]["writing"].is_number(), "{answer}");
+    assert!(answer["heads"]["level"]["probabilities"]["low"].is_number(), "{answer}");
+    let words = answer["heads"]["words"]["score"].as_f64().unwrap();
+    assert!((2.0..6.0).contains(&words), "near the mean of what was learned: {answer}");
+    let table =
+        ["predict", "--model", "net", "--input", "tasks.jsonl", "--output", "answers.csv", "--format", "csv"];
+    shell.run(&table).succeeds();
+    let table = shell.read("answers.csv");
+    let header = "line,text,true_label,label,confidence,p_translation,p_writing,level,level_confidence,words,error,flags";
+    assert_eq!(table.lines().next(), Some(header));
+    assert_eq!(table.lines().nth(1).unwrap().split(',').count(), 12, "{table}");
+    shell.run(&asked(&[&["cnn"], &fields[..]].concat())).fails_with(&["cnn", "further fields"]);
+    let columns = ["train", "--data", "tasks.jsonl", "--out", "net", "--model", "linear_svm"];
+    shell.run(&[&columns[..], &fields].concat()).fails_with(&["linear_svm", "`level`"]);
+    let none = [&encoder[..9], &["--task-field", "sugar"]].concat();
+    shell.run(&asked(&none)).fails_with(&["no row of", "`sugar`"]);
+    shell.run(&asked(&["cnn", "--task-field", "level=0"])).fails_with(&["complexity=0.5"]);
+}
+
+#[test]
 fn a_network_takes_data_and_sanitiser_from_a_configuration() {
     let shell = Shell::new();
     let config = shell.small_config("[traditional.models]\nmultinomial_nb = true\n");

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::learners;
 use crate::measured::Report;
-use crate::neural::{self, Network, Traces};
+use crate::neural::{self, FurtherTask, Network, TaskField, Traces};
 use crate::pipeline::{self, Features, FittedFeatures};
 use crate::select::{Metric, apply, expand, rebalanced};
 
@@ -251,6 +251,8 @@ pub struct TrainOptions {
     pub balance: Balance,
     /// Where the training of a network leaves its traces.
     pub traces: Traces,
+    /// Fields that an encoder learns beside the label, each as a head of its own; what is measured is the label.
+    pub task_fields: Vec<TaskField>,
 }
 
 impl Default for TrainOptions {
@@ -262,6 +264,7 @@ impl Default for TrainOptions {
             max_train_rows: None,
             balance: Balance::None,
             traces: Traces::default(),
+            task_fields: Vec::new(),
         }
     }
 }
@@ -309,6 +312,13 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
     if train_rows.is_empty() {
         return Err(Error::input(format!("{} has no rows", data.origin()), "give labelled rows"));
     }
+    if let (Some(field), Learner::Columns(_)) = (options.task_fields.first(), &recipe.learner) {
+        return Err(Error::unsupported(
+            format!("the learner `{}`", recipe.learner()),
+            format!("a further field, `{}`", field.name),
+            "take the model `encoder`, or leave the further fields out",
+        ));
+    }
     let y = recipe.target(data)?;
     train_rows = limited(train_rows, &y, options, ctx);
     if let Ok((codes, classes)) = y.as_classes() {
@@ -347,7 +357,7 @@ pub fn train(recipe: &Recipe, data: &Dataset, options: &TrainOptions, ctx: &FitC
         Learner::Columns(estimator) => {
             fit_columns((recipe, &**estimator), &rows, (options, search), sanitiser, ctx)?
         }
-        Learner::Network(network) => fit_network((recipe, network), &rows, options, sanitiser, ctx)?,
+        Learner::Network(network) => fit_network((recipe, network), (&rows, data), options, sanitiser, ctx)?,
     };
 
     let truth = y.select(&held_out);
@@ -440,7 +450,7 @@ fn fit_columns(
 
 fn fit_network(
     (recipe, network): (&Recipe, &Network),
-    rows: &Rows<'_>,
+    (rows, data): (&Rows<'_>, &Dataset),
     options: &TrainOptions,
     sanitiser: Option<Arc<dyn TextMap>>,
     ctx: &FitContext,
@@ -455,8 +465,22 @@ fn fit_network(
             (picked.into_iter().map(|i| rows.train[i]).collect(), y)
         }
     };
-    let (fitted, prediction) =
-        neural::fit_rows(network, rows.texts, (&train, &y), rows.held_out, (ctx, &options.traces))?;
+    let further = options
+        .task_fields
+        .iter()
+        .map(|field| Ok((field, field.target(data)?.select(&train))))
+        .collect::<Result<Vec<_>>>()?;
+    let further: Vec<FurtherTask<'_>> = further
+        .iter()
+        .map(|(field, target)| FurtherTask { name: &field.name, target, weight: field.weight })
+        .collect();
+    let (fitted, prediction) = neural::fit_rows_of_tasks(
+        network,
+        rows.texts,
+        (&train, &y, &further),
+        rows.held_out,
+        (ctx, &options.traces),
+    )?;
     Ok(Fit {
         scorer: pipeline::mapped(sanitiser, fitted.scorer),
         params: serde_json::json!({

@@ -80,10 +80,14 @@ mod built {
             let (word, label) =
                 if i.is_multiple_of(2) { ("explain", "question") } else { ("ignore", "order") };
             let split = if i < n * 3 / 4 { "train" } else { "validation" };
+            let place = ["garden", "shore", "hall"][i % 3];
+            let number = if i.is_multiple_of(5) { json!(null) } else { json!(i % 3) };
             let line = json!({
                 "text": format!("please {word} the {} of rule {i}", ["poem", "river", "engine"][i % 3]),
                 "label": label,
                 "split": split,
+                "place": place,
+                "number": number,
             });
             line.to_string() + "\n"
         };
@@ -212,6 +216,39 @@ mod built {
     }
 
     #[test]
+    fn an_encoder_with_several_heads_of_its_own_is_saved_and_comes_back() {
+        let data = data(80);
+        let texts: Vec<String> = data.iter().map(|e| e.text.clone()).collect();
+        let recipe = [("head", "linear"), ("pooling", "attention"), ("loss", "focal")]
+            .into_iter()
+            .try_fold(small("encoder"), |recipe, (name, value)| recipe.param(name, &json!(value)))
+            .and_then(|recipe| recipe.param("probe_epochs", &json!(5)))
+            .unwrap();
+        let task_fields = vec!["place".parse().unwrap(), "number=0.5".parse().unwrap()];
+        let options = TrainOptions { task_fields, ..TrainOptions::default() };
+        let trained = train(&recipe, &data, &options, &FitContext::new(3)).unwrap();
+        let names: Vec<&str> = trained.scorer.heads().iter().map(|head| head.name.as_str()).collect();
+        assert_eq!(names, ["class", "place", "number"]);
+        let measured = trained.validation.unwrap();
+        let Report::Classification(measured) = measured else { panic!("{measured:?}") };
+        assert_eq!(measured.rows, 20, "the label is what is measured");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model");
+        save(&path, &*trained.scorer, trained.manifest).unwrap();
+        let again = LoadedModel::open(&path).unwrap();
+        let answers = |scorer: &dyn Scorer| {
+            let all = scorer.score(Batch::Texts(&texts)).unwrap();
+            all.iter().flat_map(|p| (0..texts.len()).flat_map(|i| p.row(i).to_vec())).collect::<Vec<_>>()
+        };
+        assert_eq!(answers(&*again.scorer), answers(&*trained.scorer));
+        // No other learner has further heads.
+        let error = train(&small("cnn"), &data, &options, &FitContext::new(3)).err().unwrap().to_string();
+        assert!(error.contains("further fields"), "{error}");
+        let error = train(&Recipe::of_task("text").unwrap(), &data, &options, &FitContext::new(3));
+        assert!(error.err().unwrap().to_string().contains("`place`"));
+    }
+
+    #[test]
     fn bad_input_is_said() {
         let data = data(40);
         let refused = |recipe: Recipe, parts: &[&str]| {
@@ -225,7 +262,7 @@ mod built {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("config.json"), r#"{"model_type": "ouija"}"#).unwrap();
         refused(from(dir.path()), &["ouija", "bert"]);
-        refused(small("encoder").param("pooling", &json!("mean")).unwrap(), &["pooling", "cls"]);
+        refused(small("encoder").param("head", &json!("deep")).unwrap(), &["the deep head", "linear"]);
         if !cfg!(feature = "cuda") {
             refused(
                 small("cnn").param("device", &json!("cuda")).unwrap(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use prompt_models::neural::TaskField;
 
 use super::{LineLimit, RegistryPlace, TargetKind, TextFields};
 
@@ -41,6 +42,10 @@ pub(crate) struct Train {
     /// of texts they are classes, unless the learner is for numbers alone).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
+    /// A further field that an encoder learns beside the label, as a head of its own: names are classes, numbers are
+    /// numbers, and rows without it teach the others. The weight of its loss is 1 unless it is said.
+    #[arg(long = "task-field", value_name = "NAME[=WEIGHT]")]
+    pub(crate) task_fields: Vec<TaskField>,
     /// Columns of a table that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,

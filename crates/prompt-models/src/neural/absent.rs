@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use prompt_core::{FitContext, ParamSpec, Result, Target, Texts};
 use serde_json::Value;
 
-use super::{FittedNetwork, Traces, check_available, is_network, unknown};
+use super::{FittedNetwork, FurtherTask, Traces, check_available, is_network, unknown};
 
 /// A network before it has seen any text. This build has none: [`named`](Self::named) says how to get one that has.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,21 @@ impl Network {
     /// # Errors
     /// None: there is no such network.
     pub fn fit(&self, _: &dyn Texts, _: &Target, _: &FitContext, _: &Traces) -> Result<FittedNetwork> {
+        match self.0 {}
+    }
+
+    /// Learns from texts with several targets.
+    ///
+    /// # Errors
+    /// None: there is no such network.
+    pub fn fit_tasks(
+        &self,
+        _: &dyn Texts,
+        _: &Target,
+        _: &[FurtherTask<'_>],
+        _: &FitContext,
+        _: &Traces,
+    ) -> Result<FittedNetwork> {
         match self.0 {}
     }
 }

@@ -13,6 +13,7 @@
 //! assert!(Network::named("perceptron").unwrap_err().to_string().contains("cnn, lstm, bilstm"));
 //! ```
 
+mod further;
 mod spaces;
 mod train;
 mod tune;
@@ -25,15 +26,16 @@ mod present;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prompt_core::{Error, Result, Scorer};
+use prompt_core::{Error, Result, Scorer, Target};
 
 #[cfg(not(feature = "neural"))]
 pub use absent::Network;
 #[cfg(feature = "neural")]
 pub use present::Network;
 
+pub use further::TaskField;
 pub use spaces::{grid, space};
-pub(crate) use train::fit_rows;
+pub(crate) use train::{fit_rows, fit_rows_of_tasks};
 pub(crate) use tune::{FoldedRows, tune_network};
 
 /// Whether this build can train networks.
@@ -75,6 +77,17 @@ impl Traces {
         }
         let _ = std::fs::remove_dir(folder);
     }
+}
+
+/// What an encoder learns beside the first of its targets, as a head of its own.
+#[derive(Debug, Clone)]
+pub struct FurtherTask<'a> {
+    /// What its answers go by.
+    pub name: &'a str,
+    /// A row that has no answer has weight 0.
+    pub target: &'a Target,
+    /// Of its loss, where that of the first task has 1.
+    pub weight: f64,
 }
 
 /// A network that has learned.

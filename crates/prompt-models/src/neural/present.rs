@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prompt_core::{Error, FitContext, Legal, ParamSpec, Params, Result, Target, Texts};
+use prompt_core::{Error, FitContext, Legal, ParamSpec, Params, Result, Target, Texts, Values};
 use prompt_encoder::{Classifier, Options, SavedAs};
-use prompt_neural::{BiLstm, Cnn, FineTune, Hybrid, Lstm, TextNetwork, TrainFiles, Transformer};
+use prompt_neural::{BiLstm, Cnn, FineTune, Hybrid, Lstm, TaskSpec, TextNetwork, TrainFiles, Transformer};
 use serde_json::Value;
 
-use super::{ENCODER, FittedNetwork, Traces, unknown};
+use super::{ENCODER, FittedNetwork, FurtherTask, Traces, unknown};
 
 /// The parameter that names an encoder's folder.
 const FROM: &str = "from";
@@ -198,7 +198,27 @@ impl Network {
         ctx: &FitContext,
         traces: &Traces,
     ) -> Result<FittedNetwork> {
+        self.fit_tasks(texts, y, &[], ctx, traces)
+    }
+
+    /// As [`fit`](Self::fit), with further targets of the same texts, each a head of its own over one encoder. The
+    /// first is called `class`, or `score` for numbers.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit); [`Error::Unsupported`] for a network that has one head.
+    pub fn fit_tasks(
+        &self,
+        texts: &dyn Texts,
+        y: &Target,
+        further: &[FurtherTask<'_>],
+        ctx: &FitContext,
+        traces: &Traces,
+    ) -> Result<FittedNetwork> {
         self.check()?;
+        if !further.is_empty() && !matches!(self.0, Kind::Encoder { .. }) {
+            let help = "take the model `encoder`, or leave the further fields out";
+            return Err(Error::unsupported(format!("the network `{}`", self.name()), "further fields", help));
+        }
         let mut files = TrainFiles::default().resume(traces.resume);
         if let Some(log) = &traces.log {
             files = files.log(log);
@@ -211,7 +231,10 @@ impl Network {
             let cut = fitted.cut_in_fit();
             Ok(FittedNetwork { scorer: Arc::new(fitted), cut })
         }, (_f, params) => {
-            let fitted = params.fit_in(self.folder()?, texts, y, ctx, &files)?;
+            let name = if matches!(y.values(), Values::Regression(_)) { "score" } else { "class" };
+            let mut tasks = vec![TaskSpec::new(name, y)];
+            tasks.extend(further.iter().map(|t| TaskSpec::new(t.name, t.target).weight(t.weight)));
+            let fitted = params.fit_tasks_in(self.folder()?, texts, &tasks, ctx, &files)?;
             let cut = fitted.cut_in_fit();
             let options = Options::default().threads(ctx.thread_budget());
             let scorer = Classifier::open_written(|folder| fitted.save(folder, self.saved_as()), &options)?;

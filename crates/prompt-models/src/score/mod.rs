@@ -57,7 +57,7 @@ pub struct ScoreSummary {
 }
 
 /// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or
-/// `score`), and `flags` where the sanitiser flags something (`kind`, `start` and `end` in bytes of the text, and
+/// `score`) of the model's first head, `heads` with the same for each further one by its name, and `flags` where the sanitiser flags something (`kind`, `start` and `end` in bytes of the text, and
 /// `decoded` for hidden text); the input's own label becomes `true_label`; a bad line becomes
 /// `{"line": N, "error": …}` in its place. Where the stream ends before its time (a truncated archive) one such line stands
 /// for all that are missing. `summary` counts what was done, also where it ends in an error.
@@ -158,6 +158,7 @@ pub fn score_examples(
 }
 
 /// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
+/// of the first head, of each further one its label or number and `NAME_confidence`,
 /// `error`, and `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error; one stands for all
 /// that a truncated archive lacks. Cells that a spreadsheet would run are disarmed.
 ///

@@ -1,18 +1,19 @@
 //! Scores as Parquet columns.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
-use prompt_core::{CancelToken, Error, Result, Scratch, argmax};
+use prompt_core::{CancelToken, Error, Result, Scratch};
 use prompt_data::Example;
 use prompt_data::read::Examples;
 use prompt_data::write::{ParquetCell as Cell, ParquetColumn as Column, ParquetWriter, json_object};
 
-use super::record::{RecordWriter, flag_names};
+use super::record::{Answer, RecordWriter, flag_names};
 use super::{ScoreOptions, ScoreSummary, unwritten};
 use crate::pipeline::LoadedModel;
 
 /// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or
-/// `score`), `error`, `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line
+/// `score`) of the first head, of each further one its label or number and `NAME_confidence`, `error`, `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line
 /// keeps its place with its error; one stands for all that a truncated archive lacks.
 ///
 /// What was scored before a failure is a whole file.
@@ -68,11 +69,17 @@ pub fn score_parquet(
 fn columns(writer: &RecordWriter<'_>) -> Vec<(String, Column)> {
     let kind = |name: &str| match name {
         "line" => Column::Whole,
-        "text" | "true_label" | "label" | "error" | "flags" => Column::Text,
-        _ => Column::Number,
+        _ => Column::Text,
     };
-    let mut columns: Vec<(String, Column)> =
-        writer.csv_header().into_iter().map(|n| (n.clone(), kind(&n))).collect();
+    let answers: BTreeMap<String, bool> = writer.answer_columns().into_iter().collect();
+    let mut columns: Vec<(String, Column)> = writer
+        .csv_header()
+        .into_iter()
+        .map(|name| match answers.get(&name) {
+            Some(false) => (name, Column::Number),
+            _ => (name.clone(), kind(&name)),
+        })
+        .collect();
     columns.push(("input".to_owned(), Column::Text));
     columns
 }
@@ -85,11 +92,10 @@ fn row(writer: &RecordWriter<'_>, example: &Example, scratch: &mut Scratch) -> R
     let scores = writer.scores(&example.text, scratch)?;
     let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
     let mut row = vec![whole(example.line), Cell::Text(example.text.clone()), text(example.label.clone())];
-    if let Some(classes) = writer.classes() {
-        let best = argmax(&scores);
-        row.extend([Cell::Text(classes.name(best as u32).to_owned()), Cell::Number(scores[best])]);
-    }
-    row.extend(scores.into_iter().map(Cell::Number));
+    row.extend(writer.answers(&scores).into_iter().map(|answer| match answer {
+        Answer::Name(name) => Cell::Text(name),
+        Answer::Number(number) => Cell::Number(number),
+    }));
     let flags = flag_names(&example.text);
     let mut input = Vec::new();
     json_object(example, &mut input).map_err(unwritten)?;

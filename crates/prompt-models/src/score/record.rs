@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
-use prompt_core::{Classes, Error, Output, Result, Scratch, argmax};
+use prompt_core::{Classes, Error, Head, Result, Scratch, argmax};
 use prompt_data::read::{JsonlText, repeated_key, there_twice};
 use prompt_data::sanitise::{Flag, FlagKind, Sanitiser};
 use prompt_data::{Example, Fields};
@@ -74,36 +74,86 @@ impl<'de> Deserialize<'de> for RawFields<'de> {
 #[serde(transparent)]
 struct BorrowedStr<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// A head's names, ready to be written.
+struct Named {
+    /// As it is called.
+    name: String,
+    /// The classes; of a number none.
+    classes: Option<Classes>,
+    /// `"name":` and, of every class, `"class"` and `"class":`.
+    key: Vec<u8>,
+    labels: Vec<Vec<u8>>,
+    keys: Vec<Vec<u8>>,
+}
+
+impl Named {
+    fn of(head: &Head) -> Result<Self> {
+        let quoted = |name: &str| serde_json::to_vec(name).unwrap_or_default();
+        let classes = head.output.classes().cloned();
+        let labels: Vec<Vec<u8>> = classes.iter().flat_map(|c| c.names()).map(|name| quoted(name)).collect();
+        if labels.is_empty() && head.output.width() != 1 {
+            return Err(Error::unsupported(
+                "prompt predict",
+                format!("the head `{}` of several numbers", head.name),
+                "take a model of classes, or of one number",
+            ));
+        }
+        let keys = labels.iter().map(|l| [l.as_slice(), b":"].concat()).collect();
+        let key = [quoted(&head.name).as_slice(), b":"].concat();
+        Ok(Self { name: head.name.clone(), classes, key, labels, keys })
+    }
+
+    /// How many numbers it has.
+    fn width(&self) -> usize {
+        self.labels.len().max(1)
+    }
+
+    /// Label, probabilities and confidence, or the score, as members of an object.
+    fn write(&self, scores: &[f64], out: &mut Vec<u8>) {
+        if self.labels.is_empty() {
+            let _ = write!(out, "\"score\":{}", scores[0]);
+            return;
+        }
+        let best = argmax(scores);
+        out.extend_from_slice(b"\"label\":");
+        out.extend_from_slice(&self.labels[best]);
+        out.extend_from_slice(b",\"probabilities\":{");
+        for (i, (key, p)) in self.keys.iter().zip(scores).enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(key);
+            let _ = serde_json::to_writer(&mut *out, p);
+        }
+        out.extend_from_slice(b"},\"confidence\":");
+        let _ = serde_json::to_writer(&mut *out, &scores[best]);
+    }
+}
+
+/// What stands in a column of a table of answers.
+pub(super) enum Answer {
+    Name(String),
+    Number(f64),
+}
+
 /// Writes records with the scores of one model.
 pub(super) struct RecordWriter<'m> {
     model: &'m LoadedModel,
     fields: Fields,
     explain: JsonlText,
-    /// `"class":` of every class, ready to be written.
-    keys: Vec<Vec<u8>>,
-    labels: Vec<Vec<u8>>,
+    /// The head whose label is the record's, and those beside it.
+    first: Named,
+    further: Vec<Named>,
 }
 
 impl<'m> RecordWriter<'m> {
     pub(super) fn new(model: &'m LoadedModel, fields: &Fields) -> Result<Self> {
-        let head = match model.scorer.heads() {
-            [head] => head,
-            _ => {
-                return Err(Error::unsupported(
-                    "prompt predict",
-                    "a model with several heads",
-                    "score one head",
-                ));
-            }
-        };
-        let quoted = |name: &str| serde_json::to_vec(name).unwrap_or_default();
-        let labels: Vec<Vec<u8>> = match &head.output {
-            Output::Classes(classes) => classes.names().iter().map(|n| quoted(n)).collect(),
-            _ => Vec::new(),
-        };
-        let keys = labels.iter().map(|l| [l.as_slice(), b":"].concat()).collect();
+        let mut heads = model.scorer.heads().iter().map(Named::of).collect::<Result<Vec<_>>>()?.into_iter();
+        let first = heads.next().ok_or_else(|| {
+            Error::unsupported("prompt predict", "a model without heads", "take another model")
+        })?;
         let explain = JsonlText::new(fields.clone())?;
-        Ok(Self { model, fields: fields.clone(), explain, keys, labels })
+        Ok(Self { model, fields: fields.clone(), explain, first, further: heads.collect() })
     }
 
     /// Appends the record's line.
@@ -148,14 +198,52 @@ impl<'m> RecordWriter<'m> {
     /// The columns of the CSV form.
     pub(super) fn csv_header(&self) -> Vec<String> {
         let mut header: Vec<String> = ["line", "text", "true_label"].map(str::to_owned).to_vec();
-        if let Some(classes) = self.classes() {
-            header.extend(["label".to_owned(), "confidence".to_owned()]);
-            header.extend(classes.names().iter().map(|c| format!("p_{c}")));
-        } else {
-            header.push("score".to_owned());
-        }
+        header.extend(self.answer_columns().into_iter().map(|(name, _)| name));
         header.extend(["error".to_owned(), "flags".to_owned()]);
         header
+    }
+
+    /// The columns of the answers, and whether they hold names. Heads beside the first have theirs without the
+    /// probabilities of each class.
+    pub(super) fn answer_columns(&self) -> Vec<(String, bool)> {
+        let mut columns = match &self.first.classes {
+            Some(classes) => {
+                let mut columns = vec![("label".to_owned(), true), ("confidence".to_owned(), false)];
+                columns.extend(classes.names().iter().map(|c| (format!("p_{c}"), false)));
+                columns
+            }
+            None => vec![("score".to_owned(), false)],
+        };
+        for head in &self.further {
+            columns.push((head.name.clone(), head.classes.is_some()));
+            if head.classes.is_some() {
+                columns.push((format!("{}_confidence", head.name), false));
+            }
+        }
+        columns
+    }
+
+    /// What stands in those columns.
+    pub(super) fn answers(&self, scores: &[f64]) -> Vec<Answer> {
+        let best = |classes: &Classes, scores: &[f64]| {
+            let best = argmax(scores);
+            [Answer::Name(classes.name(best as u32).to_owned()), Answer::Number(scores[best])]
+        };
+        let (own, mut rest) = scores.split_at(self.first.width());
+        let mut answers = Vec::new();
+        if let Some(classes) = &self.first.classes {
+            answers.extend(best(classes, own));
+        }
+        answers.extend(own.iter().copied().map(Answer::Number));
+        for head in &self.further {
+            let (own, after) = rest.split_at(head.width());
+            rest = after;
+            match &head.classes {
+                Some(classes) => answers.extend(best(classes, own)),
+                None => answers.push(Answer::Number(own[0])),
+            }
+        }
+        answers
     }
 
     /// The cells of one record.
@@ -163,11 +251,10 @@ impl<'m> RecordWriter<'m> {
         let scores = self.scores(&example.text, scratch)?;
         let mut row =
             vec![example.line.to_string(), example.text.clone(), example.label.clone().unwrap_or_default()];
-        if let Some(classes) = self.classes() {
-            let best = argmax(&scores);
-            row.extend([classes.name(best as u32).to_owned(), scores[best].to_string()]);
-        }
-        row.extend(scores.iter().map(f64::to_string));
+        row.extend(self.answers(&scores).into_iter().map(|answer| match answer {
+            Answer::Name(name) => name,
+            Answer::Number(number) => number.to_string(),
+        }));
         row.extend([String::new(), flag_names(&example.text)]);
         Ok(row)
     }
@@ -183,22 +270,23 @@ impl<'m> RecordWriter<'m> {
         row
     }
 
-    /// The numbers of one text: a probability for each class, or the score.
+    /// The numbers of one text, head after head: a probability for each class, or the score.
     pub(super) fn scores(&self, text: &str, scratch: &mut Scratch) -> Result<Vec<f64>> {
-        let mut scores = vec![0.0; self.labels.len().max(1)];
+        let mut scores = vec![0.0; self.width()];
         self.model.scorer.score_text(text, scratch, &mut scores)?;
         Ok(scores)
     }
 
-    pub(super) fn classes(&self) -> Option<&Classes> {
-        self.model.scorer.heads().first().and_then(|h| h.output.classes())
+    /// How many numbers a text has.
+    fn width(&self) -> usize {
+        self.first.width() + self.further.iter().map(Named::width).sum::<usize>()
     }
 
     /// Appends a field of the input, on one line; `is_label` for the one field that holds the label.
     fn write_field(&self, name: &str, raw: &str, is_label: bool, out: &mut Vec<u8>) {
         let name = if is_label {
             "true_label"
-        } else if OWN.contains(&name) {
+        } else if OWN.contains(&name) || (name == "heads" && !self.further.is_empty()) {
             return;
         } else {
             name
@@ -223,27 +311,24 @@ impl<'m> RecordWriter<'m> {
             static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
         }
         SCORES.with_borrow_mut(|scores| {
-            scores.resize(self.labels.len().max(1), 0.0);
+            scores.resize(self.width(), 0.0);
             self.model.scorer.score_text(text, scratch, scores)?;
             if out.last() != Some(&b'{') {
                 out.push(b',');
             }
-            if self.labels.is_empty() {
-                let _ = write!(out, "\"score\":{}", scores[0]);
-            } else {
-                let best = argmax(scores);
-                out.extend_from_slice(b"\"label\":");
-                out.extend_from_slice(&self.labels[best]);
-                out.extend_from_slice(b",\"probabilities\":{");
-                for (i, (key, p)) in self.keys.iter().zip(scores.iter()).enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(key);
-                    let _ = serde_json::to_writer(&mut *out, p);
-                }
-                out.extend_from_slice(b"},\"confidence\":");
-                let _ = serde_json::to_writer(&mut *out, &scores[best]);
+            let (own, mut rest) = scores.split_at(self.first.width());
+            self.first.write(own, out);
+            for (i, head) in self.further.iter().enumerate() {
+                out.extend_from_slice(if i == 0 { b",\"heads\":{" } else { b"," });
+                let (own, after) = rest.split_at(head.width());
+                rest = after;
+                out.extend_from_slice(&head.key);
+                out.push(b'{');
+                head.write(own, out);
+                out.push(b'}');
+            }
+            if !self.further.is_empty() {
+                out.push(b'}');
             }
             let mut flags = flags(text).peekable();
             if flags.peek().is_some() {
