@@ -14,8 +14,10 @@ use crate::norm::largest;
 use crate::output::Out;
 use crate::simd::{MAX_LANES, Simd};
 
+/// Floats in a cache line.
+const LINE: usize = 16;
 /// The most rows of a tile, at any level.
-const MAX_ROWS: usize = 8;
+const MAX_ROWS: usize = 12;
 
 /// Floats that a task works in: keys, values, scores, and the maximum and sum of each query.
 pub(super) fn scratch(lanes: usize, size: usize) -> usize {
@@ -56,18 +58,24 @@ impl Kernel for Block<'_> {
         let (v, rest) = rest.split_at_mut(KEYS * self.size.next_multiple_of(width));
         let (scores, rest) = rest.split_at_mut(MAX_ROWS * KEYS);
         let (top, total) = rest.split_at_mut(QUERIES);
+        let window = self.work.window.unwrap_or(n);
+        let reach = queries.start.saturating_sub(window)..queries.end.saturating_add(window).min(n);
+        // The keys of block i of KEYS.
+        let keys_of = |i: usize| (i * KEYS).max(reach.start)..((i + 1) * KEYS).min(reach.end);
+        self.fetch(s, start, keys_of(reach.start / KEYS), queries.clone());
         top.fill(f32::NEG_INFINITY);
         total.fill(0.0);
         for i in queries.clone() {
             self.row(start + i).fill(0.0);
         }
 
-        let window = self.work.window.unwrap_or(n);
-        let reach = queries.start.saturating_sub(window)..queries.end.saturating_add(window).min(n);
-        for block in (reach.start / KEYS * KEYS..reach.end).step_by(KEYS) {
-            let keys = block.max(reach.start)..(block + KEYS).min(reach.end);
+        for block in reach.start / KEYS..reach.end.div_ceil(KEYS) {
+            let keys = keys_of(block);
             self.pack_keys(s, start, keys.clone(), k);
             self.pack_values(s, start, keys.clone(), v);
+            if keys.end < reach.end {
+                self.fetch(s, start, keys_of(block + 1), 0..0);
+            }
             let packed = Packed { keys, k, v };
             let mut i = queries.start;
             while i < queries.end {
@@ -82,7 +90,7 @@ impl Kernel for Block<'_> {
                         }
                     };
                 }
-                arms!(1 2 3 4 5 6 7 8);
+                arms!(1 2 3 4 5 6 7 8 9 10 11 12);
                 i += rows;
             }
         }
@@ -100,6 +108,24 @@ impl Block<'_> {
         // SAFETY: the output has the shape of q, which was checked; only this task writes this head of these tokens, and
         // one such slice lives at a time.
         unsafe { self.out.slice(token, self.head * self.size, self.size) }
+    }
+
+    /// Brings this head's part of some keys, their values and some queries nearer: rows lie too far apart for the processor to
+    /// guess which lines come next.
+    #[inline(always)]
+    fn fetch<S: Simd>(&self, s: S, start: usize, keys: Range<usize>, queries: Range<usize>) {
+        let Attention { q, k, v, .. } = self.work;
+        for (matrix, rows) in [(k, &keys), (v, &keys), (q, &queries)] {
+            for row in rows.clone() {
+                let part = &matrix.row(start + row)[self.head * self.size..][..self.size];
+                let mut at = 0;
+                while at < part.len() {
+                    s.prefetch(part.as_ptr().wrapping_add(at));
+                    at += LINE;
+                }
+                s.prefetch(part.as_ptr().wrapping_add(part.len() - 1));
+            }
+        }
     }
 
     /// Panels of keys, transposed and scaled: `k[panel][number][key]`, zeros beyond the last key.

@@ -20,6 +20,8 @@ use crate::{scratch, threads};
 const K_INNER: usize = 256;
 /// Steps of k after which the next panel has its turn: so much of a block of rows stays in the second-level cache.
 const K_OUTER: usize = 768;
+/// Floats in a cache line.
+const LINE: usize = 16;
 /// Rows of a block.
 const ROW_BLOCK: usize = 128;
 
@@ -179,7 +181,6 @@ impl Block<'_> {
                 self.strip::<S, R, PANEL_VECTORS>(s, self.x(0), self.rows.start, panel, steps);
                 1
             };
-            self.finish(panel, done);
             panel += done;
         }
     }
@@ -202,22 +203,42 @@ impl Block<'_> {
                     (false, 0) => (self.x(0), std::slice::from_ref(&all)),
                     (false, _) => (lies, &[][..]),
                 };
-                for part in small {
-                    self.rows(s, x.skip(part.start - small[0].start), panel, part.clone());
-                }
-                if outer + 1 == layer.steps.len() {
-                    self.finish(panel, 1);
+                for (i, part) in small.iter().enumerate() {
+                    let next = match small.get(i + 1) {
+                        Some(next) => Some((panel, next.clone())),
+                        None if panel + 1 < self.panels.end => Some((panel + 1, small[0].clone())),
+                        None => None,
+                    };
+                    self.rows(s, x.skip(part.start - small[0].start), panel, part.clone(), next);
                 }
             }
         }
     }
 
-    /// One panel, some steps of k, all rows, tile by tile.
+    /// One panel, some steps of k, all rows, tile by tile. The next panel and steps come nearer meanwhile, a share with each
+    /// tile.
     #[inline(always)]
-    fn rows<S: Simd>(&self, s: S, x: Left, panel: usize, steps: Range<usize>) {
+    fn rows<S: Simd>(
+        &self,
+        s: S,
+        x: Left,
+        panel: usize,
+        steps: Range<usize>,
+        next: Option<(usize, Range<usize>)>,
+    ) {
+        let (k, width) = (self.layer.k, self.layer.width);
+        let (next, floats) =
+            next.map_or((0, 0), |(p, next)| (p * width * k + next.start * width, next.len() * width));
+        let next = self.layer.panels.as_ptr().wrapping_add(next);
+        let mut fetched = 0;
         let mut row = self.rows.start;
         while row < self.rows.end {
             let rows = tile_rows(self.rows.end - row, S::TILE_ROWS);
+            let share = floats * (row + rows - self.rows.start) / self.rows.len();
+            while fetched < share {
+                s.prefetch(next.wrapping_add(fetched));
+                fetched += LINE;
+            }
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {
@@ -228,7 +249,7 @@ impl Block<'_> {
                     }
                 };
             }
-            arms!(1 2 3 4 5 6 7 8);
+            arms!(1 2 3 4 5 6 7 8 9 10 11 12);
             row += rows;
         }
     }
@@ -281,13 +302,15 @@ impl Block<'_> {
                 unsafe { out.slice(row + r, col, n - col) }.copy_from_slice(&wide[..n - col]);
             }
         }
+        if steps.end == k {
+            self.finish(row..row + R, col..(col + V * S::LANES).min(n));
+        }
     }
 
-    /// Activation and combination of some panels.
-    fn finish(&self, panel: usize, panels: usize) {
-        let (layer, out, epilogue, rows) = (self.layer, self.out, self.epilogue, self.rows.clone());
+    /// Activation and combination of one tile, while it is in the first-level cache.
+    fn finish(&self, rows: Range<usize>, cols: Range<usize>) {
+        let (layer, out, epilogue) = (self.layer, self.out, self.epilogue);
         if !epilogue.is_empty() {
-            let cols = panel * layer.width..((panel + panels) * layer.width).min(layer.n);
             layer.level.run(Finish { out, epilogue, rows, cols });
         }
     }

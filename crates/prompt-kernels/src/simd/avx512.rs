@@ -32,7 +32,7 @@ macro_rules! have {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const TILE_ROWS: usize = 8;
+    const TILE_ROWS: usize = 12;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -49,6 +49,12 @@ impl Simd for Avx512 {
     unsafe fn store_ptr(self, p: *mut f32, v: __m512) {
         // SAFETY: the caller's sixteen floats, of any alignment; the token proves AVX-512.
         unsafe { _mm512_storeu_ps(p, v) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // Prefetching an address that is not there does nothing.
+        have!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
     }
 
     #[inline(always)]
