@@ -212,7 +212,7 @@ impl Team {
                 return;
             }
             seen = epoch;
-            if epoch % 2 == 0 {
+            if epoch.is_multiple_of(2) {
                 continue;
             }
             self.inside.0.fetch_add(1, Ordering::SeqCst);

@@ -9,15 +9,14 @@ use std::ops::Range;
 use super::{Attention, KEYS, QUERIES};
 use crate::level::Kernel;
 use crate::linear::{PANEL_VECTORS as VECTORS, tile, tile_rows};
-use crate::math::{self, ExpBelow, Times};
-use crate::norm::largest;
+use crate::math;
 use crate::output::Out;
 use crate::simd::{MAX_LANES, Simd};
 
 /// Floats in a cache line.
 const LINE: usize = 16;
 /// The most rows of a tile, at any level.
-const MAX_ROWS: usize = 12;
+const MAX_ROWS: usize = 8;
 
 /// Floats that a task works in: keys, values, scores, and the maximum and sum of each query.
 pub(super) fn scratch(lanes: usize, size: usize) -> usize {
@@ -65,9 +64,6 @@ impl Kernel for Block<'_> {
         self.fetch(s, start, keys_of(reach.start / KEYS), queries.clone());
         top.fill(f32::NEG_INFINITY);
         total.fill(0.0);
-        for i in queries.clone() {
-            self.row(start + i).fill(0.0);
-        }
 
         for block in reach.start / KEYS..reach.end.div_ceil(KEYS) {
             let keys = keys_of(block);
@@ -90,12 +86,9 @@ impl Kernel for Block<'_> {
                         }
                     };
                 }
-                arms!(1 2 3 4 5 6 7 8 9 10 11 12);
+                arms!(1 2 3 4 5 6 7 8);
                 i += rows;
             }
-        }
-        for i in queries.clone() {
-            math::map(s, self.row(start + i), Times(1.0 / total[i - queries.start]));
         }
     }
 }
@@ -173,6 +166,10 @@ impl Block<'_> {
     ) {
         let (width, size) = (VECTORS * S::LANES, self.size);
         let window = self.work.window.unwrap_or(usize::MAX);
+        let n = self.work.offsets[self.sequence + 1] - start;
+        // Whether these queries see their first key in this block, and their last.
+        let begins = i.saturating_sub(window) / KEYS == packed.keys.start / KEYS;
+        let ends = packed.keys.contains(&(i + R - 1).saturating_add(window).min(n - 1));
         // The keys that query q reaches, counted from the block's first.
         let reach = |q: usize| {
             let low = q.saturating_sub(window).clamp(packed.keys.start, packed.keys.end);
@@ -201,26 +198,37 @@ impl Block<'_> {
             }
         }
 
+        // Whole vectors, from the first that a query reaches to the last; what a query does not reach weighs nothing.
+        let vectors = all.start / S::LANES..all.end.div_ceil(S::LANES);
         let mut rescale = [0.0; R];
         for r in 0..R {
-            let row = &mut scores[r * KEYS..][..all.end];
+            let row = &mut scores[r * KEYS..][..vectors.end * S::LANES];
             let own = reach(i + r);
-            row[all.start..own.start].fill(0.0);
-            row[own.end..].fill(0.0);
-            let first_key = packed.keys.start + own.start;
-            let row = &mut row[own];
             if let Some(bias) = self.work.bias {
-                bias.add(self.sequence, self.head, i + r, first_key, row);
+                bias.add(
+                    self.sequence,
+                    self.head,
+                    i + r,
+                    packed.keys.start + own.start,
+                    &mut row[own.clone()],
+                );
             }
+            row[vectors.start * S::LANES..own.start].fill(f32::NEG_INFINITY);
+            row[own.end..].fill(f32::NEG_INFINITY);
+            let row = &mut row[vectors.start * S::LANES..];
             let new = largest(s, row);
             let new = if top[r] > new { top[r] } else { new };
             // Nothing but −∞ so far: any shift will do, but −∞ itself.
             let shift = if new == f32::NEG_INFINITY { 0.0 } else { new };
-            math::map(s, row, ExpBelow(shift));
-            let mut factor = [0.0; MAX_LANES];
-            s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
-            rescale[r] = factor[0];
-            total[r] = total[r] * factor[0] + crate::norm::sum(s, row, |x| x);
+            let sum = exponentials(s, row, shift);
+            if begins {
+                total[r] = sum;
+            } else {
+                let mut factor = [0.0; MAX_LANES];
+                s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
+                rescale[r] = factor[0];
+                total[r] = total[r] * factor[0] + sum;
+            }
             top[r] = new;
         }
 
@@ -228,17 +236,19 @@ impl Block<'_> {
             let numbers = (size - first).min(width);
             let mut wide = [0.0; VECTORS * MAX_LANES];
             let mut acc = [[s.splat(0.0); VECTORS]; R];
-            for r in 0..R {
-                let part = &self.row(start + i + r)[first..][..numbers];
-                let factor = s.splat(rescale[r]);
-                let from = if numbers == width {
-                    part
-                } else {
-                    wide[..numbers].copy_from_slice(part);
-                    &wide[..]
-                };
-                for v in 0..VECTORS {
-                    acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+            if !begins {
+                for r in 0..R {
+                    let part = &self.row(start + i + r)[first..][..numbers];
+                    let factor = s.splat(rescale[r]);
+                    let from = if numbers == width {
+                        part
+                    } else {
+                        wide[..numbers].copy_from_slice(part);
+                        &wide[..]
+                    };
+                    for v in 0..VECTORS {
+                        acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+                    }
                 }
             }
             // SAFETY: each of the R rows of scores holds the keys in `all`, and so does the panel of packed values.
@@ -250,8 +260,9 @@ impl Block<'_> {
             for r in 0..R {
                 let part = &mut self.row(start + i + r)[first..][..numbers];
                 let to = if numbers == width { &mut *part } else { &mut wide[..] };
+                let scale = s.splat(if ends { 1.0 / total[r] } else { 1.0 });
                 for v in 0..VECTORS {
-                    s.store(&mut to[v * S::LANES..], acc[r][v]);
+                    s.store(&mut to[v * S::LANES..], s.mul(acc[r][v], scale));
                 }
                 if numbers < width {
                     part.copy_from_slice(&wide[..numbers]);
@@ -259,4 +270,28 @@ impl Block<'_> {
             }
         }
     }
+}
+
+/// The largest number of whole vectors; a NaN may be passed over, and then shows in the sum of the exponentials.
+#[inline(always)]
+fn largest<S: Simd>(s: S, row: &[f32]) -> f32 {
+    let mut parts = [s.splat(f32::NEG_INFINITY); 2];
+    for i in 0..row.len() / S::LANES {
+        parts[i % 2] = s.max(parts[i % 2], s.load(&row[i * S::LANES..]));
+    }
+    s.max_lane(s.max(parts[0], parts[1]))
+}
+
+/// Each number of whole vectors becomes e to its power less `shift`; returns the sum.
+#[inline(always)]
+fn exponentials<S: Simd>(s: S, row: &mut [f32], shift: f32) -> f32 {
+    let shift = s.splat(shift);
+    let mut parts = [s.splat(0.0); 2];
+    for i in 0..row.len() / S::LANES {
+        let part = &mut row[i * S::LANES..][..S::LANES];
+        let e = math::exp_below_zero(s, s.sub(s.load(part), shift));
+        s.store(part, e);
+        parts[i % 2] = s.add(parts[i % 2], e);
+    }
+    s.sum(s.add(parts[0], parts[1]))
 }

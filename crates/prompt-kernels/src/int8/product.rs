@@ -14,8 +14,6 @@ use crate::rows::{Rows, RowsMut};
 use crate::simd::{MAX_LANES, Simd};
 use crate::{scratch, threads};
 
-/// Words in a cache line.
-const LINE: usize = 16;
 /// Rows of a block: quantised, they stay in the second-level cache while all panels pass by.
 const ROW_BLOCK: usize = 128;
 /// Rows that one task quantises where all tasks of the product read them.
@@ -137,18 +135,9 @@ impl Block<'_> {
     /// One panel, all rows, tile by tile.
     #[inline(always)]
     fn panel<W: Words>(&self, w: W, panel: usize) {
-        let (s, words) = (w.float(), self.layer.steps * self.layer.width);
-        let next = self.layer.panels.as_ptr().wrapping_add((panel + 1) * words);
-        let mut fetched = 0;
         let mut row = 0;
         while row < self.rows.len() {
             let rows = tile_rows(self.rows.len() - row, W::TILE_ROWS);
-            // The next panel comes nearer while this one is at work, a share with each tile.
-            let share = words * (row + rows) / self.rows.len();
-            while panel + 1 < self.panels.end && fetched < share {
-                s.prefetch(next.wrapping_add(fetched).cast());
-                fetched += LINE;
-            }
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {

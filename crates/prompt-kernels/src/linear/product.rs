@@ -20,8 +20,6 @@ use crate::{scratch, threads};
 const K_INNER: usize = 256;
 /// Steps of k after which the next panel has its turn: so much of a block of rows stays in the second-level cache.
 const K_OUTER: usize = 768;
-/// Floats in a cache line.
-const LINE: usize = 16;
 /// Rows of a block.
 const ROW_BLOCK: usize = 128;
 
@@ -63,20 +61,24 @@ impl Split {
     }
 }
 
-/// The whole product; shapes were checked.
+/// The product for some columns, which begin and end where panels do; shapes were checked.
 pub(super) fn product(
     layer: &PackedF32,
     x: Rows<'_>,
     out: &mut RowsMut<'_>,
     epilogue: Epilogue<'_>,
+    columns: Range<usize>,
     threads: usize,
 ) {
     let level = layer.level;
-    let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(2 * layer.n)));
-    let split = Split::new(x.rows(), layer.n.div_ceil(layer.width), level.tile_rows(), ROW_BLOCK, threads);
-    let out = Out::new(out);
+    let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(2 * columns.len())));
+    let first = columns.start / layer.width;
+    let panels = columns.end.div_ceil(layer.width) - first;
+    let split = Split::new(x.rows(), panels, level.tile_rows(), ROW_BLOCK, threads);
+    let out = Out::new(out).without_columns(columns.start);
     threads::for_each(threads, split.tasks(), |i| {
         let (rows, panels) = split.task(i);
+        let panels = first + panels.start..first + panels.end;
         scratch::floats(copied(x, rows.len(), layer.k), |copy| {
             level.run(Block { layer, x, out, epilogue, rows, panels, copy });
         });
@@ -203,42 +205,19 @@ impl Block<'_> {
                     (false, 0) => (self.x(0), std::slice::from_ref(&all)),
                     (false, _) => (lies, &[][..]),
                 };
-                for (i, part) in small.iter().enumerate() {
-                    let next = match small.get(i + 1) {
-                        Some(next) => Some((panel, next.clone())),
-                        None if panel + 1 < self.panels.end => Some((panel + 1, small[0].clone())),
-                        None => None,
-                    };
-                    self.rows(s, x.skip(part.start - small[0].start), panel, part.clone(), next);
+                for part in small {
+                    self.rows(s, x.skip(part.start - small[0].start), panel, part.clone());
                 }
             }
         }
     }
 
-    /// One panel, some steps of k, all rows, tile by tile. The next panel and steps come nearer meanwhile, a share with each
-    /// tile.
+    /// One panel, some steps of k, all rows, tile by tile.
     #[inline(always)]
-    fn rows<S: Simd>(
-        &self,
-        s: S,
-        x: Left,
-        panel: usize,
-        steps: Range<usize>,
-        next: Option<(usize, Range<usize>)>,
-    ) {
-        let (k, width) = (self.layer.k, self.layer.width);
-        let (next, floats) =
-            next.map_or((0, 0), |(p, next)| (p * width * k + next.start * width, next.len() * width));
-        let next = self.layer.panels.as_ptr().wrapping_add(next);
-        let mut fetched = 0;
+    fn rows<S: Simd>(&self, s: S, x: Left, panel: usize, steps: Range<usize>) {
         let mut row = self.rows.start;
         while row < self.rows.end {
             let rows = tile_rows(self.rows.end - row, S::TILE_ROWS);
-            let share = floats * (row + rows - self.rows.start) / self.rows.len();
-            while fetched < share {
-                s.prefetch(next.wrapping_add(fetched));
-                fetched += LINE;
-            }
             macro_rules! arms {
                 ($($r:literal)*) => {
                     match rows {
@@ -249,7 +228,7 @@ impl Block<'_> {
                     }
                 };
             }
-            arms!(1 2 3 4 5 6 7 8 9 10 11 12);
+            arms!(1 2 3 4 5 6 7 8);
             row += rows;
         }
     }

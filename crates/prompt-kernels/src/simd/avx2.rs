@@ -54,7 +54,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
         // Prefetching an address that is not there does nothing.
-        have!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
+        have!(_mm_prefetch::<_MM_HINT_T1>(p.cast()));
     }
 
     #[inline(always)]

@@ -32,7 +32,7 @@ macro_rules! have {
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const TILE_ROWS: usize = 12;
+    const TILE_ROWS: usize = 8;
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
@@ -54,7 +54,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
         // Prefetching an address that is not there does nothing.
-        have!(_mm_prefetch::<_MM_HINT_T1>(p.cast()))
+        have!(_mm_prefetch::<_MM_HINT_T1>(p.cast()));
     }
 
     #[inline(always)]
