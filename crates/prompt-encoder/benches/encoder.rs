@@ -1,12 +1,13 @@
-//! Encoders of MiniLM's and BERT-base's size beside ONNX Runtime and PyTorch, on 2 threads.
+//! Encoders of MiniLM's, BERT-base's and DeBERTa-v3-base's size beside ONNX Runtime and PyTorch, on 2 threads.
 //!
 //! ```sh
 //! PROMPT_PEERS_PYTHON=… cargo bench -p prompt-encoder --bench encoder -- [--dir DIR] [--jobs TEXT] [--data FILE.jsonl.gz]
 //! ```
 //!
-//! The peers' script (`benches/peers/encoder.py`) makes the folders and times the peers; what it prints is kept in
-//! `DIR/peers.jsonl`. While that file is there it is read instead, so that this side alone is run again; `--again` runs
-//! the peers anew. `--data` adds the job `mixed`: prompts of many lengths.
+//! The peers' scripts (`benches/peers/encoder.py`, `benches/deberta_peer.py`) make the folders and time the peers; what they
+//! print is kept in `DIR/peers.jsonl` and `DIR/deberta.jsonl`. While a file is there it is read instead, so that this side
+//! alone is run again; `--again` runs the peers anew. `--data` adds the job `mixed`: prompts of many lengths. `--budget N`
+//! sets the tokens in work at one time.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench unwraps as it goes")]
 
 use std::path::{Path, PathBuf};
@@ -28,11 +29,15 @@ fn main() {
     }
     let dir = PathBuf::from(value("--dir").unwrap_or_else(|| "target/bench-encoder".into()));
     let filter = value("--jobs").unwrap_or_default();
-    let peers = peers(&dir, value("--data"), args.iter().any(|a| a == "--again"));
+    let again = args.iter().any(|a| a == "--again");
+    let mut peers = peers(&dir, "peers/encoder.py", "peers.jsonl", value("--data"), again);
+    peers.extend(self::peers(&dir, "deberta_peer.py", "deberta.jsonl", None, again));
+    let budget = value("--budget").map_or(Options::default().token_budget, |n| n.parse().unwrap());
     println!("| job | here ms | ONNX Runtime ms | ratio | PyTorch ms | ratio |\n|---|---|---|---|---|---|");
-    for name in ["minilm", "base"] {
+    for name in ["minilm", "base", "deberta"] {
         for (precision, suffix) in [(Precision::F32, ""), (Precision::Int8, "-int8")] {
-            size(&dir.join(name), name, precision, suffix, &filter, &peers);
+            let options = Options::default().threads(2).precision(precision).token_budget(budget);
+            size(&dir.join(name), name, &options, suffix, &filter, &peers);
         }
     }
     if "minilm first answer".contains(&filter) {
@@ -43,14 +48,14 @@ fn main() {
 }
 
 /// The peers' lines: read, or made by their script.
-fn peers(dir: &Path, data: Option<String>, again: bool) -> Vec<Value> {
-    let kept = dir.join("peers.jsonl");
+fn peers(dir: &Path, script: &str, kept: &str, data: Option<String>, again: bool) -> Vec<Value> {
+    let kept = dir.join(kept);
     if again || !kept.is_file() {
         let Some(python) = std::env::var_os("PROMPT_PEERS_PYTHON") else {
             println!("SKIPPED the peers: name a Python with torch and onnxruntime in PROMPT_PEERS_PYTHON");
             return Vec::new();
         };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/peers/encoder.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches").join(script);
         let ran =
             Command::new(python).arg(script).arg(dir).args(data).output().expect("the peers' Python runs");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
@@ -70,9 +75,9 @@ fn with_vocabulary(folder: &Path) {
     }
 }
 
-fn open(folder: &Path, precision: Precision) -> Encoder {
+fn open(folder: &Path, options: &Options) -> Encoder {
     with_vocabulary(folder);
-    Encoder::open_with(folder, &Options::default().threads(2).precision(precision)).unwrap()
+    Encoder::open_with(folder, options).unwrap()
 }
 
 fn sequences(lengths: impl IntoIterator<Item = usize>) -> Vec<Vec<u32>> {
@@ -93,16 +98,16 @@ fn median(runs: usize, mut run: impl FnMut()) -> f64 {
     times[times.len() / 2]
 }
 
-fn size(folder: &Path, name: &str, precision: Precision, suffix: &str, filter: &str, peers: &[Value]) {
+fn size(folder: &Path, name: &str, options: &Options, suffix: &str, filter: &str, peers: &[Value]) {
     let mut encoder = None;
     for (batch, tokens, runs) in JOBS {
         let job = format!("{name} {batch}x{tokens}");
         if !format!("{job}{suffix}").contains(filter) || !folder.is_dir() {
             continue;
         }
-        let encoder = encoder.get_or_insert_with(|| open(folder, precision));
+        let encoder = encoder.get_or_insert_with(|| open(folder, options));
         let ids = sequences(std::iter::repeat_n(tokens, batch));
-        let runs = if name == "base" { (runs / 4).max(3) } else { runs };
+        let runs = if name != "minilm" { (runs / 4).max(3) } else { runs };
         let ours = median(runs, || drop(encoder.hidden_states(&ids).unwrap()));
         let peer = |engine: &str| {
             peers
@@ -113,7 +118,7 @@ fn size(folder: &Path, name: &str, precision: Precision, suffix: &str, filter: &
         row(&format!("{job}{suffix}"), ours, peer(&format!("ort{suffix}")), peer("torch"));
     }
     if name == "minilm" && format!("minilm mixed{suffix}").contains(filter) {
-        mixed(encoder.get_or_insert_with(|| open(folder, precision)), folder, suffix, peers);
+        mixed(encoder.get_or_insert_with(|| open(folder, options)), folder, suffix, peers);
     }
 }
 
@@ -148,7 +153,7 @@ fn row(job: &str, ours: f64, ort: Option<f64>, torch: Option<f64>) {
 /// In a process of its own: how long until the first answer, and how much memory then.
 fn first(folder: &Path) {
     let start = Instant::now();
-    let encoder = open(folder, Precision::F32);
+    let encoder = open(folder, &Options::default().threads(2));
     let opened = start.elapsed().as_secs_f64() * 1e3;
     drop(encoder.embed_ids(&sequences([32])).unwrap());
     let answered = start.elapsed().as_secs_f64() * 1e3;

@@ -24,4 +24,5 @@ pub use math::Activation;
 pub use norm::{Norm, apply, exp, normalise, softmax};
 pub use rotary::Rotary;
 pub use rows::{Rows, RowsMut};
+pub use threads::team;
 pub use vector::{Pool, axpy, dot, pool, unit_length};

@@ -20,14 +20,15 @@ impl Out {
         Self { stride: out.stride(), data: out.as_mut_ptr() }
     }
 
-    /// Where row `i`, column `j` lies.
-    ///
-    /// # Safety
-    /// The output has such a number.
+    /// The same where the first column of the output counts as column `first`.
+    pub(crate) fn without_columns(self, first: usize) -> Self {
+        Self { data: self.data.wrapping_sub(first), ..self }
+    }
+
+    /// Where row `i`, column `j` lies, if the output has such a number.
     #[inline(always)]
-    pub(crate) unsafe fn at(self, i: usize, j: usize) -> *mut f32 {
-        // SAFETY: the caller's promise: within the slice.
-        unsafe { self.data.add(i * self.stride + j) }
+    pub(crate) fn at(self, i: usize, j: usize) -> *mut f32 {
+        self.data.wrapping_add(i * self.stride + j)
     }
 
     /// Numbers `j..j + len` of row `i`.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Random, cases, close, erf, levels, pool, same_bits};
-use prompt_kernels::{Activation, Combine, Epilogue, Error, Level, PackedF32, Rows, RowsMut};
+use prompt_kernels::{Activation, Combine, Epilogue, Error, Level, PackedF32, PackedI8, Rows, RowsMut, team};
 
 const ACTIVATIONS: [Activation; 6] = [
     Activation::Identity,
@@ -157,6 +157,87 @@ fn a_row_is_the_same_alone_in_any_batch_and_on_any_number_of_threads() {
             };
             let what = format!("{level}, rows {from}..{}", from + rows);
             same_bits(&what, &part.run(&layer, 1), &whole[from * n..(from + rows) * n]);
+        }
+    }
+}
+
+#[test]
+fn some_columns_are_those_of_the_whole() {
+    let mut random = Random(7);
+    for _ in 0..cases(60) {
+        let (m, k, n) = (random.between(0, 30), random.between(0, 40), random.between(1, 300));
+        let case = Case { activation: Activation::Identity, combine: 0, ..Case::new(&mut random, m, k, n) };
+        for level in levels() {
+            let layer = case.layer(level);
+            let whole = Case {
+                out_stride: n,
+                x: case.x.clone(),
+                weight: Vec::new(),
+                bias: None,
+                other: case.other.clone(),
+                ..case
+            }
+            .run(&layer, 1);
+            let from = random.between(0, n);
+            let wanted = from..random.between(from, n + 3);
+            let columns = layer.whole_columns(wanted.clone());
+            assert!(
+                columns.start <= wanted.start && columns.end >= wanted.end.min(n),
+                "{wanted:?} in {columns:?}"
+            );
+            let stride = columns.len() + random.between(0, 4);
+            let mut found = vec![7.0; m * stride];
+            let x = Rows::strided(&case.x, m, k, case.x_stride).unwrap();
+            let out = RowsMut::strided(&mut found, m, columns.len(), stride).unwrap();
+            layer.product_columns(x, out, columns.clone(), 1).unwrap();
+            for i in 0..m {
+                let (row, rest) = found[i * stride..][..stride].split_at(columns.len());
+                same_bits(&format!("{level}, row {i}, {columns:?}"), row, &whole[i * n..][columns.clone()]);
+                assert!(rest.iter().all(|&v| v == 7.0), "nothing is written beside the output");
+            }
+        }
+    }
+}
+
+#[test]
+fn columns_that_are_no_whole_panels_are_refused() {
+    let layer = PackedF32::new(Level::PORTABLE, 1, 20, &[1.0; 20], None).unwrap();
+    let mut y = [0.0; 20];
+    for columns in [1..8, 0..7, 8..21] {
+        let out = RowsMut::new(&mut y, 1, columns.len()).unwrap();
+        let result = layer.product_columns(Rows::new(&[1.0], 1, 1).unwrap(), out, columns.clone(), 1);
+        assert!(result.is_err(), "{columns:?}");
+    }
+}
+
+#[test]
+fn a_team_gives_the_same_bits() {
+    let mut random = Random(8);
+    let (k, n) = if cfg!(miri) { (20, 70) } else { (384, 500) };
+    let case = Case { out_stride: n, ..Case::new(&mut random, if cfg!(miri) { 9 } else { 90 }, k, n) };
+    for level in levels() {
+        let layer = case.layer(level);
+        let bytes = PackedI8::new(level, k, n, &case.weight, None).unwrap();
+        let eight_bits = |threads: usize| {
+            let mut y = vec![0.0; case.m * n];
+            let x = Rows::strided(&case.x, case.m, k, case.x_stride).unwrap();
+            let out = RowsMut::new(&mut y, case.m, n).unwrap();
+            bytes.product(x, out, Epilogue::default(), threads).unwrap();
+            y
+        };
+        let (whole, small) = (case.run(&layer, 1), eight_bits(1));
+        for threads in [2, 3] {
+            let found = pool(threads).install(|| {
+                team(threads, || {
+                    (0..cases(20))
+                        .map(|_| (case.run(&layer, threads), eight_bits(threads)))
+                        .collect::<Vec<_>>()
+                })
+            });
+            for (a, b) in found {
+                same_bits(&format!("{level}, {threads} threads"), &a, &whole);
+                same_bits(&format!("{level}, {threads} threads, 8 bits"), &b, &small);
+            }
         }
     }
 }

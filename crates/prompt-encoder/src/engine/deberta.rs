@@ -4,6 +4,8 @@
 //! rᵏ and r^q are the layer's projections of a table of relative positions. Those do not depend on the text, so they
 //! are computed once, at loading, and packed as the weights of a product.
 
+use std::ops::Range;
+
 use prompt_core::Result;
 use prompt_kernels::{Activation, Level, PackedF32, Rows, RowsMut, ScoreBias};
 
@@ -192,30 +194,50 @@ fn log_bucket(distance: i64, details: &Deberta) -> i64 {
 struct Disentangled<'a> {
     offsets: &'a [usize],
     tokens: usize,
-    /// Rows of the relative table.
-    rows: usize,
-    /// Heads × tokens × rows: each query with the relative keys; empty for none.
+    /// Numbers from one token to the next in the tables: more than `reach` is long.
+    stride: usize,
+    /// Heads × tokens × rows within reach: each query with the relative keys; empty for none.
     c2p: &'a [f32],
-    /// Heads × tokens × rows: each key with the relative queries; empty for none.
+    /// Heads × tokens × rows within reach: each key with the relative queries; empty for none.
     p2c: &'a [f32],
-    /// The row for every distance, that of −(longest − 1) first.
-    buckets: &'a [usize],
-    longest: usize,
+    reach: &'a Reach,
 }
+
+/// The rows of the relative table that a batch needs.
+struct Reach {
+    /// The row for every distance, that of longest − 1 first, counted from the first of `rows`.
+    buckets: Vec<usize>,
+    longest: usize,
+    rows: Range<usize>,
+}
+
+impl Reach {
+    /// `whole` widens a range to one that products can compute.
+    fn new(longest: usize, details: &Deberta, whole: impl Fn(Range<usize>) -> Range<usize>) -> Self {
+        let most = longest as i64 - 1;
+        let all = (-most..=most).rev().map(|d| bucket(d, details));
+        let rows = whole(bucket(-most, details)..bucket(most, details) + 1);
+        Self { buckets: all.map(|b| b - rows.start).collect(), longest, rows }
+    }
+}
+
+/// Floats between tokens of a table beside its rows: tokens a multiple of 1 KiB apart would drive one another out of the
+/// first-level cache.
+const GAP: usize = 16;
 
 impl ScoreBias for Disentangled<'_> {
     fn add(&self, sequence: usize, head: usize, query: usize, first_key: usize, scores: &mut [f32]) {
         let first = head * self.tokens + self.offsets[sequence];
         // Keys go up, so distances go down.
-        let buckets = self.buckets[..=query + self.longest - 1 - first_key].iter().rev();
+        let buckets = &self.reach.buckets[self.reach.longest - 1 + first_key - query..][..scores.len()];
         if !self.c2p.is_empty() {
-            let row = &self.c2p[(first + query) * self.rows..][..self.rows];
-            for (score, &bucket) in scores.iter_mut().zip(buckets.clone()) {
+            let row = &self.c2p[(first + query) * self.stride..][..self.stride];
+            for (score, &bucket) in scores.iter_mut().zip(buckets) {
                 *score += row[bucket];
             }
         }
         if !self.p2c.is_empty() {
-            let keys = self.p2c[(first + first_key) * self.rows..].chunks_exact(self.rows);
+            let keys = self.p2c[(first + first_key) * self.stride..].chunks(self.stride);
             for ((score, &bucket), key) in scores.iter_mut().zip(buckets).zip(keys) {
                 *score += key[bucket];
             }
@@ -236,17 +258,20 @@ impl DebertaNetwork {
         self.embedding.run(batch, workspace, threads)?;
         let tokens = batch.tokens();
         let longest = batch.offsets.windows(2).map(|b| b[1] - b[0]).max().unwrap_or(0);
-        let reach = longest as i64 - 1;
-        let buckets: Vec<usize> = (-reach..=reach).map(|d| bucket(d, &self.details)).collect();
+        let any = self.layers.iter().flat_map(|layer| layer.keys.iter().chain(&layer.queries)).next();
+        let reach = Reach::new(longest, &self.details, |rows| match any {
+            Some(packed) => packed.whole_columns(rows),
+            None => rows,
+        });
         for (i, layer) in self.layers.iter().enumerate() {
             let before = (i == 0 && self.convolution.is_some())
                 .then(|| workspace.hidden[..tokens * self.width].to_vec());
             layer.layer.project(tokens, workspace, threads)?;
             let mut tables = std::mem::take(&mut workspace.tables);
-            let (c2p, p2c) = self.relative(layer, tokens, &workspace.qkv, &mut tables, threads)?;
-            let rows = 2 * self.details.span();
-            let bias =
-                Disentangled { offsets: batch.offsets, tokens, rows, c2p, p2c, buckets: &buckets, longest };
+            let (c2p, p2c) =
+                self.relative(layer, (tokens, &reach.rows), &workspace.qkv, &mut tables, threads)?;
+            let stride = reach.rows.len() + GAP;
+            let bias = Disentangled { offsets: batch.offsets, tokens, stride, c2p, p2c, reach: &reach };
             let how = Attending {
                 level: self.level,
                 heads: self.heads,
@@ -264,26 +289,27 @@ impl DebertaNetwork {
         Ok(())
     }
 
-    /// Queries with relative keys and keys with relative queries, heads × tokens × rows each.
+    /// Queries with relative keys and keys with relative queries, heads × tokens × (rows + a gap) each.
     fn relative<'a>(
         &self,
         layer: &DebertaLayer,
-        tokens: usize,
+        (tokens, rows): (usize, &Range<usize>),
         qkv: &[f32],
         tables: &'a mut Vec<f32>,
         threads: usize,
     ) -> Result<(&'a [f32], &'a [f32])> {
-        let (width, rows) = (self.width, 2 * self.details.span());
+        let width = self.width;
         let size = width / self.heads;
-        let each = tokens * rows;
+        let stride = rows.len() + GAP;
+        let each = tokens * stride;
         let lists = [&layer.keys, &layer.queries];
         let all = room(tables, (lists[0].len() + lists[1].len()) * each);
         let (first, second) = all.split_at_mut(lists[0].len() * each);
         for (part, (list, table)) in lists.into_iter().zip([&mut *first, &mut *second]).enumerate() {
             for (head, (packed, out)) in list.iter().zip(table.chunks_exact_mut(each.max(1))).enumerate() {
                 let x = kernel(Rows::strided(&qkv[part * width + head * size..], tokens, size, 3 * width))?;
-                let out = kernel(RowsMut::new(out, tokens, rows))?;
-                kernel(packed.product(x, out, Activation::Identity.into(), threads))?;
+                let out = kernel(RowsMut::strided(out, tokens, rows.len(), stride))?;
+                kernel(packed.product_columns(x, out, rows.clone(), threads))?;
             }
         }
         Ok((first, second))

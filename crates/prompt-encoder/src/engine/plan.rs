@@ -132,7 +132,7 @@ impl Runner {
         }
         let packed = Packed { ids: &ids, offsets: &offsets };
         let mut workspace = self.spare().pop().unwrap_or_default();
-        self.network.forward(packed, &mut workspace, threads)?;
+        prompt_kernels::team(threads, || self.network.forward(packed, &mut workspace, threads))?;
         let values = finish(packed, &workspace.hidden, threads);
         self.spare().push(workspace);
         values

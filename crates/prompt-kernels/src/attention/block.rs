@@ -9,11 +9,12 @@ use std::ops::Range;
 use super::{Attention, KEYS, QUERIES};
 use crate::level::Kernel;
 use crate::linear::{PANEL_VECTORS as VECTORS, tile, tile_rows};
-use crate::math::{self, ExpBelow, Times};
-use crate::norm::largest;
+use crate::math;
 use crate::output::Out;
 use crate::simd::{MAX_LANES, Simd};
 
+/// Floats in a cache line.
+const LINE: usize = 16;
 /// The most rows of a tile, at any level.
 const MAX_ROWS: usize = 8;
 
@@ -56,18 +57,21 @@ impl Kernel for Block<'_> {
         let (v, rest) = rest.split_at_mut(KEYS * self.size.next_multiple_of(width));
         let (scores, rest) = rest.split_at_mut(MAX_ROWS * KEYS);
         let (top, total) = rest.split_at_mut(QUERIES);
-        top.fill(f32::NEG_INFINITY);
-        total.fill(0.0);
-        for i in queries.clone() {
-            self.row(start + i).fill(0.0);
-        }
-
         let window = self.work.window.unwrap_or(n);
         let reach = queries.start.saturating_sub(window)..queries.end.saturating_add(window).min(n);
-        for block in (reach.start / KEYS * KEYS..reach.end).step_by(KEYS) {
-            let keys = block.max(reach.start)..(block + KEYS).min(reach.end);
+        // The keys of block i of KEYS.
+        let keys_of = |i: usize| (i * KEYS).max(reach.start)..((i + 1) * KEYS).min(reach.end);
+        self.fetch(s, start, keys_of(reach.start / KEYS), queries.clone());
+        top.fill(f32::NEG_INFINITY);
+        total.fill(0.0);
+
+        for block in reach.start / KEYS..reach.end.div_ceil(KEYS) {
+            let keys = keys_of(block);
             self.pack_keys(s, start, keys.clone(), k);
             self.pack_values(s, start, keys.clone(), v);
+            if keys.end < reach.end {
+                self.fetch(s, start, keys_of(block + 1), 0..0);
+            }
             let packed = Packed { keys, k, v };
             let mut i = queries.start;
             while i < queries.end {
@@ -86,9 +90,6 @@ impl Kernel for Block<'_> {
                 i += rows;
             }
         }
-        for i in queries.clone() {
-            math::map(s, self.row(start + i), Times(1.0 / total[i - queries.start]));
-        }
     }
 }
 
@@ -100,6 +101,24 @@ impl Block<'_> {
         // SAFETY: the output has the shape of q, which was checked; only this task writes this head of these tokens, and
         // one such slice lives at a time.
         unsafe { self.out.slice(token, self.head * self.size, self.size) }
+    }
+
+    /// Brings this head's part of some keys, their values and some queries nearer: rows lie too far apart for the processor to
+    /// guess which lines come next.
+    #[inline(always)]
+    fn fetch<S: Simd>(&self, s: S, start: usize, keys: Range<usize>, queries: Range<usize>) {
+        let Attention { q, k, v, .. } = self.work;
+        for (matrix, rows) in [(k, &keys), (v, &keys), (q, &queries)] {
+            for row in rows.clone() {
+                let part = &matrix.row(start + row)[self.head * self.size..][..self.size];
+                let mut at = 0;
+                while at < part.len() {
+                    s.prefetch(part.as_ptr().wrapping_add(at));
+                    at += LINE;
+                }
+                s.prefetch(part.as_ptr().wrapping_add(part.len() - 1));
+            }
+        }
     }
 
     /// Panels of keys, transposed and scaled: `k[panel][number][key]`, zeros beyond the last key.
@@ -147,6 +166,10 @@ impl Block<'_> {
     ) {
         let (width, size) = (VECTORS * S::LANES, self.size);
         let window = self.work.window.unwrap_or(usize::MAX);
+        let n = self.work.offsets[self.sequence + 1] - start;
+        // Whether these queries see their first key in this block, and their last.
+        let begins = i.saturating_sub(window) / KEYS == packed.keys.start / KEYS;
+        let ends = packed.keys.contains(&(i + R - 1).saturating_add(window).min(n - 1));
         // The keys that query q reaches, counted from the block's first.
         let reach = |q: usize| {
             let low = q.saturating_sub(window).clamp(packed.keys.start, packed.keys.end);
@@ -175,26 +198,37 @@ impl Block<'_> {
             }
         }
 
+        // Whole vectors, from the first that a query reaches to the last; what a query does not reach weighs nothing.
+        let vectors = all.start / S::LANES..all.end.div_ceil(S::LANES);
         let mut rescale = [0.0; R];
         for r in 0..R {
-            let row = &mut scores[r * KEYS..][..all.end];
+            let row = &mut scores[r * KEYS..][..vectors.end * S::LANES];
             let own = reach(i + r);
-            row[all.start..own.start].fill(0.0);
-            row[own.end..].fill(0.0);
-            let first_key = packed.keys.start + own.start;
-            let row = &mut row[own];
             if let Some(bias) = self.work.bias {
-                bias.add(self.sequence, self.head, i + r, first_key, row);
+                bias.add(
+                    self.sequence,
+                    self.head,
+                    i + r,
+                    packed.keys.start + own.start,
+                    &mut row[own.clone()],
+                );
             }
+            row[vectors.start * S::LANES..own.start].fill(f32::NEG_INFINITY);
+            row[own.end..].fill(f32::NEG_INFINITY);
+            let row = &mut row[vectors.start * S::LANES..];
             let new = largest(s, row);
             let new = if top[r] > new { top[r] } else { new };
             // Nothing but −∞ so far: any shift will do, but −∞ itself.
             let shift = if new == f32::NEG_INFINITY { 0.0 } else { new };
-            math::map(s, row, ExpBelow(shift));
-            let mut factor = [0.0; MAX_LANES];
-            s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
-            rescale[r] = factor[0];
-            total[r] = total[r] * factor[0] + crate::norm::sum(s, row, |x| x);
+            let sum = exponentials(s, row, shift);
+            if begins {
+                total[r] = sum;
+            } else {
+                let mut factor = [0.0; MAX_LANES];
+                s.store(&mut factor, math::exp_below_zero(s, s.splat(top[r] - shift)));
+                rescale[r] = factor[0];
+                total[r] = total[r] * factor[0] + sum;
+            }
             top[r] = new;
         }
 
@@ -202,17 +236,19 @@ impl Block<'_> {
             let numbers = (size - first).min(width);
             let mut wide = [0.0; VECTORS * MAX_LANES];
             let mut acc = [[s.splat(0.0); VECTORS]; R];
-            for r in 0..R {
-                let part = &self.row(start + i + r)[first..][..numbers];
-                let factor = s.splat(rescale[r]);
-                let from = if numbers == width {
-                    part
-                } else {
-                    wide[..numbers].copy_from_slice(part);
-                    &wide[..]
-                };
-                for v in 0..VECTORS {
-                    acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+            if !begins {
+                for r in 0..R {
+                    let part = &self.row(start + i + r)[first..][..numbers];
+                    let factor = s.splat(rescale[r]);
+                    let from = if numbers == width {
+                        part
+                    } else {
+                        wide[..numbers].copy_from_slice(part);
+                        &wide[..]
+                    };
+                    for v in 0..VECTORS {
+                        acc[r][v] = s.mul(factor, s.load(&from[v * S::LANES..]));
+                    }
                 }
             }
             // SAFETY: each of the R rows of scores holds the keys in `all`, and so does the panel of packed values.
@@ -224,8 +260,9 @@ impl Block<'_> {
             for r in 0..R {
                 let part = &mut self.row(start + i + r)[first..][..numbers];
                 let to = if numbers == width { &mut *part } else { &mut wide[..] };
+                let scale = s.splat(if ends { 1.0 / total[r] } else { 1.0 });
                 for v in 0..VECTORS {
-                    s.store(&mut to[v * S::LANES..], acc[r][v]);
+                    s.store(&mut to[v * S::LANES..], s.mul(acc[r][v], scale));
                 }
                 if numbers < width {
                     part.copy_from_slice(&wide[..numbers]);
@@ -233,4 +270,28 @@ impl Block<'_> {
             }
         }
     }
+}
+
+/// The largest number of whole vectors; a NaN may be passed over, and then shows in the sum of the exponentials.
+#[inline(always)]
+fn largest<S: Simd>(s: S, row: &[f32]) -> f32 {
+    let mut parts = [s.splat(f32::NEG_INFINITY); 2];
+    for i in 0..row.len() / S::LANES {
+        parts[i % 2] = s.max(parts[i % 2], s.load(&row[i * S::LANES..]));
+    }
+    s.max_lane(s.max(parts[0], parts[1]))
+}
+
+/// Each number of whole vectors becomes e to its power less `shift`; returns the sum.
+#[inline(always)]
+fn exponentials<S: Simd>(s: S, row: &mut [f32], shift: f32) -> f32 {
+    let shift = s.splat(shift);
+    let mut parts = [s.splat(0.0); 2];
+    for i in 0..row.len() / S::LANES {
+        let part = &mut row[i * S::LANES..][..S::LANES];
+        let e = math::exp_below_zero(s, s.sub(s.load(part), shift));
+        s.store(part, e);
+        parts[i % 2] = s.add(parts[i % 2], e);
+    }
+    s.sum(s.add(parts[0], parts[1]))
 }

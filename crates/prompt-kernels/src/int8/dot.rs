@@ -34,7 +34,16 @@ pub(crate) trait Words: Copy + Send + Sync + 'static {
     /// # Safety
     /// A vector of words is readable at `weights`.
     unsafe fn dot(self, sums: Self::Sums, activations: u32, weights: *const u32) -> Self::Sums;
-    fn store(self, to: &mut [i32], sums: Self::Sums);
+    /// `sums − zero · weights` as floats, `weights` a whole number for each lane.
+    ///
+    /// # Safety
+    /// A whole number for each lane is readable at `weights`.
+    unsafe fn rest(self, sums: Self::Sums, zero: i32, weights: *const i32) -> <Self::Float as Simd>::V;
+    /// Writes the lowest bytes of the lanes (floats whose bits end in a number from 0 to 255) as words.
+    ///
+    /// # Safety
+    /// `LANES / GROUP` words are writable at `to`.
+    unsafe fn write_bytes(self, to: *mut u32, lanes: <Self::Float as Simd>::V);
 }
 
 impl Words for Portable {
@@ -66,8 +75,17 @@ impl Words for Portable {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: [i32; 4]) {
-        to[..4].copy_from_slice(&sums);
+    unsafe fn rest(self, sums: [i32; 4], zero: i32, weights: *const i32) -> [f32; 4] {
+        // SAFETY: the caller's four numbers; an array has the alignment of its items.
+        let weights = unsafe { weights.cast::<[i32; 4]>().read() };
+        std::array::from_fn(|i| (sums[i] - zero * weights[i]) as f32)
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: [f32; 4]) {
+        let q = lanes.map(|lane| lane.to_bits() & 0xff);
+        // SAFETY: the caller's two words; an array has the alignment of its items.
+        unsafe { to.cast::<[u32; 2]>().write([q[0] | q[1] << 16, q[2] | q[3] << 16]) };
     }
 }
 
@@ -99,11 +117,53 @@ impl Words for Avx2 {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m256i) {
-        assert!(to.len() >= 8);
-        // SAFETY: the token proves AVX2; the slice holds eight numbers.
-        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), sums) }
+    unsafe fn rest(self, sums: __m256i, zero: i32, weights: *const i32) -> __m256 {
+        // SAFETY: the token proves AVX2; eight numbers are readable at `weights`, of any alignment.
+        unsafe {
+            let off = _mm256_mullo_epi32(_mm256_set1_epi32(zero), _mm256_loadu_si256(weights.cast()));
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(sums, off))
+        }
     }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m256) {
+        // SAFETY: four words are writable at `to`, of any alignment.
+        unsafe { _mm_storeu_si128(to.cast(), pairs(self, lanes)) }
+    }
+}
+
+/// The lowest bytes of eight lanes as 16-bit numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn pairs(_: Avx2, lanes: __m256) -> __m128i {
+    // SAFETY: the token proves AVX2.
+    unsafe {
+        let q = _mm256_and_si256(_mm256_castps_si256(lanes), _mm256_set1_epi32(0xff));
+        _mm_packus_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256::<1>(q))
+    }
+}
+
+/// The lowest bytes of eight lanes into two words.
+///
+/// # Safety
+/// Two words are writable at `to`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn eight_bytes(token: Avx2, to: *mut u32, lanes: __m256) {
+    let q = pairs(token, lanes);
+    // SAFETY: the token proves AVX2; the caller's two words, of any alignment.
+    unsafe { _mm_storel_epi64(to.cast(), _mm_packus_epi16(q, q)) }
+}
+
+/// The lowest bytes of sixteen lanes into four words.
+///
+/// # Safety
+/// Four words are writable at `to`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn sixteen_bytes(_: Avx512, to: *mut u32, lanes: __m512) {
+    // SAFETY: the token proves AVX-512 F; the caller's four words, of any alignment.
+    unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_castps_si512(lanes))) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -111,7 +171,7 @@ impl Words for Avx512 {
     type Float = Self;
     type Sums = __m512i;
     const GROUP: usize = 2;
-    const TILE_ROWS: usize = 8;
+    const TILE_ROWS: usize = 12;
 
     #[inline(always)]
     fn float(self) -> Self {
@@ -134,10 +194,21 @@ impl Words for Avx512 {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m512i) {
-        assert!(to.len() >= 16);
-        // SAFETY: the token proves AVX-512 F; the slice holds sixteen numbers.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), sums) }
+    unsafe fn rest(self, sums: __m512i, zero: i32, weights: *const i32) -> __m512 {
+        // SAFETY: the token proves AVX-512 F; sixteen numbers are readable at `weights`, of any alignment.
+        unsafe {
+            let off = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_si512(weights.cast()));
+            _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, off))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m512) {
+        // SAFETY: the token proves AVX-512 F; eight words are writable at `to`, of any alignment.
+        unsafe {
+            let q = _mm512_and_si512(_mm512_castps_si512(lanes), _mm512_set1_epi32(0xff));
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(q));
+        }
     }
 }
 
@@ -161,7 +232,7 @@ impl Words for Vnni {
     type Float = Avx512;
     type Sums = __m512i;
     const GROUP: usize = 4;
-    const TILE_ROWS: usize = 8;
+    const TILE_ROWS: usize = 12;
 
     #[inline(always)]
     fn float(self) -> Avx512 {
@@ -183,8 +254,15 @@ impl Words for Vnni {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m512i) {
-        Words::store(self.0, to, sums);
+    unsafe fn rest(self, sums: __m512i, zero: i32, weights: *const i32) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.rest(sums, zero, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m512) {
+        // SAFETY: the caller's promise.
+        unsafe { sixteen_bytes(self.0, to, lanes) }
     }
 }
 
@@ -230,8 +308,15 @@ impl Words for AvxVnni {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m256i) {
-        Words::store(self.0, to, sums);
+    unsafe fn rest(self, sums: __m256i, zero: i32, weights: *const i32) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.rest(sums, zero, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m256) {
+        // SAFETY: the caller's promise.
+        unsafe { eight_bytes(self.0, to, lanes) }
     }
 }
 
@@ -278,8 +363,15 @@ impl Words for Avx2Bytes {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m256i) {
-        Words::store(self.0, to, sums);
+    unsafe fn rest(self, sums: __m256i, zero: i32, weights: *const i32) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.rest(sums, zero, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m256) {
+        // SAFETY: the caller's promise.
+        unsafe { eight_bytes(self.0, to, lanes) }
     }
 }
 
@@ -303,7 +395,7 @@ impl Words for Avx512Bytes {
     type Float = Avx512;
     type Sums = __m512i;
     const GROUP: usize = 4;
-    const TILE_ROWS: usize = 8;
+    const TILE_ROWS: usize = 12;
 
     #[inline(always)]
     fn float(self) -> Avx512 {
@@ -326,7 +418,14 @@ impl Words for Avx512Bytes {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32], sums: __m512i) {
-        Words::store(self.0, to, sums);
+    unsafe fn rest(self, sums: __m512i, zero: i32, weights: *const i32) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.rest(sums, zero, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn write_bytes(self, to: *mut u32, lanes: __m512) {
+        // SAFETY: the caller's promise.
+        unsafe { sixteen_bytes(self.0, to, lanes) }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "threads write disjoint tiles of one output; tiles are read through pointers")]
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::PackedI8;
 use super::dot::Words;
@@ -15,6 +16,8 @@ use crate::{scratch, threads};
 
 /// Rows of a block: quantised, they stay in the second-level cache while all panels pass by.
 const ROW_BLOCK: usize = 128;
+/// Rows that one task quantises where all tasks of the product read them.
+const QUANTISED: usize = 8;
 
 /// The whole product; shapes were checked.
 pub(super) fn product(
@@ -28,20 +31,28 @@ pub(super) fn product(
     let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(layer.n)));
     let split = Split::new(x.rows(), layer.n.div_ceil(layer.width), level.tile_rows(), ROW_BLOCK, threads);
     let out = Out::new(out);
-    let quantised = |rows: Range<usize>, f: &dyn Fn(&[u32], &[Scale])| {
-        scratch::words(rows.len() * layer.steps, |words| {
-            let mut scales = vec![Scale::default(); rows.len()];
-            level
-                .run_words(layer.bits, Quantise { layer, x, rows: rows.clone(), words, scales: &mut scales });
-            f(words, &scales);
-        });
+    let quantise = |rows: Range<usize>, words: &mut [u32], scales: &mut [Scale]| {
+        level.run_words(layer.bits, Quantise { layer, x, rows, words, scales });
     };
     let compute = |(rows, panels): (Range<usize>, Range<usize>), words: &[u32], scales: &[Scale]| {
         level.run_words(layer.bits, Block { layer, words, scales, out, epilogue, rows, panels });
     };
     if split.shares_rows() {
         // Several tasks read the same rows: quantised once, before.
-        quantised(0..x.rows(), &|words, scales| {
+        scratch::words(x.rows() * layer.steps, |words| {
+            let mut scales = vec![Scale::default(); x.rows()];
+            let each = (QUANTISED * layer.steps).max(1);
+            let parts: Vec<_> =
+                words.chunks_mut(each).zip(scales.chunks_mut(QUANTISED)).map(Mutex::new).collect();
+            // A row takes about ten operations for each number.
+            let few = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(10)));
+            threads::for_each(few, parts.len(), |i| {
+                let mut part = parts[i].lock().unwrap_or_else(PoisonError::into_inner);
+                let first = i * QUANTISED;
+                let (words, scales) = &mut *part;
+                quantise(first..first + scales.len(), words, scales);
+            });
+            drop(parts);
             threads::for_each(threads, split.tasks(), |i| {
                 let (rows, panels) = split.task(i);
                 let (words, scales) = (&words[rows.start * layer.steps..], &scales[rows.clone()]);
@@ -51,7 +62,11 @@ pub(super) fn product(
     } else {
         threads::for_each(threads, split.tasks(), |i| {
             let (rows, panels) = split.task(i);
-            quantised(rows.clone(), &|words, scales| compute((rows.clone(), panels.clone()), words, scales));
+            scratch::words(rows.len() * layer.steps, |words| {
+                let mut scales = vec![Scale::default(); rows.len()];
+                quantise(rows.clone(), words, &mut scales);
+                compute((rows, panels), words, &scales);
+            });
         });
     }
 }
@@ -71,8 +86,9 @@ impl WordKernel for Quantise<'_> {
     #[inline(always)]
     fn run<W: Words>(self, w: W) {
         let steps = self.layer.steps;
-        for (i, (row, scale)) in self.rows.zip(self.scales).enumerate() {
-            *scale = quantise::row(w, self.x.row(row), &mut self.words[i * steps..][..steps]);
+        for i in 0..self.scales.len() {
+            let words = &mut self.words[i * steps..][..steps];
+            self.scales[i] = quantise::row(w, self.x.row(self.rows.start + i), words);
         }
     }
 }
@@ -97,7 +113,7 @@ impl WordKernel for Block<'_> {
         while panel < self.panels.end {
             let left = self.panels.end - panel;
             // One or two rows fill the pipeline only with several panels at once.
-            let done = match self.rows.len() {
+            panel += match self.rows.len() {
                 1 if left >= 4 => {
                     self.strip::<W, 1, 8>(w, 0, panel);
                     4
@@ -111,8 +127,6 @@ impl WordKernel for Block<'_> {
                     1
                 }
             };
-            self.finish(panel, done);
-            panel += done;
         }
     }
 }
@@ -134,7 +148,7 @@ impl Block<'_> {
                     }
                 };
             }
-            arms!(1 2 3 4 5 6 7 8);
+            arms!(1 2 3 4 5 6 7 8 9 10 11 12);
             row += rows;
         }
     }
@@ -159,28 +173,44 @@ impl Block<'_> {
                 }
             }
         }
-        let col = panel * width;
+        let (s, col) = (w.float(), panel * width);
         let cols = (layer.n - col).min(V * lanes);
-        let (scales, bias, sums) = (&layer.scales[col..], &layer.bias[col..], &layer.sums[col..]);
+        debug_assert!(col + V * lanes <= layer.bias.len() && row + R <= self.scales.len());
         for r in 0..R {
-            let mut exact = [0i32; 4 * PANEL_VECTORS * MAX_LANES];
-            for v in 0..V {
-                w.store(&mut exact[v * lanes..], acc[r][v]);
-            }
             let Scale { scale, zero } = self.scales[row + r];
+            let mut y = [s.splat(0.0); V];
+            for v in 0..V {
+                let at = col + v * lanes;
+                // SAFETY: sums, scales and bias are whole panels long, and these panels are among them.
+                unsafe {
+                    let rest = w.rest(acc[r][v], zero, layer.sums.as_ptr().add(at));
+                    let scales = s.mul(s.splat(scale), s.load_ptr(layer.scales.as_ptr().add(at)));
+                    y[v] = s.add(s.mul(rest, scales), s.load_ptr(layer.bias.as_ptr().add(at)));
+                }
+            }
             // SAFETY: columns of a row of this task's rectangle; one such slice lives at a time.
             let out = unsafe { self.out.slice(self.rows.start + row + r, col, cols) };
-            for (c, y) in out.iter_mut().enumerate() {
-                *y = (exact[c] - zero * sums[c]) as f32 * (scale * scales[c]) + bias[c];
+            if cols == V * lanes {
+                for v in 0..V {
+                    // SAFETY: the slice is `V` vectors long.
+                    unsafe { s.store_ptr(out.as_mut_ptr().add(v * lanes), y[v]) };
+                }
+            } else {
+                let mut wide = [0.0; 4 * PANEL_VECTORS * MAX_LANES];
+                for v in 0..V {
+                    s.store(&mut wide[v * lanes..], y[v]);
+                }
+                out.copy_from_slice(&wide[..cols]);
             }
         }
+        self.finish(row..row + R, col..col + cols);
     }
 
-    /// Activation and combination of some panels.
-    fn finish(&self, panel: usize, panels: usize) {
-        let (layer, out, epilogue, rows) = (self.layer, self.out, self.epilogue, self.rows.clone());
+    /// Activation and combination of one tile, while it is in the first-level cache.
+    fn finish(&self, rows: Range<usize>, cols: Range<usize>) {
+        let (layer, out, epilogue) = (self.layer, self.out, self.epilogue);
         if !epilogue.is_empty() {
-            let cols = panel * layer.width..((panel + panels) * layer.width).min(layer.n);
+            let rows = self.rows.start + rows.start..self.rows.start + rows.end;
             layer.level.run(Finish { out, epilogue, rows, cols });
         }
     }

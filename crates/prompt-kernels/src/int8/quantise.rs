@@ -1,4 +1,5 @@
 //! From floats to small whole numbers.
+#![allow(unsafe_code, reason = "vectors are read from and written to pointers in the innermost loops")]
 
 use super::dot::Words;
 use crate::simd::{MAX_LANES, Simd};
@@ -34,21 +35,24 @@ pub(crate) fn row<W: Words>(w: W, x: &[f32], words: &mut [u32]) -> Scale {
     }
     let inverse = 255.0 / spread;
     let zero = (-low * inverse).round_ties_even();
-    let quantised = |x: W_<W>| {
-        let q = s.add(s.mul(x, s.splat(inverse)), s.splat(zero));
-        s.add(s.min(s.splat(255.0), s.max(s.splat(0.0), q)), s.splat(SHIFT))
-    };
+    let numbers = Numbers { inverse: s.splat(inverse), zero: s.splat(zero) };
     let lanes = <W::Float as Simd>::LANES;
-    for (words, x) in words.chunks_mut(lanes / W::GROUP).zip(x.chunks(lanes)) {
-        let mut q = [0.0f32; MAX_LANES];
-        if x.len() == lanes {
-            s.store(&mut q, quantised(s.load(x)));
-        } else {
-            q[..x.len()].copy_from_slice(x);
-            let y = quantised(s.load(&q));
-            s.store(&mut q, y);
-            q[x.len()..].fill(SHIFT);
+    let whole = x.len() / lanes;
+    assert!(words.len() * W::GROUP >= x.len());
+    for i in 0..whole {
+        // SAFETY: x holds `whole` vectors, and the words hold as many bytes (or pairs of them) as x has numbers.
+        unsafe {
+            let q = numbers.quantise(s, s.load_ptr(x.as_ptr().add(i * lanes)));
+            w.write_bytes(words.as_mut_ptr().add(i * lanes / W::GROUP), q);
         }
+    }
+    let (rest, words) = (&x[whole * lanes..], &mut words[whole * lanes / W::GROUP..]);
+    if !rest.is_empty() {
+        let mut q = [0.0f32; MAX_LANES];
+        q[..rest.len()].copy_from_slice(rest);
+        let y = numbers.quantise(s, s.load(&q));
+        s.store(&mut q, y);
+        q[rest.len()..].fill(SHIFT);
         for (word, q) in words.iter_mut().zip(q.chunks_exact(W::GROUP)) {
             *word = pack::<W>(|i| (q[i].to_bits() & 0xff) as i32);
         }
@@ -56,7 +60,21 @@ pub(crate) fn row<W: Words>(w: W, x: &[f32], words: &mut [u32]) -> Scale {
     Scale { scale: spread / 255.0, zero: zero as i32 }
 }
 
-type W_<W> = <<W as Words>::Float as Simd>::V;
+/// What floats of a row become.
+#[derive(Clone, Copy)]
+struct Numbers<S: Simd> {
+    inverse: S::V,
+    zero: S::V,
+}
+
+impl<S: Simd> Numbers<S> {
+    /// Each lane as a float whose bits end in a number from 0 to 255.
+    #[inline(always)]
+    fn quantise(self, s: S, x: S::V) -> S::V {
+        let q = s.add(s.mul(x, self.inverse), self.zero);
+        s.add(s.min(s.splat(255.0), s.max(s.splat(0.0), q)), s.splat(SHIFT))
+    }
+}
 
 /// The numbers of a word.
 #[inline(always)]
@@ -70,22 +88,39 @@ pub(crate) fn pack<W: Words>(number: impl Fn(usize) -> i32) -> u32 {
 #[inline(always)]
 fn range<S: Simd>(s: S, x: &[f32]) -> (f32, f32) {
     let zero = s.splat(0.0);
-    let (mut low, mut high, mut poison) = (zero, zero, zero);
-    let mut take = |v: S::V| {
-        low = s.min(v, low);
-        high = s.max(v, high);
-        poison = s.add(poison, s.mul(v, zero));
-    };
-    let mut chunks = x.chunks_exact(S::LANES);
-    for chunk in &mut chunks {
-        take(s.load(chunk));
+    let mut parts = [Extent { low: zero, high: zero, poison: zero }; 2];
+    let whole = x.len() / S::LANES;
+    for i in 0..whole {
+        // SAFETY: x holds `whole` vectors.
+        let v = unsafe { s.load_ptr(x.as_ptr().add(i * S::LANES)) };
+        parts[i % 2] = parts[i % 2].with(s, v);
     }
+    let rest = &x[whole * S::LANES..];
     let mut last = [0.0; MAX_LANES];
-    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    take(s.load(&last));
-    let poison = s.sum(poison);
-    let negative = s.max_lane(s.sub(zero, low));
-    (-negative + poison, s.max_lane(high) + poison)
+    last[..rest.len()].copy_from_slice(rest);
+    let [a, b] = [parts[0].with(s, s.load(&last)), parts[1]];
+    let poison = s.sum(s.add(a.poison, b.poison));
+    let negative = s.max_lane(s.sub(zero, s.min(a.low, b.low)));
+    (-negative + poison, s.max_lane(s.max(a.high, b.high)) + poison)
+}
+
+/// The extremes of the numbers so far; `poison` is NaN once one of them was NaN or infinite, and 0 before.
+#[derive(Clone, Copy)]
+struct Extent<S: Simd> {
+    low: S::V,
+    high: S::V,
+    poison: S::V,
+}
+
+impl<S: Simd> Extent<S> {
+    #[inline(always)]
+    fn with(self, s: S, v: S::V) -> Self {
+        Self {
+            low: s.min(v, self.low),
+            high: s.max(v, self.high),
+            poison: s.add(self.poison, s.mul(v, s.splat(0.0))),
+        }
+    }
 }
 
 /// A weight's row as whole numbers from −most to most and their scale; NaN scale where the row has a NaN or an infinity.

@@ -115,7 +115,50 @@ impl PackedF32 {
         threads: usize,
     ) -> Result<()> {
         check(x, &out, epilogue, self.k, self.n)?;
-        product::product(self, x, &mut out, epilogue, threads);
+        product::product(self, x, &mut out, epilogue, 0..self.n, threads);
+        Ok(())
+    }
+
+    /// The smallest range that [`product_columns`](Self::product_columns) can compute and that holds these outputs.
+    pub fn whole_columns(&self, columns: Range<usize>) -> Range<usize> {
+        let end = columns.end.min(self.n);
+        let start = columns.start.min(end) / self.width * self.width;
+        start..(end.div_ceil(self.width) * self.width).min(self.n)
+    }
+
+    /// Some outputs of the product alone: `out[i][j] = y[i][columns.start + j]`, the same bits as in the whole.
+    ///
+    /// # Shapes
+    /// `columns` is as [`whole_columns`](Self::whole_columns) makes it; `out` has as many columns.
+    ///
+    /// # Errors
+    /// If `x` or `out` has another shape, or `columns` is no such range; `out` is then untouched.
+    ///
+    /// ```
+    /// use prompt_kernels::{Level, PackedF32, Rows, RowsMut};
+    ///
+    /// let weight: Vec<f32> = (0..200).map(|j| j as f32).collect(); // 200 outputs of one input
+    /// let layer = PackedF32::new(Level::detect(), 1, 200, &weight, None)?;
+    /// let columns = layer.whole_columns(100..150);
+    /// assert!(columns.start <= 100 && columns.end >= 150 && columns.len() < 200);
+    /// let mut y = vec![0.0; columns.len()];
+    /// let n = columns.len();
+    /// layer.product_columns(Rows::new(&[2.0], 1, 1)?, RowsMut::new(&mut y, 1, n)?, columns.clone(), 1)?;
+    /// assert_eq!(y[120 - columns.start], 240.0);
+    /// # Ok::<(), prompt_kernels::Error>(())
+    /// ```
+    pub fn product_columns(
+        &self,
+        x: Rows<'_>,
+        mut out: RowsMut<'_>,
+        columns: Range<usize>,
+        threads: usize,
+    ) -> Result<()> {
+        let whole = self.whole_columns(columns.clone());
+        error::axis("the columns", "start", columns.start, whole.start, "where a panel begins")?;
+        error::axis("the columns", "end", columns.end, whole.end, "where a panel or the layer ends")?;
+        check(x, &out, Epilogue::default(), self.k, columns.len())?;
+        product::product(self, x, &mut out, Epilogue::default(), columns, threads);
         Ok(())
     }
 }

@@ -61,20 +61,24 @@ impl Split {
     }
 }
 
-/// The whole product; shapes were checked.
+/// The product for some columns, which begin and end where panels do; shapes were checked.
 pub(super) fn product(
     layer: &PackedF32,
     x: Rows<'_>,
     out: &mut RowsMut<'_>,
     epilogue: Epilogue<'_>,
+    columns: Range<usize>,
     threads: usize,
 ) {
     let level = layer.level;
-    let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(2 * layer.n)));
-    let split = Split::new(x.rows(), layer.n.div_ceil(layer.width), level.tile_rows(), ROW_BLOCK, threads);
-    let out = Out::new(out);
+    let threads = threads::worth(threads, x.rows().saturating_mul(layer.k.saturating_mul(2 * columns.len())));
+    let first = columns.start / layer.width;
+    let panels = columns.end.div_ceil(layer.width) - first;
+    let split = Split::new(x.rows(), panels, level.tile_rows(), ROW_BLOCK, threads);
+    let out = Out::new(out).without_columns(columns.start);
     threads::for_each(threads, split.tasks(), |i| {
         let (rows, panels) = split.task(i);
+        let panels = first + panels.start..first + panels.end;
         scratch::floats(copied(x, rows.len(), layer.k), |copy| {
             level.run(Block { layer, x, out, epilogue, rows, panels, copy });
         });
@@ -179,7 +183,6 @@ impl Block<'_> {
                 self.strip::<S, R, PANEL_VECTORS>(s, self.x(0), self.rows.start, panel, steps);
                 1
             };
-            self.finish(panel, done);
             panel += done;
         }
     }
@@ -204,9 +207,6 @@ impl Block<'_> {
                 };
                 for part in small {
                     self.rows(s, x.skip(part.start - small[0].start), panel, part.clone());
-                }
-                if outer + 1 == layer.steps.len() {
-                    self.finish(panel, 1);
                 }
             }
         }
@@ -281,13 +281,15 @@ impl Block<'_> {
                 unsafe { out.slice(row + r, col, n - col) }.copy_from_slice(&wide[..n - col]);
             }
         }
+        if steps.end == k {
+            self.finish(row..row + R, col..(col + V * S::LANES).min(n));
+        }
     }
 
-    /// Activation and combination of some panels.
-    fn finish(&self, panel: usize, panels: usize) {
-        let (layer, out, epilogue, rows) = (self.layer, self.out, self.epilogue, self.rows.clone());
+    /// Activation and combination of one tile, while it is in the first-level cache.
+    fn finish(&self, rows: Range<usize>, cols: Range<usize>) {
+        let (layer, out, epilogue) = (self.layer, self.out, self.epilogue);
         if !epilogue.is_empty() {
-            let cols = panel * layer.width..((panel + panels) * layer.width).min(layer.n);
             layer.level.run(Finish { out, epilogue, rows, cols });
         }
     }

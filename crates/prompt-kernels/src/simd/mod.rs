@@ -40,6 +40,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// They are writable at `p`.
     unsafe fn store_ptr(self, p: *mut f32, v: Self::V);
+    /// Asks for the cache line at `p`, which need not be readable, to be brought near.
+    fn prefetch(self, p: *const f32);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
