@@ -23,8 +23,9 @@ use prompt_core::{FitContext, Matrix, Result, Rng, Seed};
 
 use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
+use draw::Drawing;
 use gather::{Bag, Buffers};
-use split::{Found, Side};
+use split::Found;
 use stored::{NOWHERE, Parts};
 
 /// When to stop, and which splits are tried.
@@ -115,6 +116,7 @@ struct Growth<'a, C, O: Objective> {
     /// their places here from then on.
     near: [Lines<C>; NEAR.len()],
     goes_left: Vec<bool>,
+    drawing: Drawing<C>,
     spare: Bag<O::Item>,
     weight: f64,
 }
@@ -147,6 +149,7 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
+            drawing: Drawing::default(),
             near: [(); NEAR.len()].map(|()| Lines::default()),
             spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
@@ -250,42 +253,26 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         if self.of.options.max_depth.is_some_and(|most| leaf.depth + 1 >= most) {
             return end;
         }
-        let missing = self.of.bins.column(found.column).missing_code();
+        let drawn = self.of.raw.filter(|_| matches!(self.of.codes.storage(), Storage::Dense(_)));
+        let mut left = Vec::new();
+        match drawn {
+            Some(x) => self.part_drawn(x, (start, end), found),
+            None => left = found.left_codes(self.of.bins.column(found.column).missing_code()),
+        }
         let near = self.level(end - start).map(|level| &self.near[level]);
         let rows = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
-        let left = found.left_codes(missing);
         let (column, goes_left) = (found.column, &mut self.goes_left);
-        let to = match (self.of.codes.column(column), near, (&found.side, self.of.raw)) {
-            (CodeColumn::Dense(codes), near, (Side::Within(bin), Some(x))) => {
-                // Numbers are looked up together before any row moves, so that they are not waited for one by one.
-                let code = |row: u32| match near {
-                    Some(near) => near.code(row, column).bin(),
-                    None => codes[row as usize].bin(),
-                };
-                let mut asked = Vec::with_capacity(rows.0.len() / 4 + 8);
-                for row in rows.0.iter().filter(|row| code(**row) == *bin) {
-                    asked.push(near.map_or(*row, |near| near.original(*row)));
-                }
-                goes_left.clear();
-                goes_left
-                    .extend(asked.iter().map(|row| draw::number(x, *row, column as u32) <= found.threshold));
-                let mut next = 0;
-                divide(rows, &mut self.spare, |_, row| {
-                    let code = code(row);
-                    if code == *bin {
-                        next += 1;
-                        return goes_left[next - 1];
-                    }
-                    left[code]
-                })
+        let to = match (self.of.codes.column(column), near) {
+            (CodeColumn::Dense(_), _) if drawn.is_some() => {
+                divide(rows, &mut self.spare, |at, _| goes_left[at])
             }
-            (CodeColumn::Dense(_), Some(near), _) => {
+            (CodeColumn::Dense(_), Some(near)) => {
                 divide(rows, &mut self.spare, |_, row| left[near.code(row, column).bin()])
             }
-            (CodeColumn::Dense(codes), None, _) => {
+            (CodeColumn::Dense(codes), None) => {
                 divide(rows, &mut self.spare, |_, row| left[codes[row as usize].bin()])
             }
-            (CodeColumn::Sparse { rows: stored, codes, zero }, ..) => {
+            (CodeColumn::Sparse { rows: stored, codes, zero }, _) => {
                 goes_left.clear();
                 goes_left.resize(rows.0.len(), left[zero.bin()]);
                 let mut goes = |row: u32, code: C| {

@@ -195,19 +195,21 @@ impl<O: Objective> Judge<'_, O> {
         Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
     }
 
-    /// The better of `best` and a split that was drawn, with these sums of its left side.
+    /// The better of `best` and a split that was drawn, with these sums of its left side. `missing_left` is drawn too,
+    /// where a number is missing.
     pub(super) fn better_of_drawn(
         &self,
         best: Option<Found<O::Num>>,
         column: usize,
         left: &[O::Num],
         (side, threshold): (Side, f64),
+        missing_left: Option<bool>,
     ) -> Option<Found<O::Num>> {
         let parted = self.by.parted(left, self.total);
         if !self.is_legal(left) || parted <= floor(best.as_ref()) {
             return best;
         }
-        let missing_left = 2 * self.by.rows(left) > self.by.rows(self.total);
+        let missing_left = missing_left.unwrap_or_else(|| 2 * self.by.rows(left) > self.by.rows(self.total));
         Some(Found { column, parted, left: left.to_vec(), side, threshold, missing_left })
     }
 
