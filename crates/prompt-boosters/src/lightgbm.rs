@@ -216,7 +216,7 @@ pub fn predict(model: &str, x: &[f64]) -> Result<Vec<f64>, String> {
     let model = CString::new(model).map_err(|e| format!("the model's text: {e}"))?;
     let booster = Booster::of(&model)?;
     let (columns, outputs) = (booster.columns()?, booster.outputs()?);
-    if columns == 0 || x.len() % columns != 0 {
+    if x.len().checked_rem(columns) != Some(0) {
         return Err(format!("{} numbers are not rows of {columns} columns", x.len()));
     }
     let rows = x.len() / columns;

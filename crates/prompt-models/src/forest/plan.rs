@@ -7,7 +7,7 @@ use prompt_core::{
 use super::Forest;
 use crate::tree::bins::{BinOptions, Binned, Bins, Code};
 use crate::tree::grow::{
-    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Objective, Options, SquaredError,
+    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Numbers, Objective, Options, SquaredError,
 };
 use crate::tree::nodes::TreeNodes;
 
@@ -213,7 +213,7 @@ impl Plan<'_> {
             false if self.options.max_features < codes.cols() => Lines::new(codes, bins),
             false => None,
         };
-        let raw = self.options.random.then_some(x);
+        let raw = self.options.random.then(|| Numbers::new(x, bins));
         let grower = Grower { codes, lines, bins, raw, by, options: &self.options };
         ctx.try_map(self.trees, |t| {
             ctx.check()?;

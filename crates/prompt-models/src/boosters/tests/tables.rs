@@ -108,7 +108,7 @@ fn refuses<L: Fit<Matrix, Target, Fitted = LibraryModel>>(classifier: &L) {
         classes(2).as_classes().unwrap().0.iter().map(|c| if *c == 0 { 1.0 } else { 0.0 }).collect(),
     );
     let error = classifier.fit(&x(), &light.unwrap(), &ctx()).err().unwrap().to_string();
-    assert!(error.contains("1 class(es) have rows of positive weight"), "{error}");
+    assert!(error.contains("a single class"), "{error}");
     let error = classifier.fit(&x(), &values(), &ctx()).err().unwrap().to_string();
     assert!(error.contains("class"), "{error}");
     let short = classes(2).select(&[0, 1, 2]);

@@ -268,7 +268,7 @@ impl<C: Code> SparseCodes<C> {
 }
 
 /// The cuts of a column laid out for searching without branches.
-enum Lookup<'a> {
+pub(in crate::tree) enum Lookup<'a> {
     Cuts {
         cuts: Box<[f64; 256]>,
         missing: usize,
@@ -284,7 +284,7 @@ enum Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    fn new(bins: &'a ColumnBins) -> Self {
+    pub(in crate::tree) fn new(bins: &'a ColumnBins) -> Self {
         if bins.is_categorical() || bins.bins() == 0 {
             return Self::Any(bins);
         }
@@ -301,7 +301,7 @@ impl<'a> Lookup<'a> {
         Self::Strides { cuts, stride, all, missing }
     }
 
-    fn code(&self, v: f64) -> usize {
+    pub(in crate::tree) fn code(&self, v: f64) -> usize {
         match self {
             Self::Any(bins) => bins.code(v),
             Self::Cuts { missing, .. } | Self::Strides { missing, .. } if v.is_nan() => *missing,

@@ -17,6 +17,8 @@ mod sort;
 pub use binned::{Binned, Code, CodeColumn, SparseCodes, Storage};
 pub use column::ColumnBins;
 
+pub(in crate::tree) use binned::Lookup;
+
 use prompt_core::{Csr, Dense, FitContext, Matrix};
 
 use column::Distinct;

@@ -11,7 +11,7 @@
 
 use prompt_core::{Matrix, RowView, Seed};
 
-use super::super::bins::{Code, ColumnBins, all_rows_are_read};
+use super::super::bins::{Bins, Code, ColumnBins, Lookup, all_rows_are_read};
 use super::Growth;
 use super::find::judge;
 use super::gather::{Lines, SEVERAL, several};
@@ -29,6 +29,22 @@ fn number(x: &Matrix, row: u32, column: u32) -> f64 {
     }
 }
 
+/// A table whose splits are drawn.
+pub(crate) struct Numbers<'a> {
+    x: &'a Matrix,
+    /// Finds the bin of a number, for each column.
+    bins: Vec<Lookup<'a>>,
+    /// Whether the bins know every number.
+    known: bool,
+}
+
+impl<'a> Numbers<'a> {
+    pub(crate) fn new(x: &'a Matrix, bins: &'a Bins) -> Self {
+        let known = all_rows_are_read(x);
+        Self { x, bins: bins.columns().iter().map(Lookup::new).collect(), known }
+    }
+}
+
 /// Where a column is parted: codes below `bin` go left, those above it right.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
@@ -39,20 +55,19 @@ struct Cut {
 }
 
 impl Cut {
-    /// `known` says whether the bins know every number.
-    fn draw((bins, known): (&ColumnBins, bool), (low, high): (f64, f64), unit: f64) -> Self {
+    fn draw(of: &Asked<'_>, (low, high): (f64, f64), unit: f64) -> Self {
         let drawn = low * (1.0 - unit) + high * unit;
         let at = if drawn >= low && drawn < high { drawn } else { low };
-        let bin = bins.code(at);
-        let (low, high) = bins.range(bin);
-        if known && low == high {
+        let bin = of.numbers.bins[of.column as usize].code(at);
+        let (low, high) = of.bins.range(bin);
+        if of.numbers.known && low == high {
             return Self { at, bin: bin + usize::from(low <= at), within: false };
         }
         Self { at, bin, within: true }
     }
 
     fn side(self) -> Side {
-        if self.within { Side::Within(self.bin) } else { Side::UpTo(self.bin.saturating_sub(1)) }
+        if self.within { Side::Within(self.bin, self.at) } else { Side::Below(self.bin, self.at) }
     }
 }
 
@@ -95,10 +110,10 @@ where
         out: &mut Vec<C>,
     ) {
         let n = self.rows.len();
-        out.resize(n * K, C::default());
         if n == 0 {
             return;
         }
+        let out = room(out, n * K);
         match self.near {
             Some(near) => near.gather(self.rows, columns, out),
             None => {
@@ -114,6 +129,14 @@ where
             }
         }
     }
+}
+
+/// So much of a buffer that only grows, whatever it held.
+fn room<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+    if buffer.len() < n {
+        buffer.resize(n, T::default());
+    }
+    &mut buffer[..n]
 }
 
 /// The smallest and the largest code.
@@ -156,6 +179,7 @@ fn places<C: Code>(codes: &[C], wanted: C, out: &mut Vec<u32>) {
 
 /// What a split of one column needs besides its codes.
 struct Asked<'a> {
+    numbers: &'a Numbers<'a>,
     column: u32,
     bins: &'a ColumnBins,
     seed: Seed,
@@ -165,7 +189,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     /// The best of the splits that are drawn, one a column.
     pub(super) fn find_drawn(
         &mut self,
-        x: &Matrix,
+        numbers: &Numbers<'_>,
         (start, end): (usize, usize),
         total: &[O::Num],
     ) -> Option<Found<O::Num>> {
@@ -184,7 +208,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let columns = self.columns[from..to].to_vec();
             several!(columns, seeds.chunks(SEVERAL), |now, seeds| {
                 let node = (start, end);
-                best = self.drawn_of(x, node, &judge, (now, seeds), &mut drawing, best, &mut seen);
+                best = self.drawn_of(numbers, node, &judge, (now, seeds), &mut drawing, best, &mut seen);
             });
             from = to;
         }
@@ -196,7 +220,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     #[expect(clippy::too_many_arguments, reason = "what is gathered is lent out while it is read")]
     fn drawn_of<const K: usize>(
         &mut self,
-        x: &Matrix,
+        numbers: &Numbers<'_>,
         (start, end): (usize, usize),
         judge: &Judge<'_, O>,
         (columns, seeds): ([u32; K], &[Seed]),
@@ -207,7 +231,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let of = self.of;
         let near = self.level(end - start).map(|level| &self.near[level]);
         let (rows, items) = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-        let rows = Rows { x, rows, near };
+        let rows = Rows { x: numbers.x, rows, near };
         let column = |j: u32| of.codes.dense_column(j as usize).unwrap_or_default();
         rows.gather(columns, column, &mut drawing.now);
         for (k, seed) in seeds.iter().enumerate() {
@@ -222,7 +246,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             } else {
                 self.sides.clear();
                 self.sides.resize(2 * of.by.width(), O::Num::default());
-                let asked = Asked { column: j, bins, seed: *seed };
+                let asked = Asked { numbers, column: j, bins, seed: *seed };
                 let parts = (&mut self.sides[..], &mut drawing.asked);
                 best = drawn(judge, &rows, (codes, items), &asked, parts, best, seen);
             }
@@ -231,18 +255,22 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let slot = best.as_ref().and_then(|best| columns.iter().position(|j| *j as usize == best.column));
         if let Some(slot) = slot {
             let n = end - start;
-            drawing.best.clear();
-            drawing.best.extend_from_slice(&drawing.now[slot * n..(slot + 1) * n]);
+            room(&mut drawing.best, n).copy_from_slice(&drawing.now[slot * n..(slot + 1) * n]);
             drawing.of = (start, end, columns[slot] as usize);
         }
         best
     }
 
     /// Notes which rows of a node go left by a split that was drawn, or one of categories.
-    pub(super) fn part_drawn(&mut self, x: &Matrix, (start, end): (usize, usize), found: &Found<O::Num>) {
+    pub(super) fn part_drawn(
+        &mut self,
+        numbers: &Numbers<'_>,
+        (start, end): (usize, usize),
+        found: &Found<O::Num>,
+    ) {
         let of = self.of;
         let near = self.level(end - start).map(|level| &self.near[level]);
-        let rows = Rows { x, rows: &self.bag.rows[start..end], near };
+        let rows = Rows { x: numbers.x, rows: &self.bag.rows[start..end], near };
         let drawing = &mut self.drawing;
         if drawing.of != (start, end, found.column) {
             let column = |j: u32| of.codes.dense_column(j as usize).unwrap_or_default();
@@ -250,20 +278,19 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         }
         // The rows move now: what is noted of them holds no longer.
         drawing.of = (0, 0, 0);
-        let (codes, goes_left) = (&drawing.best, &mut self.goes_left);
+        let codes = &drawing.best[..end - start];
+        let goes_left = room(&mut self.goes_left, end - start);
         let missing = of.bins.column(found.column).missing_code();
-        goes_left.clear();
         let below = match &found.side {
             Side::Marked(_) => {
                 let left = found.left_codes(missing);
-                goes_left.extend(codes.iter().map(|code| left[code.bin()]));
+                goes_left.iter_mut().zip(codes).for_each(|(goes, code)| *goes = left[code.bin()]);
                 return;
             }
-            Side::UpTo(last) => C::new(last + 1),
-            Side::Within(bin) => C::new(*bin),
+            Side::UpTo(last, ..) => C::new(last + 1),
+            Side::Below(bin, _) | Side::Within(bin, _) => C::new(*bin),
         };
         let (missing, missing_left) = (C::new(missing), found.missing_left);
-        goes_left.resize(codes.len(), false);
         vectorised(
             #[inline(always)]
             || {
@@ -272,10 +299,10 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 }
             },
         );
-        if let Side::Within(_) = found.side {
+        if let Side::Within(_, at) = found.side {
             places(codes, below, &mut drawing.asked);
             for place in &drawing.asked {
-                goes_left[*place as usize] = rows.number(*place, found.column as u32) <= found.threshold;
+                goes_left[*place as usize] = rows.number(*place, found.column as u32) <= at;
             }
         }
     }
@@ -291,7 +318,7 @@ fn drawn<C: Code, O: Objective>(
     best: Option<Found<O::Num>>,
     seen: &mut bool,
 ) -> Option<Found<O::Num>> {
-    let (bins, known, w) = (of.bins, all_rows_are_read(rows.x), judge.by.width());
+    let (bins, known, w) = (of.bins, of.numbers.known, judge.by.width());
     let missing = C::new(bins.missing_code());
     let (least, mut most) = ends(codes);
     if least == missing {
@@ -319,7 +346,7 @@ fn drawn<C: Code, O: Objective>(
         if is_missing {
             missing_left = Some(rng.chance(0.5));
         }
-        Cut::draw((bins, known), (low, high), unit)
+        Cut::draw(of, (low, high), unit)
     } else if is_missing {
         // The only way to part them: what is missing goes right.
         missing_left = Some(false);
@@ -340,5 +367,5 @@ fn drawn<C: Code, O: Objective>(
         places(codes, missing, asked);
         asked.iter().for_each(|place| move_left(*place));
     }
-    judge.better_of_drawn(best, of.column as usize, &sides[..w], (cut.side(), cut.at), missing_left)
+    judge.better_of_drawn(best, of.column as usize, &sides[..w], cut.side(), missing_left)
 }
