@@ -1,4 +1,4 @@
-//! Training with LightGBM's C API: rows and parameters in, the model's text out.
+//! LightGBM's C API: rows and parameters in, the model's text out; rows and a model's text in, predictions out.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
@@ -120,6 +120,32 @@ impl Booster {
         Ok(Self(handle))
     }
 
+    /// A model that the library saved as text.
+    fn of(model: &CStr) -> Result<Self, String> {
+        let (mut handle, mut rounds) = (ptr::null_mut(), 0);
+        // SAFETY: the text is NUL-terminated and read during the call; `handle` and `rounds` are places to write to.
+        checked(unsafe {
+            c::LGBM_BoosterLoadModelFromString(model.as_ptr(), &raw mut rounds, &raw mut handle)
+        })?;
+        Ok(Self(handle))
+    }
+
+    /// The number of classes, or 1.
+    fn outputs(&self) -> Result<usize, String> {
+        let mut outputs: c_int = 0;
+        // SAFETY: the handle is alive; `outputs` is a place to write to.
+        checked(unsafe { c::LGBM_BoosterGetNumClasses(self.0, &raw mut outputs) })?;
+        usize::try_from(outputs).map_err(|_| "a negative number of classes".to_owned())
+    }
+
+    /// The number of columns of a row.
+    fn columns(&self) -> Result<usize, String> {
+        let mut columns: c_int = 0;
+        // SAFETY: the handle is alive; `columns` is a place to write to.
+        checked(unsafe { c::LGBM_BoosterGetNumFeature(self.0, &raw mut columns) })?;
+        usize::try_from(columns).map_err(|_| "a negative number of columns".to_owned())
+    }
+
     /// One round; whether nothing is left to split.
     fn update(&mut self) -> Result<bool, String> {
         let mut finished: c_int = 0;
@@ -179,4 +205,47 @@ pub fn train(
         }
     }
     booster.text()
+}
+
+/// What LightGBM itself predicts with a model that it saved as text, for rows that lie one after the other in `x`: a
+/// number or the probability of class 1 for each row, or, of three and more classes, the probability of each.
+///
+/// # Errors
+/// What the library says of the model, in its own words; rows that do not have its columns.
+pub fn predict(model: &str, x: &[f64]) -> Result<Vec<f64>, String> {
+    let model = CString::new(model).map_err(|e| format!("the model's text: {e}"))?;
+    let booster = Booster::of(&model)?;
+    let (columns, outputs) = (booster.columns()?, booster.outputs()?);
+    if x.len().checked_rem(columns) != Some(0) {
+        return Err(format!("{} numbers are not rows of {columns} columns", x.len()));
+    }
+    let rows = x.len() / columns;
+    let (Ok(nrow), Ok(ncol)) = (i32::try_from(rows), i32::try_from(columns)) else {
+        return Err("more rows or columns than LightGBM's interface counts".to_owned());
+    };
+    let mut out = vec![0.0; rows * outputs];
+    let mut written: i64 = 0;
+    if rows == 0 {
+        return Ok(out);
+    }
+    // SAFETY: the handle is alive; `x` holds nrow × ncol doubles, row after row; `out` has room for as many numbers a row
+    // as the model has classes, which is what a normal prediction of all rounds writes; the parameters are an empty
+    // NUL-terminated string; `written` is a place to write to.
+    checked(unsafe {
+        c::LGBM_BoosterPredictForMat(
+            booster.0,
+            x.as_ptr().cast::<c_void>(),
+            c::C_API_DTYPE_FLOAT64 as c_int,
+            nrow,
+            ncol,
+            1,
+            c::C_API_PREDICT_NORMAL as c_int,
+            0,
+            -1,
+            c"".as_ptr(),
+            &raw mut written,
+            out.as_mut_ptr(),
+        )
+    })?;
+    Ok(out)
 }

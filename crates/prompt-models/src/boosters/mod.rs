@@ -56,28 +56,37 @@ impl<N: Copy + Default> Rows<N> {
     ) -> Result<(Self, Problem)> {
         let problem = Problem::new(who, y, weight, 2)?;
         let y: Vec<f64> = problem.codes.iter().map(|&c| f64::from(c)).collect();
-        let rows = Self::new(x, &y, problem.weights.as_deref(), problem.present.len(), cast);
+        let rows = Self::new(x, &y, problem.weights.as_deref(), problem.present.len(), cast)?;
         Ok((rows, problem))
     }
 
     fn of_numbers(x: &Matrix, y: &Target, cast: fn(f64) -> N) -> Result<Self> {
-        Ok(Self::new(x, y.as_regression()?, y.weights(), 0, cast))
+        Self::new(x, y.as_regression()?, y.weights(), 0, cast)
     }
 
-    fn new(x: &Matrix, y: &[f64], weights: Option<&[f64]>, classes: usize, cast: fn(f64) -> N) -> Self {
+    fn new(
+        x: &Matrix,
+        y: &[f64],
+        weights: Option<&[f64]>,
+        classes: usize,
+        cast: fn(f64) -> N,
+    ) -> Result<Self> {
         let counts = |&row: &usize| weights.is_none_or(|w| w[row] > 0.0);
         let rows: Vec<usize> = (0..x.rows()).filter(counts).collect();
+        if rows.is_empty() {
+            return Err(Error::input("no row has a positive weight", "give some row one"));
+        }
         let mut cells = vec![N::default(); rows.len() * x.cols()];
         for (cells, &row) in cells.chunks_exact_mut(x.cols()).zip(&rows) {
             x.row(row).for_each(|j, v| cells[j] = cast(v));
         }
-        Self {
+        Ok(Self {
             x: cells,
             columns: x.cols(),
             y: rows.iter().map(|&row| y[row] as f32).collect(),
             weights: weights.map(|w| rows.iter().map(|&row| w[row] as f32).collect()),
             classes,
-        }
+        })
     }
 
     /// The weighted mean of the targets.

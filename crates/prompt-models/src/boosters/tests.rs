@@ -12,6 +12,8 @@ fn catalog() -> prompt_core::artifact::Catalog {
     catalog
 }
 
+mod tables;
+
 #[cfg(feature = "xgboost")]
 mod xgboost_examination {
     use super::*;

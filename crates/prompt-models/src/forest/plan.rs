@@ -7,7 +7,7 @@ use prompt_core::{
 use super::Forest;
 use crate::tree::bins::{BinOptions, Binned, Bins, Code};
 use crate::tree::grow::{
-    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Objective, Options, SquaredError,
+    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Numbers, Objective, Options, SquaredError,
 };
 use crate::tree::nodes::TreeNodes;
 
@@ -88,6 +88,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) oob: bool,
 }
 
+/// Bins of a column of numbers where splits are drawn: the more, the fewer rows share a bin with the smallest, the largest
+/// or the drawn number and have to be looked up.
+const FINE: usize = 4096;
+
 /// A tree, and, where they are asked for, the rows it did not see as bits.
 type Planted = (Grown, Vec<u64>);
 
@@ -137,8 +141,12 @@ impl Plan<'_> {
 
     fn plant(&self, x: &Matrix, ctx: &FitContext) -> Result<Vec<Planted>> {
         let options = BinOptions { max_bins: self.max_bins, min_weight: 0.0 };
-        let bins = Bins::fit(x, self.weights.as_deref(), options, ctx);
-        if self.max_bins <= 255 || bins.columns().iter().all(|c| c.bins() <= 255) {
+        let weights = self.weights.as_deref();
+        let bins = match self.options.random {
+            true => Bins::fit_fine(x, weights, options, FINE, ctx),
+            false => Bins::fit(x, weights, options, ctx),
+        };
+        if bins.columns().iter().all(|c| c.bins() <= 255) {
             self.plant_in(x, (&bins, &bins.apply::<u8>(x, ctx)), ctx)
         } else {
             self.plant_in(x, (&bins, &bins.apply::<u16>(x, ctx)), ctx)
@@ -200,8 +208,12 @@ impl Plan<'_> {
         let weights = self.weights.as_deref();
         let active: Vec<u32> =
             (0..codes.rows() as u32).filter(|i| weights.is_none_or(|w| w[*i as usize] > 0.0)).collect();
-        let lines = if self.options.max_features < codes.cols() { Lines::new(codes, bins) } else { None };
-        let raw = self.options.random.then_some(x);
+        let lines = match self.options.random {
+            true => Lines::wide(codes),
+            false if self.options.max_features < codes.cols() => Lines::new(codes, bins),
+            false => None,
+        };
+        let raw = self.options.random.then(|| Numbers::new(x, bins));
         let grower = Grower { codes, lines, bins, raw, by, options: &self.options };
         ctx.try_map(self.trees, |t| {
             ctx.check()?;

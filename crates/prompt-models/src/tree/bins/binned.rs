@@ -268,32 +268,58 @@ impl<C: Code> SparseCodes<C> {
 }
 
 /// The cuts of a column laid out for searching without branches.
-enum Lookup<'a> {
-    Cuts { cuts: Box<[f64; 256]>, missing: usize },
+pub(in crate::tree) enum Lookup<'a> {
+    Cuts {
+        cuts: Box<[f64; 256]>,
+        missing: usize,
+    },
+    /// The last of each `stride` cuts in `cuts`: one of these strides is then looked at.
+    Strides {
+        cuts: Box<[f64; 256]>,
+        stride: usize,
+        all: &'a [f64],
+        missing: usize,
+    },
     Any(&'a ColumnBins),
 }
 
 impl<'a> Lookup<'a> {
-    fn new(bins: &'a ColumnBins) -> Self {
-        if bins.is_categorical() || bins.bins() == 0 || bins.cuts().len() > 255 {
+    pub(in crate::tree) fn new(bins: &'a ColumnBins) -> Self {
+        if bins.is_categorical() || bins.bins() == 0 {
             return Self::Any(bins);
         }
+        let (all, missing) = (bins.cuts(), bins.missing_code());
         let mut cuts = Box::new([f64::INFINITY; 256]);
-        cuts[..bins.cuts().len()].copy_from_slice(bins.cuts());
-        Self::Cuts { cuts, missing: bins.missing_code() }
+        if all.len() <= 255 {
+            cuts[..all.len()].copy_from_slice(all);
+            return Self::Cuts { cuts, missing };
+        }
+        let stride = all.len().div_ceil(255);
+        for (last, stride) in cuts.iter_mut().zip(all.chunks_exact(stride)) {
+            *last = stride[stride.len() - 1];
+        }
+        Self::Strides { cuts, stride, all, missing }
     }
 
-    fn code(&self, v: f64) -> usize {
+    pub(in crate::tree) fn code(&self, v: f64) -> usize {
         match self {
             Self::Any(bins) => bins.code(v),
-            Self::Cuts { missing, .. } if v.is_nan() => *missing,
-            Self::Cuts { cuts, .. } => {
-                let mut at = 0usize;
-                for step in [128, 64, 32, 16, 8, 4, 2, 1] {
-                    at += step * usize::from(cuts[(at + step - 1) & 255] < v);
-                }
-                at
+            Self::Cuts { missing, .. } | Self::Strides { missing, .. } if v.is_nan() => *missing,
+            Self::Cuts { cuts, .. } => below(cuts, v),
+            Self::Strides { cuts, stride, all, .. } => {
+                let start = (below(cuts, v) * stride).min(all.len());
+                let stride = &all[start..(start + stride).min(all.len())];
+                start + stride.partition_point(|cut| *cut < v)
             }
         }
     }
+}
+
+/// How many of these are below a number, up to 255.
+fn below(cuts: &[f64; 256], v: f64) -> usize {
+    let mut at = 0usize;
+    for step in [128, 64, 32, 16, 8, 4, 2, 1] {
+        at += step * usize::from(cuts[(at + step - 1) & 255] < v);
+    }
+    at
 }

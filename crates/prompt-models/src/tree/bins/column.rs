@@ -14,7 +14,7 @@ pub struct ColumnBins {
 #[derive(Debug, Clone, PartialEq)]
 enum Kind {
     /// Smallest and largest number of every bin, and the cut after every bin but the last.
-    Numeric { low: Vec<f64>, high: Vec<f64>, cuts: Vec<f64> },
+    Numeric { ends: Vec<(f64, f64)>, cuts: Vec<f64> },
     /// The bin of every level; levels that were not seen have the code of missing.
     Categorical { bin_of: Vec<u32>, bins: usize },
 }
@@ -23,7 +23,7 @@ impl ColumnBins {
     /// Number of bins, without the code for missing.
     pub fn bins(&self) -> usize {
         match &self.kind {
-            Kind::Numeric { low, .. } => low.len(),
+            Kind::Numeric { ends, .. } => ends.len(),
             Kind::Categorical { bins, .. } => *bins,
         }
     }
@@ -54,7 +54,7 @@ impl ColumnBins {
     /// The smallest and the largest number in a numeric bin; the bin itself for categories.
     pub fn range(&self, bin: usize) -> (f64, f64) {
         match &self.kind {
-            Kind::Numeric { low, high, .. } => (low[bin], high[bin]),
+            Kind::Numeric { ends, .. } => ends[bin],
             Kind::Categorical { .. } => (bin as f64, bin as f64),
         }
     }
@@ -180,7 +180,8 @@ impl Distinct {
         }
         let (low, high) = ranges(&values, &mass, options);
         let cuts = high.iter().zip(low.iter().skip(1)).map(|(h, l)| between(*h, *l)).collect();
-        ColumnBins { kind: Kind::Numeric { low, high, cuts }, missing }
+        let ends = low.into_iter().zip(high).collect();
+        ColumnBins { kind: Kind::Numeric { ends, cuts }, missing }
     }
 }
 

@@ -17,6 +17,8 @@ mod sort;
 pub use binned::{Binned, Code, CodeColumn, SparseCodes, Storage};
 pub use column::ColumnBins;
 
+pub(in crate::tree) use binned::Lookup;
+
 use prompt_core::{Csr, Dense, FitContext, Matrix};
 
 use column::Distinct;
@@ -69,10 +71,23 @@ impl Bins {
     /// The bins of a matrix. Rows of weight zero count as if they were not there.
     pub fn fit(x: &Matrix, weights: Option<&[f64]>, options: BinOptions, ctx: &FitContext) -> Self {
         let columns = match x {
-            Matrix::Dense(x) => fit_dense(x, weights, options, ctx),
+            Matrix::Dense(x) => fit_dense(x, weights, (options, options), ctx),
             Matrix::Sparse(x) => fit_sparse(x, weights, options, ctx),
         };
         Self { columns }
+    }
+
+    /// As [`fit`](Self::fit), but with up to `numbers` bins for each column of numbers of a dense matrix.
+    pub(crate) fn fit_fine(
+        x: &Matrix,
+        weights: Option<&[f64]>,
+        options: BinOptions,
+        numbers: usize,
+        ctx: &FitContext,
+    ) -> Self {
+        let Matrix::Dense(dense) = x else { return Self::fit(x, weights, options, ctx) };
+        let fine = BinOptions { max_bins: options.max_bins.max(numbers), ..options };
+        Self { columns: fit_dense(dense, weights, (fine, options), ctx) }
     }
 
     /// Number of columns.
@@ -104,7 +119,12 @@ impl Bins {
     }
 }
 
-fn fit_dense(x: &Dense, weights: Option<&[f64]>, options: BinOptions, ctx: &FitContext) -> Vec<ColumnBins> {
+fn fit_dense(
+    x: &Dense,
+    weights: Option<&[f64]>,
+    (numbers, categories): (BinOptions, BinOptions),
+    ctx: &FitContext,
+) -> Vec<ColumnBins> {
     let step = x.rows().div_ceil(MOST_ROWS).max(1);
     let levels = |j: usize| x.categorical().map_or(0, |levels| levels[j]);
     let groups = ctx.map(x.cols().div_ceil(GROUP), |group| {
@@ -120,7 +140,10 @@ fn fit_dense(x: &Dense, weights: Option<&[f64]>, options: BinOptions, ctx: &FitC
                 }
             }
         }
-        let of = |(at, distinct): (usize, Distinct)| distinct.bins(levels(first + at), options);
+        let of = |(at, distinct): (usize, Distinct)| match levels(first + at) {
+            0 => distinct.bins(0, numbers),
+            levels => distinct.bins(levels, categories),
+        };
         found.into_iter().enumerate().map(of).collect::<Vec<_>>()
     });
     groups.into_iter().flatten().collect()

@@ -1,25 +1,47 @@
 //! Splits that are drawn: one number of each drawn column, evenly between the smallest and the largest of the node.
 //!
+//! ```text
+//! codes of the node in a few columns, gathered once   → smallest and largest → draw → sums of the left side
+//! those of the column that is taken                   → which rows go left
+//! ```
+//!
 //! Codes tell which rows may hold the smallest and the largest number, and on which side of the drawn one most rows lie.
-//! The rows in the bins of these three are looked up as numbers, so that a split is drawn among all numbers, not among
-//! the borders of bins.
+//! Where a bin holds several numbers, the rows in the bins of these three are looked up as numbers, so that a split is
+//! drawn among all numbers, not among the borders of bins.
 
 use prompt_core::{Matrix, RowView, Seed};
 
-use super::super::bins::{Code, ColumnBins, all_rows_are_read};
+use super::super::bins::{Bins, Code, ColumnBins, Lookup, all_rows_are_read};
 use super::Growth;
 use super::find::judge;
-use super::gather::{SEVERAL, several};
+use super::gather::{Lines, SEVERAL, several};
 use super::objective::Objective;
 use super::split::{Found, Judge, Side};
+use crate::simd::vectorised;
 
 /// A number of the table.
-pub(super) fn number(x: &Matrix, row: u32, column: u32) -> f64 {
+fn number(x: &Matrix, row: u32, column: u32) -> f64 {
     match x.row(row as usize) {
         RowView::Dense(row) => row[column as usize],
         RowView::Sparse { indices, values } => {
             indices.binary_search(&column).map_or(0.0, |at| f64::from(values[at]))
         }
+    }
+}
+
+/// A table whose splits are drawn.
+pub(crate) struct Numbers<'a> {
+    x: &'a Matrix,
+    /// Finds the bin of a number, for each column.
+    bins: Vec<Lookup<'a>>,
+    /// Whether the bins know every number.
+    known: bool,
+}
+
+impl<'a> Numbers<'a> {
+    pub(crate) fn new(x: &'a Matrix, bins: &'a Bins) -> Self {
+        let known = all_rows_are_read(x);
+        Self { x, bins: bins.columns().iter().map(Lookup::new).collect(), known }
     }
 }
 
@@ -33,222 +55,147 @@ struct Cut {
 }
 
 impl Cut {
-    /// Of no row.
-    const NONE: Self = Self { at: f64::INFINITY, bin: usize::MAX, within: false };
-
-    /// `known` says whether the bins know every number.
-    fn draw((bins, known): (&ColumnBins, bool), (low, high): (f64, f64), seed: Seed) -> Self {
-        let unit = seed.rng().unit();
+    fn draw(of: &Asked<'_>, (low, high): (f64, f64), unit: f64) -> Self {
         let drawn = low * (1.0 - unit) + high * unit;
         let at = if drawn >= low && drawn < high { drawn } else { low };
-        let bin = bins.code(at);
-        let (low, high) = bins.range(bin);
-        if known && low == high {
+        let bin = of.numbers.bins[of.column as usize].code(at);
+        let (low, high) = of.bins.range(bin);
+        if of.numbers.known && low == high {
             return Self { at, bin: bin + usize::from(low <= at), within: false };
         }
         Self { at, bin, within: true }
     }
+
+    fn side(self) -> Side {
+        if self.within { Side::Within(self.bin, self.at) } else { Side::Below(self.bin, self.at) }
+    }
 }
 
-/// The smallest and the largest codes of some columns in a node.
-type Ends<const K: usize> = ([usize; K], [usize; K]);
-
-/// What was drawn of a column.
-#[derive(Debug, Clone, Copy)]
-enum Drawn {
-    /// All rows are the same.
-    Nothing,
-    Cut(Cut),
-    /// The column holds categories, or a number is missing.
-    Other,
+/// The codes of a node in some columns.
+#[derive(Default)]
+pub(super) struct Drawing<C> {
+    /// Column after column.
+    now: Vec<C>,
+    /// Those of the best column so far.
+    best: Vec<C>,
+    /// The node and the column that `best` holds.
+    of: (usize, usize, usize),
+    /// Places of rows whose numbers are looked up.
+    asked: Vec<u32>,
 }
 
-/// The rows of a node, with the codes of some columns and the numbers of the table.
-struct Rows<'a, I, F, G> {
+/// The rows of a node, and how to find their numbers.
+#[derive(Clone, Copy)]
+struct Rows<'a, C> {
+    x: &'a Matrix,
     rows: &'a [u32],
-    items: &'a [I],
-    codes: F,
-    /// The row of the table.
-    original: G,
+    near: Option<&'a Lines<C>>,
 }
 
-impl<'a, I: Copy, F, G: Fn(u32) -> u32> Rows<'a, I, F, G> {
-    fn new((rows, items): (&'a [u32], &'a [I]), codes: F, original: G) -> Self {
-        Self { rows, items, codes, original }
+impl<C> Rows<'_, C>
+where
+    C: Code,
+{
+    /// The number of the row at a place of the node.
+    fn number(&self, place: u32, column: u32) -> f64 {
+        let row = self.rows[place as usize];
+        number(self.x, self.near.map_or(row, |near| near.original(row)), column)
     }
 
-    /// Room for about as many numbers as are looked up.
-    fn expected(&self) -> usize {
-        self.rows.len() / 4 + 8
-    }
-
-    /// Draws a split of each of these columns, unless all rows are the same in it, or it is no plain one. The sums of
-    /// both sides of each lie in `sides` one after the other. `ends` are the smallest and the largest codes, where they
-    /// are known.
-    fn cut<O: Objective<Item = I>, const K: usize>(
+    /// Copies the codes of these columns, one after the other.
+    fn gather<'b, const K: usize>(
         &self,
-        (by, x): (&O, &Matrix),
-        (columns, bins, seeds): ([u32; K], &[&ColumnBins; K], &[Seed]),
-        ends: Option<Ends<K>>,
-        sides: &mut [O::Num],
-    ) -> [Drawn; K]
-    where
-        F: Fn(u32) -> [usize; K],
-    {
-        let known = all_rows_are_read(x);
-        let spans = self.spans(x, columns, bins, ends.unwrap_or_else(|| self.ends()));
-        let mut drawn = [Drawn::Other; K];
-        let mut cuts = [Cut::NONE; K];
-        for k in 0..K {
-            let Some((low, high)) = spans[k] else { continue };
-            drawn[k] = Drawn::Nothing;
-            if low < high {
-                cuts[k] = Cut::draw((bins[k], known), (low, high), seeds[k]);
-                drawn[k] = Drawn::Cut(cuts[k]);
-            }
-        }
-        self.part(by, (x, columns), &cuts, sides);
-        drawn
-    }
-
-    /// The smallest and the largest code of each column.
-    fn ends<const K: usize>(&self) -> Ends<K>
-    where
-        F: Fn(u32) -> [usize; K],
-    {
-        let (mut least, mut most) = ([usize::MAX; K], [0; K]);
-        for row in self.rows {
-            let codes = (self.codes)(*row);
-            for k in 0..K {
-                least[k] = least[k].min(codes[k]);
-                most[k] = most[k].max(codes[k]);
-            }
-        }
-        (least, most)
-    }
-
-    /// The smallest and the largest number of each column; `None` for categories and where a number is missing.
-    fn spans<const K: usize>(
-        &self,
-        x: &Matrix,
         columns: [u32; K],
-        bins: &[&ColumnBins; K],
-        (least, most): Ends<K>,
-    ) -> [Option<(f64, f64)>; K]
-    where
-        F: Fn(u32) -> [usize; K],
-    {
-        let mut spans = [(0.0, 0.0); K];
-        // Codes that bins of several numbers have: which of these is the smallest, or largest, the rows must tell.
-        let (mut first, mut last) = ([usize::MAX; K], [usize::MAX; K]);
-        let plain =
-            |k: &usize| !bins[*k].is_categorical() && most[*k] < bins[*k].bins() && least[*k] <= most[*k];
-        for k in (0..K).filter(plain) {
-            if !all_rows_are_read(x) {
-                (first[k], last[k], spans[k]) = (least[k], most[k], (f64::INFINITY, f64::NEG_INFINITY));
-                continue;
-            }
-            let (low, high) = (bins[k].range(least[k]), bins[k].range(most[k]));
-            spans[k] = (low.0, high.1);
-            if low.0 < low.1 {
-                (first[k], spans[k].0) = (least[k], low.1);
-            }
-            if high.0 < high.1 {
-                (last[k], spans[k].1) = (most[k], high.0);
-            }
+        column: impl Fn(u32) -> &'b [C],
+        out: &mut Vec<C>,
+    ) {
+        let n = self.rows.len();
+        if n == 0 {
+            return;
         }
-        // Noted first and looked up together, so that the wait for one number hides behind the others.
-        let mut asked: Vec<(usize, bool, u32)> = Vec::with_capacity(self.expected());
-        for row in self.rows {
-            let codes = (self.codes)(*row);
-            for k in 0..K {
-                if (codes[k] == first[k]) | (codes[k] == last[k]) {
-                    let original = (self.original)(*row);
-                    if codes[k] == first[k] {
-                        asked.push((k, false, original));
-                    }
-                    if codes[k] == last[k] {
-                        asked.push((k, true, original));
-                    }
-                }
-            }
-        }
-        for (k, is_last, row) in asked {
-            let (number, (low, high)) = (number(x, row, columns[k]), &mut spans[k]);
-            if is_last {
-                *high = number.max(*high);
-            } else {
-                *low = number.min(*low);
-            }
-        }
-        std::array::from_fn(|k| plain(&k).then_some(spans[k]))
-    }
-
-    /// Adds every row on the left of each cut to its left sums in `sides`, which those of its right side follow.
-    fn part<O: Objective<Item = I>, const K: usize>(
-        &self,
-        by: &O,
-        (x, columns): (&Matrix, [u32; K]),
-        cuts: &[Cut; K],
-        sides: &mut [O::Num],
-    ) where
-        F: Fn(u32) -> [usize; K],
-    {
-        let w = by.width();
-        let side = |k: usize, right: bool| (2 * k + usize::from(right)) * w;
-        let (mut bins, mut within) = ([0; K], [usize::MAX; K]);
-        for k in 0..K {
-            bins[k] = cuts[k].bin;
-            if cuts[k].within {
-                within[k] = cuts[k].bin;
-            }
-        }
-        let mut asked: Vec<(usize, u32, I)> = Vec::with_capacity(self.expected());
-        if w == 1 {
-            // Sums of the left sides that stay in registers; what is asked for is added below.
-            let mut left = [O::Num::default(); K];
-            for (row, item) in self.rows.iter().zip(self.items) {
-                let codes = (self.codes)(*row);
-                for k in 0..K {
-                    by.add_if(&mut left[k], *item, codes[k] < bins[k]);
-                    if codes[k] == within[k] {
-                        asked.push((k, (self.original)(*row), *item));
-                    }
-                }
-            }
-            for k in 0..K {
-                sides[side(k, false)] = left[k];
-            }
-        } else {
-            for (row, item) in self.rows.iter().zip(self.items) {
-                let codes = (self.codes)(*row);
-                for k in 0..K {
-                    if codes[k] == within[k] {
-                        asked.push((k, (self.original)(*row), *item));
+        let out = room(out, n * K);
+        match self.near {
+            Some(near) => near.gather(self.rows, columns, out),
+            None => {
+                for (out, j) in out.chunks_exact_mut(n).zip(columns) {
+                    let column = column(j);
+                    if column.len() == n {
+                        // Rows rise, so these are all of them.
+                        out.copy_from_slice(column);
                     } else {
-                        let at = side(k, codes[k] >= bins[k]);
-                        by.add(&mut sides[at..at + w], *item);
+                        out.iter_mut().zip(self.rows).for_each(|(out, row)| *out = column[*row as usize]);
                     }
                 }
             }
         }
-        for (k, row, item) in asked {
-            let at = side(k, number(x, row, columns[k]) > cuts[k].at);
-            by.add(&mut sides[at..at + w], item);
-        }
     }
+}
+
+/// So much of a buffer that only grows, whatever it held.
+fn room<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+    if buffer.len() < n {
+        buffer.resize(n, T::default());
+    }
+    &mut buffer[..n]
+}
+
+/// The smallest and the largest code.
+fn ends<C: Code>(codes: &[C]) -> (C, C) {
+    let first = codes.first().copied().unwrap_or_default();
+    vectorised(
+        #[inline(always)]
+        || codes.iter().fold((first, first), |(least, most), code| (least.min(*code), most.max(*code))),
+    )
+}
+
+/// The largest code below this one; the default where there is none.
+fn largest_below<C: Code>(codes: &[C], end: C) -> C {
+    vectorised(
+        #[inline(always)]
+        || {
+            let below = |code: C| if code < end { code } else { C::default() };
+            codes.iter().fold(C::default(), |most, code| most.max(below(*code)))
+        },
+    )
+}
+
+/// Notes the places of this code.
+fn places<C: Code>(codes: &[C], wanted: C, out: &mut Vec<u32>) {
+    // Most codes are others: many are passed at once.
+    const STEP: usize = 64;
+    out.clear();
+    vectorised(
+        #[inline(always)]
+        || {
+            for (step, codes) in codes.chunks(STEP).enumerate() {
+                if codes.iter().fold(false, |any, code| any | (*code == wanted)) {
+                    let places = codes.iter().enumerate().filter(|(_, code)| **code == wanted);
+                    out.extend(places.map(|(at, _)| (step * STEP + at) as u32));
+                }
+            }
+        },
+    );
+}
+
+/// What a split of one column needs besides its codes.
+struct Asked<'a> {
+    numbers: &'a Numbers<'a>,
+    column: u32,
+    bins: &'a ColumnBins,
+    seed: Seed,
 }
 
 impl<C: Code, O: Objective> Growth<'_, C, O> {
     /// The best of the splits that are drawn, one a column.
     pub(super) fn find_drawn(
         &mut self,
-        x: &Matrix,
+        numbers: &Numbers<'_>,
         (start, end): (usize, usize),
         total: &[O::Num],
     ) -> Option<Found<O::Num>> {
         let judge = judge(self.of, total);
         let (mut best, mut seen, mut from) = (None, false, 0);
+        let mut drawing = std::mem::take(&mut self.drawing);
         // The columns that are drawn for the node, and, while nothing differs in any of these, one more at a time.
         while from < self.columns.len() && !seen {
             let to =
@@ -260,86 +207,165 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             }
             let columns = self.columns[from..to].to_vec();
             several!(columns, seeds.chunks(SEVERAL), |now, seeds| {
-                best = self.drawn_of(x, (start, end), &judge, (now, seeds), best, &mut seen);
+                let node = (start, end);
+                best = self.drawn_of(numbers, node, &judge, (now, seeds), &mut drawing, best, &mut seen);
             });
             from = to;
         }
+        self.drawing = drawing;
         best
     }
 
     /// The better of `best` and the splits drawn of these columns; notes whether any rows differ in them.
+    #[expect(clippy::too_many_arguments, reason = "what is gathered is lent out while it is read")]
     fn drawn_of<const K: usize>(
         &mut self,
-        x: &Matrix,
+        numbers: &Numbers<'_>,
         (start, end): (usize, usize),
         judge: &Judge<'_, O>,
         (columns, seeds): ([u32; K], &[Seed]),
+        drawing: &mut Drawing<C>,
         mut best: Option<Found<O::Num>>,
         seen: &mut bool,
     ) -> Option<Found<O::Num>> {
-        let (of, w) = (self.of, self.of.by.width());
+        let of = self.of;
         let near = self.level(end - start).map(|level| &self.near[level]);
-        let node = (&self.bag.rows[start..end], &self.bag.items[start..end]);
-        let bins: [&ColumnBins; K] = std::array::from_fn(|k| of.bins.column(columns[k] as usize));
-        let read: [&[C]; K] =
-            std::array::from_fn(|k| of.codes.dense_column(columns[k] as usize).unwrap_or_default());
-        self.sides.clear();
-        self.sides.resize(2 * K * w, O::Num::default());
-        let asked = (columns, &bins, seeds);
-        let drawn = match near {
-            Some(lines) => {
-                let rows = Rows::new(
-                    node,
-                    #[inline(always)]
-                    |row: u32| lines.codes(row, columns),
-                    #[inline(always)]
-                    |row: u32| lines.original(row),
-                );
-                rows.cut((of.by, x), asked, lines.ends(node.0, columns), &mut self.sides)
-            }
-            None => {
-                let rows = Rows::new(
-                    node,
-                    #[inline(always)]
-                    |row: u32| {
-                        let mut codes = [0; K];
-                        for k in 0..K {
-                            codes[k] = read[k][row as usize].bin();
-                        }
-                        codes
-                    },
-                    #[inline(always)]
-                    |row| row,
-                );
-                rows.cut((of.by, x), asked, None, &mut self.sides)
-            }
-        };
-        for k in 0..K {
-            let column = (columns[k] as usize, bins[k]);
-            match drawn[k] {
-                Drawn::Nothing => {}
-                Drawn::Cut(cut) => {
+        let (rows, items) = (&self.bag.rows[start..end], &self.bag.items[start..end]);
+        let rows = Rows { x: numbers.x, rows, near };
+        let column = |j: u32| of.codes.dense_column(j as usize).unwrap_or_default();
+        rows.gather(columns, column, &mut drawing.now);
+        for (k, seed) in seeds.iter().enumerate() {
+            let (j, bins) = (columns[k], of.bins.column(columns[k] as usize));
+            let codes = &drawing.now[k * (end - start)..(k + 1) * (end - start)];
+            if bins.is_categorical() {
+                self.buffers.grouped(of.by, codes.iter().copied(), bins.missing_code() + 1, items);
+                if self.buffers.groups.codes.len() > 1 {
                     *seen = true;
-                    let side = if cut.within {
-                        Side::Within(cut.bin)
-                    } else {
-                        Side::UpTo(cut.bin.saturating_sub(1))
-                    };
-                    best =
-                        judge.better_of_drawn(best, column.0, &self.sides[2 * k * w..][..w], (side, cut.at));
+                    best = judge.better(best, j as usize, bins, &self.buffers.groups, *seed);
                 }
-                Drawn::Other => {
-                    match near {
-                        Some(lines) => self.buffers.few(of.by, lines, columns[k], node),
-                        None => self.buffers.dense(of.by, read[k], bins[k].missing_code() + 1, node),
-                    }
-                    if self.buffers.groups.codes.len() > 1 {
-                        *seen = true;
-                        best = judge.better(best, column.0, column.1, &self.buffers.groups, seeds[k]);
-                    }
-                }
+            } else {
+                self.sides.clear();
+                self.sides.resize(2 * of.by.width(), O::Num::default());
+                let asked = Asked { numbers, column: j, bins, seed: *seed };
+                let parts = (&mut self.sides[..], &mut drawing.asked);
+                best = drawn(judge, &rows, (codes, items), &asked, parts, best, seen);
             }
+        }
+        // Kept for parting the rows, if it stays the best.
+        let slot = best.as_ref().and_then(|best| columns.iter().position(|j| *j as usize == best.column));
+        if let Some(slot) = slot {
+            let n = end - start;
+            room(&mut drawing.best, n).copy_from_slice(&drawing.now[slot * n..(slot + 1) * n]);
+            drawing.of = (start, end, columns[slot] as usize);
         }
         best
     }
+
+    /// Notes which rows of a node go left by a split that was drawn, or one of categories.
+    pub(super) fn part_drawn(
+        &mut self,
+        numbers: &Numbers<'_>,
+        (start, end): (usize, usize),
+        found: &Found<O::Num>,
+    ) {
+        let of = self.of;
+        let near = self.level(end - start).map(|level| &self.near[level]);
+        let rows = Rows { x: numbers.x, rows: &self.bag.rows[start..end], near };
+        let drawing = &mut self.drawing;
+        if drawing.of != (start, end, found.column) {
+            let column = |j: u32| of.codes.dense_column(j as usize).unwrap_or_default();
+            rows.gather([found.column as u32], column, &mut drawing.best);
+        }
+        // The rows move now: what is noted of them holds no longer.
+        drawing.of = (0, 0, 0);
+        let codes = &drawing.best[..end - start];
+        let goes_left = room(&mut self.goes_left, end - start);
+        let missing = of.bins.column(found.column).missing_code();
+        let below = match &found.side {
+            Side::Marked(_) => {
+                let left = found.left_codes(missing);
+                goes_left.iter_mut().zip(codes).for_each(|(goes, code)| *goes = left[code.bin()]);
+                return;
+            }
+            Side::UpTo(last, ..) => C::new(last + 1),
+            Side::Below(bin, _) | Side::Within(bin, _) => C::new(*bin),
+        };
+        let (missing, missing_left) = (C::new(missing), found.missing_left);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (left, code) in goes_left.iter_mut().zip(codes) {
+                    *left = (*code < below) | ((*code == missing) & missing_left);
+                }
+            },
+        );
+        if let Side::Within(_, at) = found.side {
+            places(codes, below, &mut drawing.asked);
+            for place in &drawing.asked {
+                goes_left[*place as usize] = rows.number(*place, found.column as u32) <= at;
+            }
+        }
+    }
+}
+
+/// The better of `best` and a split drawn of one column of numbers; notes whether any rows differ in it.
+fn drawn<C: Code, O: Objective>(
+    judge: &Judge<'_, O>,
+    rows: &Rows<'_, C>,
+    (codes, items): (&[C], &[O::Item]),
+    of: &Asked<'_>,
+    (sides, asked): (&mut [O::Num], &mut Vec<u32>),
+    best: Option<Found<O::Num>>,
+    seen: &mut bool,
+) -> Option<Found<O::Num>> {
+    let (bins, known, w) = (of.bins, of.numbers.known, judge.by.width());
+    let missing = C::new(bins.missing_code());
+    let (least, mut most) = ends(codes);
+    if least == missing {
+        return best;
+    }
+    let is_missing = most == missing;
+    if is_missing {
+        most = largest_below(codes, missing);
+    }
+    // Of a bin of several numbers the rows must tell which are the smallest and the largest that are there.
+    let mut end = |code: C, better: fn(f64, f64) -> f64| {
+        let (low, high) = bins.range(code.bin());
+        if known && low == high {
+            return low;
+        }
+        places(codes, code, asked);
+        let numbers = asked.iter().map(|place| rows.number(*place, of.column));
+        numbers.reduce(better).unwrap_or(low)
+    };
+    let (low, high) = (end(least, f64::min), end(most, f64::max));
+    let mut rng = of.seed.rng();
+    let unit = rng.unit();
+    let mut missing_left = None;
+    let cut = if low < high {
+        if is_missing {
+            missing_left = Some(rng.chance(0.5));
+        }
+        Cut::draw(of, (low, high), unit)
+    } else if is_missing {
+        // The only way to part them: what is missing goes right.
+        missing_left = Some(false);
+        Cut { at: f64::INFINITY, bin: bins.bins(), within: false }
+    } else {
+        return best;
+    };
+    *seen = true;
+    let below = C::new(cut.bin);
+    judge.by.add_below(sides, items, codes, below);
+    let mut move_left = |place: u32| judge.by.add(&mut sides[..w], items[place as usize]);
+    if cut.within {
+        places(codes, below, asked);
+        let goes = |place: &&u32| rows.number(**place, of.column) <= cut.at;
+        asked.iter().filter(goes).for_each(|place| move_left(*place));
+    }
+    if missing_left == Some(true) {
+        places(codes, missing, asked);
+        asked.iter().for_each(|place| move_left(*place));
+    }
+    judge.better_of_drawn(best, of.column as usize, &sides[..w], cut.side(), missing_left)
 }

@@ -19,9 +19,11 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         node: u32,
         total: &[O::Num],
     ) -> Option<Found<O::Num>> {
-        let (codes, options) = (self.of.codes, self.of.options);
-        match (codes.storage(), self.of.raw) {
-            (Storage::Dense(_), Some(raw)) if options.random => self.find_drawn(raw, (start, end), total),
+        let (of, codes, options) = (self.of, self.of.codes, self.of.options);
+        match (codes.storage(), &of.raw) {
+            (Storage::Dense(_), Some(numbers)) if options.random => {
+                self.find_drawn(numbers, (start, end), total)
+            }
             (Storage::Dense(_), _) if self.of.lines.is_some() && !options.random => {
                 self.find_in_cells(start, end, total)
             }
@@ -130,7 +132,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                     }
                     if !bins.is_categorical() && rows(bins.missing_code()) == 0 {
                         seen = true;
-                        best = judge.better_of_cells(best, (j, bins), &cells[..bins.bins() * w]);
+                        best = judge.better_of_cells(best, j, &cells[..bins.bins() * w]);
                         continue;
                     }
                     self.buffers.of_hist(of.by, slot);

@@ -53,7 +53,12 @@ impl<C: Code> Lines<C> {
     /// The lines of dense narrow codes; `None` for others.
     pub(crate) fn new(codes: &Binned<C>, bins: &Bins) -> Option<Self> {
         let few = bins.columns().iter().all(|c| c.missing_code() < CODES);
-        if !few || codes.cols() > NARROW {
+        if few { Self::wide(codes) } else { None }
+    }
+
+    /// The lines of dense codes of few columns, for splits that are drawn, which need no cells; `None` for others.
+    pub(crate) fn wide(codes: &Binned<C>) -> Option<Self> {
+        if codes.cols() > NARROW {
             return None;
         }
         let width = codes.cols().div_ceil(BLOCK);
@@ -108,25 +113,24 @@ impl<C: Code> Lines<C> {
         codes
     }
 
-    /// The smallest and the largest code of some rows in these columns, where all columns are looked at together.
-    pub(super) fn ends<const K: usize>(
-        &self,
-        rows: &[u32],
-        columns: [u32; K],
-    ) -> Option<([usize; K], [usize; K])> {
-        if self.width != 1 {
-            return None;
-        }
-        let (mut least, mut most) = (*self.blocks.get(*rows.first()? as usize)?, [C::default(); BLOCK]);
-        for row in rows {
-            let line = &self.blocks[*row as usize];
-            for at in 0..BLOCK {
-                least[at] = least[at].min(line[at]);
-                most[at] = most[at].max(line[at]);
+    /// Copies the codes of these rows in these columns, one after the other.
+    pub(super) fn gather<const K: usize>(&self, rows: &[u32], columns: [u32; K], out: &mut [C]) {
+        let n = rows.len();
+        // A few rows at a time into arrays, whose places need no check.
+        const ROWS: usize = 64;
+        for (step, rows) in rows.chunks(ROWS).enumerate() {
+            let mut held = [[C::default(); ROWS]; K];
+            for (at, row) in rows.iter().enumerate() {
+                let line = self.of(*row);
+                for k in 0..K {
+                    held[k][at % ROWS] = line[columns[k] as usize];
+                }
+            }
+            for (k, held) in held.iter().enumerate() {
+                let start = k * n + step * ROWS;
+                out[start..start + rows.len()].copy_from_slice(&held[..rows.len()]);
             }
         }
-        let of = |codes: &[C; BLOCK]| columns.map(|j| codes[j as usize % BLOCK].bin());
-        Some((of(&least), of(&most)))
     }
 
     /// The code of one row in one column.
@@ -191,18 +195,28 @@ impl<N: Copy + Default + std::ops::AddAssign> Buffers<N> {
         codes: usize,
         (rows, items): (&[u32], &[O::Item]),
     ) {
+        self.grouped(by, rows.iter().map(|row| column[*row as usize]), codes, items);
+    }
+
+    /// Groups rows by their codes, `codes` different ones at most.
+    pub(super) fn grouped<C: Code, O: Objective<Num = N>>(
+        &mut self,
+        by: &O,
+        of: impl ExactSizeIterator<Item = C>,
+        codes: usize,
+        items: &[O::Item],
+    ) {
         let w = by.width();
-        if rows.len() <= FEW || rows.len() * SPARE < codes {
+        if of.len() <= FEW || of.len() * SPARE < codes {
             self.keys.clear();
-            let key = |(place, row): (usize, &u32)| (column[*row as usize].bin() as u64) << 32 | place as u64;
-            self.keys.extend(rows.iter().enumerate().map(key));
+            self.keys.extend(of.enumerate().map(|(place, code)| (code.bin() as u64) << 32 | place as u64));
             self.sorted(by, 0, items);
             return;
         }
         self.hist.clear();
         self.hist.resize(codes * w, N::default());
-        for (row, item) in rows.iter().zip(items) {
-            let at = column[*row as usize].bin() * w;
+        for (code, item) in of.zip(items) {
+            let at = code.bin() * w;
             by.add(&mut self.hist[at..at + w], *item);
         }
         compact(by, &self.hist, &mut self.groups);

@@ -16,15 +16,17 @@ mod objective;
 mod split;
 mod stored;
 
+pub(crate) use draw::Numbers;
 pub(crate) use gather::Lines;
 pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, SquaredError};
 
-use prompt_core::{FitContext, Matrix, Result, Rng, Seed};
+use prompt_core::{FitContext, Result, Rng, Seed};
 
 use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
+use draw::Drawing;
 use gather::{Bag, Buffers};
-use split::{Found, Side};
+use split::Found;
 use stored::{NOWHERE, Parts};
 
 /// When to stop, and which splits are tried.
@@ -61,7 +63,7 @@ pub(crate) struct Grower<'a, C, O> {
     pub(crate) lines: Option<Lines<C>>,
     pub(crate) bins: &'a Bins,
     /// The table itself, for splits that are drawn; without it they are drawn among the borders of the bins.
-    pub(crate) raw: Option<&'a Matrix>,
+    pub(crate) raw: Option<Numbers<'a>>,
     pub(crate) by: &'a O,
     pub(crate) options: &'a Options,
 }
@@ -91,6 +93,9 @@ struct Open<N> {
 /// cache, and then the first. Columns are read in larger nodes, where few of their codes are passed over.
 const NEAR: [usize; 2] = [16_384, 1024];
 
+/// The same where splits are drawn: their lines are twice as long, and are read once for each node.
+const NEAR_DRAWN: [usize; 2] = [4096, 0];
+
 /// What one tree needs while it grows.
 struct Growth<'a, C, O: Objective> {
     of: &'a Grower<'a, C, O>,
@@ -106,15 +111,16 @@ struct Growth<'a, C, O: Objective> {
     /// Sums of the left and the right side of splits that are drawn.
     sides: Vec<O::Num>,
     /// Only for sparse codes.
-    parts: Parts<C>,
+    parts: Parts,
     /// Where each row lies in the bag; only for sparse codes.
     place: Vec<u32>,
     /// For every column the last node, numbered from 1, in which it was seen to hold something; only for sparse codes.
     present: Vec<u32>,
-    /// The lines of the node at hand, or of one above it, of at most so many rows as [`NEAR`] says. `bag.rows` holds
-    /// their places here from then on.
+    /// The lines of the node at hand, or of one above it, of at most so many rows as [`NEAR`] or [`NEAR_DRAWN`] says.
+    /// `bag.rows` holds their places here from then on.
     near: [Lines<C>; NEAR.len()],
     goes_left: Vec<bool>,
+    drawing: Drawing<C>,
     spare: Bag<O::Item>,
     weight: f64,
 }
@@ -147,6 +153,7 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
+            drawing: Drawing::default(),
             near: [(); NEAR.len()].map(|()| Lines::default()),
             spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
@@ -250,60 +257,45 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         if self.of.options.max_depth.is_some_and(|most| leaf.depth + 1 >= most) {
             return end;
         }
-        let missing = self.of.bins.column(found.column).missing_code();
+        let dense = matches!(self.of.codes.storage(), Storage::Dense(_));
+        let drawn = self.of.raw.as_ref().filter(|_| dense);
+        let mut left = Vec::new();
+        match drawn {
+            Some(numbers) => self.part_drawn(numbers, (start, end), found),
+            None => left = found.left_codes(self.of.bins.column(found.column).missing_code()),
+        }
         let near = self.level(end - start).map(|level| &self.near[level]);
         let rows = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
-        let left = found.left_codes(missing);
         let (column, goes_left) = (found.column, &mut self.goes_left);
-        let to = match (self.of.codes.column(column), near, (&found.side, self.of.raw)) {
-            (CodeColumn::Dense(codes), near, (Side::Within(bin), Some(x))) => {
-                // Numbers are looked up together before any row moves, so that they are not waited for one by one.
-                let code = |row: u32| match near {
-                    Some(near) => near.code(row, column).bin(),
-                    None => codes[row as usize].bin(),
-                };
-                let mut asked = Vec::with_capacity(rows.0.len() / 4 + 8);
-                for row in rows.0.iter().filter(|row| code(**row) == *bin) {
-                    asked.push(near.map_or(*row, |near| near.original(*row)));
-                }
-                goes_left.clear();
-                goes_left
-                    .extend(asked.iter().map(|row| draw::number(x, *row, column as u32) <= found.threshold));
-                let mut next = 0;
-                divide(rows, &mut self.spare, |_, row| {
-                    let code = code(row);
-                    if code == *bin {
-                        next += 1;
-                        return goes_left[next - 1];
-                    }
-                    left[code]
-                })
+        let to = match (self.of.codes.column(column), near) {
+            (CodeColumn::Dense(_), _) if drawn.is_some() => {
+                divide(rows, &mut self.spare, |at, _| goes_left[at])
             }
-            (CodeColumn::Dense(_), Some(near), _) => {
+            (CodeColumn::Dense(_), Some(near)) => {
                 divide(rows, &mut self.spare, |_, row| left[near.code(row, column).bin()])
             }
-            (CodeColumn::Dense(codes), None, _) => {
+            (CodeColumn::Dense(codes), None) => {
                 divide(rows, &mut self.spare, |_, row| left[codes[row as usize].bin()])
             }
-            (CodeColumn::Sparse { rows: stored, codes, zero }, ..) => {
+            (CodeColumn::Sparse { rows: stored, codes, zero }, _) => {
                 goes_left.clear();
                 goes_left.resize(rows.0.len(), left[zero.bin()]);
-                let mut goes = |row: u32, code: C| {
+                let mut goes = |row: u32, code: usize| {
                     let at = (self.place[row as usize] as usize).wrapping_sub(start);
                     if let Some(goes_left) = goes_left.get_mut(at) {
-                        *goes_left = left[code.bin()];
+                        *goes_left = left[code];
                     }
                 };
-                if let Some(stored) = self.parts.column(leaf.parts, column) {
-                    stored.iter().for_each(|(row, code)| goes(*row, *code));
+                if self.parts.each(leaf.parts, column, &mut goes) {
+                    // All that is stored in the node is in the part.
                 } else if rows.0.len() * 16 < stored.len() {
                     for row in rows.0.iter() {
                         if let Ok(k) = stored.binary_search(row) {
-                            goes(*row, codes[k]);
+                            goes(*row, codes[k].bin());
                         }
                     }
                 } else {
-                    stored.iter().zip(codes).for_each(|(row, code)| goes(*row, *code));
+                    stored.iter().zip(codes).for_each(|(row, code)| goes(*row, code.bin()));
                 }
                 divide(rows, &mut self.spare, |at, _| goes_left[at])
             }
@@ -329,7 +321,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
     /// Where in `near` the lines of a node of so many rows lie; `None` where columns are read instead.
     fn level(&self, rows: usize) -> Option<usize> {
         self.of.lines.as_ref()?;
-        NEAR.iter().rposition(|most| rows <= *most)
+        let levels = if self.of.options.random { NEAR_DRAWN } else { NEAR };
+        levels.iter().rposition(|most| rows <= *most)
     }
 
     /// Notes where rows lie now.

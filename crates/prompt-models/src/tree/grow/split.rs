@@ -22,17 +22,18 @@ pub(super) struct Found<N> {
     /// The sums of the left part.
     pub(super) left: Vec<N>,
     pub(super) side: Side,
-    pub(super) threshold: f64,
     pub(super) missing_left: bool,
 }
 
 /// Which codes go left, missing apart.
 #[derive(Debug, Clone)]
 pub(super) enum Side {
-    /// Those up to this one.
-    UpTo(usize),
-    /// Those below this one, and the numbers up to the threshold among those of this one.
-    Within(usize),
+    /// Those up to this one; the next one that holds rows, and the number between both that was drawn.
+    UpTo(usize, Option<usize>, Option<f64>),
+    /// Those below this one.
+    Below(usize, f64),
+    /// Those below this one, and the numbers up to that one among those of this one.
+    Within(usize, f64),
     /// Those that are marked.
     Marked(Vec<bool>),
 }
@@ -42,8 +43,8 @@ impl<N> Found<N> {
     pub(super) fn left_codes(&self, missing_code: usize) -> Vec<bool> {
         let mut left = vec![false; missing_code + 1];
         match &self.side {
-            Side::UpTo(last) => left[..=*last].fill(true),
-            Side::Within(bin) => left[..*bin].fill(true),
+            Side::UpTo(last, ..) => left[..=*last].fill(true),
+            Side::Below(bin, _) | Side::Within(bin, _) => left[..*bin].fill(true),
             Side::Marked(marked) => left.iter_mut().zip(marked).for_each(|(left, marked)| *left = *marked),
         }
         left[missing_code] = self.missing_left;
@@ -53,10 +54,10 @@ impl<N> Found<N> {
     /// The split over raw numbers.
     pub(super) fn split(&self, bins: &ColumnBins) -> Split {
         let (column, missing_left) = (self.column, self.missing_left);
+        let numeric = |threshold| Split::Numeric { column, threshold, missing_left };
         match &self.side {
-            Side::UpTo(_) | Side::Within(_) => {
-                Split::Numeric { column, threshold: self.threshold, missing_left }
-            }
+            Side::UpTo(last, next, drawn) => numeric(threshold(bins, *last, *next, *drawn)),
+            Side::Below(_, at) | Side::Within(_, at) => numeric(*at),
             Side::Marked(marked) => {
                 let left = bins.level_set(|b| marked.get(b).copied().unwrap_or(missing_left), missing_left);
                 Split::Categories { column, left, missing_left }
@@ -137,21 +138,21 @@ impl<O: Objective> Judge<'_, O> {
             Some(_) => place.missing_left,
             None => 2 * self.by.rows(&left) > self.by.rows(self.total),
         };
-        let (side, threshold) = match &order {
+        let side = match &order {
             Some(order) => {
                 let mut marked = vec![missing_left; bins.bins()];
                 order.iter().enumerate().for_each(|(at, &g)| {
                     marked[usize::from(groups.codes[g])] = at <= place.after;
                 });
-                (Side::Marked(marked), 0.0)
+                Side::Marked(marked)
             }
             None => {
                 let last = usize::from(groups.codes[place.after]);
                 let next = groups.codes[..count].get(place.after + 1);
-                (Side::UpTo(last), threshold(bins, last, next.map(|c| usize::from(*c)), place.drawn))
+                Side::UpTo(last, next.map(|c| usize::from(*c)), place.drawn)
             }
         };
-        Some(Found { column, parted, left, side, threshold, missing_left })
+        Some(Found { column, parted, left, side, missing_left })
     }
 
     /// As [`better`](Self::better) for a numeric column without missing numbers among the rows, from the cells of all
@@ -159,7 +160,7 @@ impl<O: Objective> Judge<'_, O> {
     pub(super) fn better_of_cells(
         &self,
         best: Option<Found<O::Num>>,
-        (column, bins): (usize, &ColumnBins),
+        column: usize,
         cells: &[O::Num],
     ) -> Option<Found<O::Num>> {
         let (w, floor) = (self.by.width(), floor(best.as_ref()));
@@ -171,8 +172,7 @@ impl<O: Objective> Judge<'_, O> {
         cells[..(last + 1) * w].chunks_exact(w).for_each(|cell| add(&mut left, cell));
         let missing_left = 2 * self.by.rows(&left) > self.by.rows(self.total);
         let next = (last + 1..cells.len() / w).find(holds);
-        let threshold = threshold(bins, last, next, None);
-        Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
+        Some(Found { column, parted, left, side: Side::UpTo(last, next, None), missing_left })
     }
 
     /// As [`better_of_cells`](Self::better_of_cells), from narrow cells.
@@ -191,24 +191,25 @@ impl<O: Objective> Judge<'_, O> {
         let left = vec![self.by.widened(narrow::at(&memory.sums, last))];
         let missing_left = 2 * self.by.rows(&left) > self.by.rows(self.total);
         let next = (last + 1..bins.bins()).find(|code| narrow::at(cells, *code) > 0);
-        let threshold = threshold(bins, last, next, None);
-        Some(Found { column, parted, left, side: Side::UpTo(last), threshold, missing_left })
+        Some(Found { column, parted, left, side: Side::UpTo(last, next, None), missing_left })
     }
 
-    /// The better of `best` and a split that was drawn, with these sums of its left side.
+    /// The better of `best` and a split that was drawn, with these sums of its left side. `missing_left` is drawn too,
+    /// where a number is missing.
     pub(super) fn better_of_drawn(
         &self,
         best: Option<Found<O::Num>>,
         column: usize,
         left: &[O::Num],
-        (side, threshold): (Side, f64),
+        side: Side,
+        missing_left: Option<bool>,
     ) -> Option<Found<O::Num>> {
         let parted = self.by.parted(left, self.total);
         if !self.is_legal(left) || parted <= floor(best.as_ref()) {
             return best;
         }
-        let missing_left = 2 * self.by.rows(left) > self.by.rows(self.total);
-        Some(Found { column, parted, left: left.to_vec(), side, threshold, missing_left })
+        let missing_left = missing_left.unwrap_or_else(|| 2 * self.by.rows(left) > self.by.rows(self.total));
+        Some(Found { column, parted, left: left.to_vec(), side, missing_left })
     }
 
     /// Groups in the order of what they say about the target.

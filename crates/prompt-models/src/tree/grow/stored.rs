@@ -7,21 +7,73 @@
 use super::super::bins::{Code, CodeColumn, SparseCodes};
 
 /// Rows from which columns of their own are worth making.
-const LEAST: usize = 128;
+const LEAST: usize = 64;
 /// The part of the rows at hand, one in so many, from which on they are made.
 const PART: usize = 3;
 
+/// A row and its code in one number.
+trait Packed: Copy + Default {
+    fn of(row: u32, code: usize) -> Self;
+    fn row(self) -> u32;
+    fn code(self) -> usize;
+}
+
+/// Rows and codes of one byte that fit half the memory.
+impl Packed for u32 {
+    #[inline(always)]
+    fn of(row: u32, code: usize) -> Self {
+        row << u8::BITS | code as Self
+    }
+
+    #[inline(always)]
+    fn row(self) -> u32 {
+        self >> u8::BITS
+    }
+
+    #[inline(always)]
+    fn code(self) -> usize {
+        (self & 0xff) as usize
+    }
+}
+
+impl Packed for u64 {
+    #[inline(always)]
+    fn of(row: u32, code: usize) -> Self {
+        Self::from(row) << u32::BITS | code as Self
+    }
+
+    #[inline(always)]
+    fn row(self) -> u32 {
+        (self >> u32::BITS) as u32
+    }
+
+    #[inline(always)]
+    fn code(self) -> usize {
+        (self & 0xffff_ffff) as usize
+    }
+}
+
 /// The stored codes of some rows, column after column.
-#[derive(Default)]
-pub(super) struct Part<C> {
+struct Part {
     rows: usize,
     /// Where each column starts, and the last ends.
     starts: Vec<u32>,
-    stored: Vec<(u32, C)>,
+    stored: Stored,
 }
 
-impl<C: Code> Part<C> {
-    fn fill(&mut self, codes: &SparseCodes<C>, rows: &[u32]) {
+enum Stored {
+    Narrow(Vec<u32>),
+    Wide(Vec<u64>),
+}
+
+impl Part {
+    fn new<C: Code>(codes: &SparseCodes<C>) -> Self {
+        let narrow = size_of::<C>() == 1 && codes.rows() <= 1 << (u32::BITS - u8::BITS);
+        let stored = if narrow { Stored::Narrow(Vec::new()) } else { Stored::Wide(Vec::new()) };
+        Self { rows: 0, starts: Vec::new(), stored }
+    }
+
+    fn fill<C: Code>(&mut self, codes: &SparseCodes<C>, rows: &[u32]) {
         self.rows = rows.len();
         self.starts.clear();
         self.starts.resize(codes.zero().len() + 2, 0);
@@ -35,26 +87,46 @@ impl<C: Code> Part<C> {
             sum += *start;
             *start = sum;
         }
-        self.stored.resize(sum as usize, (0, C::default()));
-        for row in rows {
-            let (columns, row_codes) = codes.row(*row as usize);
-            for (j, code) in columns.iter().zip(row_codes) {
-                let at = &mut self.starts[*j as usize + 1];
-                self.stored[*at as usize] = (*row, *code);
-                *at += 1;
-            }
+        match &mut self.stored {
+            Stored::Narrow(stored) => put(stored, &mut self.starts, codes, rows),
+            Stored::Wide(stored) => put(stored, &mut self.starts, codes, rows),
         }
     }
 
-    fn column(&self, j: usize) -> &[(u32, C)] {
-        &self.stored[self.starts[j] as usize..self.starts[j + 1] as usize]
+    fn range(&self, j: usize) -> std::ops::Range<usize> {
+        self.starts[j] as usize..self.starts[j + 1] as usize
+    }
+
+    /// Calls this for each row with a stored code in a column.
+    #[inline]
+    fn each(&self, j: usize, mut f: impl FnMut(u32, usize)) {
+        match &self.stored {
+            Stored::Narrow(stored) => stored[self.range(j)].iter().for_each(|e| f(e.row(), e.code())),
+            Stored::Wide(stored) => stored[self.range(j)].iter().for_each(|e| f(e.row(), e.code())),
+        }
+    }
+}
+
+/// Writes the codes of these rows to their columns, whose starts move to their ends.
+fn put<C: Code, P: Packed>(stored: &mut Vec<P>, starts: &mut [u32], codes: &SparseCodes<C>, rows: &[u32]) {
+    let n = starts.last().map_or(0, |n| *n as usize);
+    if stored.len() < n {
+        stored.resize(n, P::default());
+    }
+    for row in rows {
+        let (columns, row_codes) = codes.row(*row as usize);
+        for (j, code) in columns.iter().zip(row_codes) {
+            let at = &mut starts[*j as usize + 1];
+            stored[*at as usize] = P::of(*row, code.bin());
+            *at += 1;
+        }
     }
 }
 
 /// The parts of the table that are at hand, each of the rows of a node below that of the one before it.
 #[derive(Default)]
-pub(super) struct Parts<C> {
-    parts: Vec<Part<C>>,
+pub(super) struct Parts {
+    parts: Vec<Part>,
     /// How many of them hold the rows of the node at hand.
     used: usize,
     /// For each column its number among the drawn ones plus one, or 0.
@@ -69,14 +141,14 @@ pub(super) struct Parts<C> {
 /// Where a row lies in the bag; rows that are not in it lie nowhere.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
-impl<C: Code> Parts<C> {
+impl Parts {
     /// Goes on with a node of these rows, which the first `used` parts hold; returns how many hold them from then on.
-    pub(super) fn enter(&mut self, codes: &SparseCodes<C>, rows: &[u32], used: usize) -> usize {
+    pub(super) fn enter<C: Code>(&mut self, codes: &SparseCodes<C>, rows: &[u32], used: usize) -> usize {
         self.used = used;
         let above = self.parts[..used].last().map_or(codes.rows(), |part| part.rows);
         if rows.len() >= LEAST && rows.len() * PART <= above {
             if self.parts.len() == used {
-                self.parts.push(Part { rows: 0, starts: Vec::new(), stored: Vec::new() });
+                self.parts.push(Part::new(codes));
             }
             self.parts[used].fill(codes, rows);
             self.used += 1;
@@ -84,47 +156,49 @@ impl<C: Code> Parts<C> {
         self.used
     }
 
-    /// The stored codes of a column in the last of so many parts; `None` without parts.
-    pub(super) fn column(&self, used: usize, j: usize) -> Option<&[(u32, C)]> {
-        Some(self.parts[..used].last()?.column(j))
+    /// Calls this for each row with a stored code in a column of the last of so many parts; whether there is one.
+    pub(super) fn each(&self, used: usize, j: usize, f: impl FnMut(u32, usize)) -> bool {
+        self.parts[..used].last().map(|part| part.each(j, f)).is_some()
     }
 
     /// Gathers the stored codes of the drawn columns in the node that holds the bag's rows from `start` on, in
     /// whichever way has to look at fewer.
-    pub(super) fn gather(
+    pub(super) fn gather<C: Code>(
         &mut self,
         codes: &SparseCodes<C>,
         drawn: &[u32],
         (start, rows): (usize, &[u32]),
         place: &[u32],
     ) {
-        self.stored.clear();
         self.starts.clear();
         self.starts.push(0);
         let part = self.parts[..self.used].last();
         let of =
-            |j: &u32| part.map_or_else(|| codes.stored(*j as usize), |part| part.column(*j as usize).len());
+            |j: &u32| part.map_or_else(|| codes.stored(*j as usize), |part| part.range(*j as usize).len());
         let by_columns: usize = drawn.iter().map(of).sum();
         let by_rows = rows.len() * (codes.len() / codes.rows().max(1));
         if by_columns + drawn.len() <= by_rows {
             let n = rows.len() as u32;
+            // Each is written and counts where its row is here: a branch that is guessed wrong too often costs more.
+            if self.stored.len() < by_columns {
+                self.stored.resize(by_columns, (0, 0));
+            }
+            let (stored, mut held) = (&mut self.stored[..by_columns], 0);
             for j in drawn {
-                let mut add = |row: u32, code: C| {
+                let mut add = |row: u32, code: usize| {
                     let at = place[row as usize].wrapping_sub(start as u32);
-                    if at < n {
-                        self.stored.push((code.bin() as u16, at));
-                    }
+                    stored[held] = (code as u16, at);
+                    held += usize::from(at < n);
                 };
-                match (part, codes.column(*j as usize)) {
-                    (Some(part), _) => {
-                        part.column(*j as usize).iter().for_each(|(row, code)| add(*row, *code));
+                match part {
+                    Some(part) => part.each(*j as usize, add),
+                    None => {
+                        if let CodeColumn::Sparse { rows, codes, .. } = codes.column(*j as usize) {
+                            rows.iter().zip(codes).for_each(|(row, code)| add(*row, code.bin()));
+                        }
                     }
-                    (None, CodeColumn::Sparse { rows, codes, .. }) => {
-                        rows.iter().zip(codes).for_each(|(row, code)| add(*row, *code));
-                    }
-                    (None, CodeColumn::Dense(_)) => {}
                 }
-                self.starts.push(self.stored.len() as u32);
+                self.starts.push(held as u32);
             }
             return;
         }
@@ -146,7 +220,9 @@ impl<C: Code> Parts<C> {
         for s in 1..self.starts.len() {
             self.starts[s] += self.starts[s - 1];
         }
-        self.stored.resize(self.met.len(), (0, 0));
+        if self.stored.len() < self.met.len() {
+            self.stored.resize(self.met.len(), (0, 0));
+        }
         // Filled from the back, so that each start ends up where its column starts.
         for (slot, code, at) in self.met.iter().rev() {
             let end = &mut self.starts[*slot as usize + 1];
@@ -155,7 +231,7 @@ impl<C: Code> Parts<C> {
         }
         self.starts.rotate_left(1);
         if let Some(last) = self.starts.last_mut() {
-            *last = self.stored.len() as u32;
+            *last = self.met.len() as u32;
         }
     }
 

@@ -40,7 +40,8 @@ fn same<O: Objective>(by: &O, item: impl Fn(usize) -> O::Item) {
     for (random, max_features) in [(false, 3), (true, 3), (false, 1), (true, 7)] {
         let options = options(random, max_features);
         let grow = |lines: Option<Lines<u8>>| {
-            let grower = Grower { codes: &codes, lines, bins: &bins, raw: Some(&x), by, options: &options };
+            let raw = Some(Numbers::new(&x, &bins));
+            let grower = Grower { codes: &codes, lines, bins: &bins, raw, by, options: &options };
             let items = (0..1500).map(&item).collect();
             grower.grow((0..1500).collect(), items, Seed::new(8), &ctx).unwrap()
         };
@@ -81,8 +82,14 @@ fn splits_are_drawn_among_the_numbers_and_not_among_the_bins() {
     let codes: Binned<u8> = bins.apply(&x, &ctx);
     let options = Options { max_depth: Some(2), min_samples_leaf: 1, ..options(true, 1) };
     let by = SquaredError { mean: 0.0 };
-    let grower =
-        Grower { codes: &codes, lines: None, bins: &bins, raw: Some(&x), by: &by, options: &options };
+    let grower = Grower {
+        codes: &codes,
+        lines: None,
+        bins: &bins,
+        raw: Some(Numbers::new(&x, &bins)),
+        by: &by,
+        options: &options,
+    };
     let (low, high) = values.iter().fold((1.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
     let mut mean = 0.0;
     for seed in 0..400 {

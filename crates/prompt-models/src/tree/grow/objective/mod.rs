@@ -13,6 +13,9 @@ pub(super) mod narrow;
 
 use std::ops::{AddAssign, Sub};
 
+use super::super::bins::Code;
+use crate::simd::vectorised;
+
 /// How much better, relative to the best so far, a later split must be: two that differ by rounding alone count as
 /// equal, and the earlier one stays.
 pub(super) const MARGIN: f64 = 1e-12;
@@ -28,11 +31,13 @@ pub(crate) trait Objective: Sync {
     fn width(&self) -> usize;
     /// Adds a row to a cell.
     fn add(&self, cell: &mut [Self::Num], item: Self::Item);
-    /// Adds a row to a cell of one number, or does not.
-    #[inline]
-    fn add_if(&self, cell: &mut Self::Num, item: Self::Item, add: bool) {
-        if add {
-            self.add(std::slice::from_mut(cell), item);
+    /// Adds the rows whose code is below this one to the first of two cells; the second may be written to.
+    fn add_below<C: Code>(&self, cells: &mut [Self::Num], items: &[Self::Item], codes: &[C], below: C) {
+        let w = self.width();
+        for (item, code) in items.iter().zip(codes) {
+            // A place that is worked out, not a branch that would be guessed wrong half of the time.
+            let at = usize::from(*code >= below) * w;
+            self.add(&mut cells[at..at + w], *item);
         }
     }
     /// Rows in a cell.
@@ -192,10 +197,14 @@ impl Objective for Counts {
         cell[0] += item;
     }
 
-    #[inline]
-    fn add_if(&self, cell: &mut u64, item: u64, add: bool) {
-        // Without a branch that would be guessed wrong half of the time.
-        *cell += item & 0u64.wrapping_sub(u64::from(add));
+    fn add_below<C: Code>(&self, cells: &mut [u64], items: &[u64], codes: &[C], below: C) {
+        cells[0] += vectorised(
+            #[inline(always)]
+            || {
+                let kept = |item: &u64, code: &C| item & 0u64.wrapping_sub(u64::from(*code < below));
+                items.iter().zip(codes).fold(0u64, |sum, (item, code)| sum.wrapping_add(kept(item, code)))
+            },
+        );
     }
 
     #[inline]
