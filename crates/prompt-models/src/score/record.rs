@@ -90,7 +90,7 @@ impl Named {
     fn of(head: &Head) -> Result<Self> {
         let quoted = |name: &str| serde_json::to_vec(name).unwrap_or_default();
         let classes = head.output.classes().cloned();
-        let labels: Vec<Vec<u8>> = classes.iter().flat_map(|c| c.names()).map(|name| quoted(name)).collect();
+        let labels: Vec<Vec<u8>> = classes.iter().flat_map(Classes::names).map(|name| quoted(name)).collect();
         if labels.is_empty() && head.output.width() != 1 {
             return Err(Error::unsupported(
                 "prompt predict",
