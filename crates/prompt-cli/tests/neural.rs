@@ -152,7 +152,7 @@ fn an_encoder_learns_further_fields_as_heads_of_their_own() {
         ][i % 3];
         format!(r#"{{"text": "{text} {i}", "label": "{label}", "level": {level}, "words": {}}}"#, i % 3 + 3)
     };
-    shell.write("tasks.jsonl", &(0..36).map(row).collect::<Vec<_>>().join("\n"));
+    shell.write("tasks.jsonl", (0..36).map(row).collect::<Vec<_>>().join("\n"));
     let asked = |more: &[&'static str]| {
         let all = [
             &["train", "--data", "tasks.jsonl", "--out", "net", "--model"],
