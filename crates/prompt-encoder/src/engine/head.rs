@@ -55,10 +55,13 @@ pub(crate) struct Head {
 enum HeadPool {
     Fixed(Pooling),
     /// α = softmax(v·tanh(W·hₜ + b)) over a sequence, Σ αₜ·hₜ.
-    Attention {
-        inner: Linear,
-        vector: Linear,
-    },
+    Attention(Box<Attention>),
+}
+
+#[derive(Debug)]
+struct Attention {
+    inner: Linear,
+    vector: Linear,
 }
 
 /// Layers where there are some, and the layer of logits.
@@ -115,7 +118,7 @@ impl Head {
     pub(crate) fn bytes(&self) -> usize {
         let pool = match &self.pool {
             HeadPool::Fixed(_) => 0,
-            HeadPool::Attention { inner, vector } => inner.bytes() + vector.bytes(),
+            HeadPool::Attention(attention) => attention.inner.bytes() + attention.vector.bytes(),
         };
         pool + self.branches.iter().map(Branch::bytes).sum::<usize>()
     }
@@ -165,7 +168,7 @@ impl HeadPool {
                 let size = vector.len();
                 let inner = loader.linear("prompt_pooling.inner", [size, h], true)?;
                 let vector = Linear::new(loader.level, Precision::F32, [1, size], &vector, None)?;
-                return Ok(Self::Attention { inner, vector });
+                return Ok(Self::Attention(Box::new(Attention { inner, vector })));
             }
         }))
     }
@@ -173,7 +176,7 @@ impl HeadPool {
     fn run(&self, batch: Packed<'_>, hidden: &[f32], width: usize, threads: usize) -> Result<Vec<f32>> {
         let (inner, vector) = match self {
             Self::Fixed(how) => return pool_rows(*how, batch, hidden, width),
-            Self::Attention { inner, vector } => (inner, vector),
+            Self::Attention(attention) => (&attention.inner, &attention.vector),
         };
         let tokens = hidden.len() / width;
         let mut x = vec![0.0; tokens * inner.outputs()];
