@@ -54,10 +54,10 @@ pub(crate) struct Head {
 #[derive(Debug)]
 enum HeadPool {
     Fixed(Pooling),
+    /// α = softmax(v·tanh(W·hₜ + b)) over a sequence, Σ αₜ·hₜ.
     Attention(Box<Attention>),
 }
 
-/// α = softmax(v·tanh(W·hₜ + b)) over a sequence, Σ αₜ·hₜ.
 #[derive(Debug)]
 struct Attention {
     inner: Linear,
@@ -118,7 +118,7 @@ impl Head {
     pub(crate) fn bytes(&self) -> usize {
         let pool = match &self.pool {
             HeadPool::Fixed(_) => 0,
-            HeadPool::Attention(layers) => layers.inner.bytes() + layers.vector.bytes(),
+            HeadPool::Attention(attention) => attention.inner.bytes() + attention.vector.bytes(),
         };
         pool + self.branches.iter().map(Branch::bytes).sum::<usize>()
     }
@@ -176,7 +176,7 @@ impl HeadPool {
     fn run(&self, batch: Packed<'_>, hidden: &[f32], width: usize, threads: usize) -> Result<Vec<f32>> {
         let (inner, vector) = match self {
             Self::Fixed(how) => return pool_rows(*how, batch, hidden, width),
-            Self::Attention(layers) => (&layers.inner, &layers.vector),
+            Self::Attention(attention) => (&attention.inner, &attention.vector),
         };
         let tokens = hidden.len() / width;
         let mut x = vec![0.0; tokens * inner.outputs()];

@@ -44,7 +44,7 @@ params! {
         /// once, so that they cost little (linear probing, then fine-tuning; Kumar and others, 2022).
         probe_epochs: usize = 0, Legal::int(0, 100_000);
         /// The highest rate of AdamW in those epochs.
-        probe_rate: f64 = 1e-3, Legal::positive();
+        probe_rate: f64 = 3e-3, Legal::positive();
         /// Share of the numbers that a training step drops inside the encoder.
         dropout: f64 = 0.1, SHARE;
         /// The same inside the head.
