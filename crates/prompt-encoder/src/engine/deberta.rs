@@ -215,9 +215,12 @@ impl Reach {
     /// `whole` widens a range to one that products can compute.
     fn new(longest: usize, details: &Deberta, whole: impl Fn(Range<usize>) -> Range<usize>) -> Self {
         let most = longest as i64 - 1;
-        let all = (-most..=most).rev().map(|d| bucket(d, details));
-        let rows = whole(bucket(-most, details)..bucket(most, details) + 1);
-        Self { buckets: all.map(|b| b - rows.start).collect(), longest, rows }
+        let mut buckets: Vec<usize> = (-most..=most).rev().map(|d| bucket(d, details)).collect();
+        // Not those of the two ends: where `max_relative_positions` is small, buckets do not rise with the distance.
+        let (first, last) = buckets.iter().fold((usize::MAX, 0), |(low, high), &b| (low.min(b), high.max(b)));
+        let rows = whole(first.min(last)..last + 1);
+        buckets.iter_mut().for_each(|b| *b -= rows.start);
+        Self { buckets, longest, rows }
     }
 }
 

@@ -164,8 +164,12 @@ impl HeadPool {
             HeadPooling::Max => Pooling::Max,
             HeadPooling::Attention => {
                 // As wide as the file has it.
-                let vector = loader.weights.tensor("prompt_pooling.vector")?.data;
-                let size = vector.len();
+                let size = match loader.weights.shape("prompt_pooling.vector") {
+                    Some(&[size]) if size > 0 => size,
+                    // Its absence, or what it should be, is said where it is read.
+                    _ => h,
+                };
+                let vector = loader.weights.get("prompt_pooling.vector", &[size])?;
                 let inner = loader.linear("prompt_pooling.inner", [size, h], true)?;
                 let vector = Linear::new(loader.level, Precision::F32, [1, size], &vector, None)?;
                 return Ok(Self::Attention(Box::new(Attention { inner, vector })));
@@ -178,9 +182,9 @@ impl HeadPool {
             Self::Fixed(how) => return pool_rows(*how, batch, hidden, width),
             Self::Attention(attention) => (&attention.inner, &attention.vector),
         };
-        let tokens = hidden.len() / width;
+        let tokens = batch.tokens();
         let mut x = vec![0.0; tokens * inner.outputs()];
-        inner.run(tokens, hidden, &mut x, Activation::Tanh, threads)?;
+        inner.run(tokens, &hidden[..tokens * width], &mut x, Activation::Tanh, threads)?;
         let mut scores = vec![0.0; tokens];
         vector.run(tokens, &x, &mut scores, Activation::Identity, threads)?;
         let mut pooled = vec![0.0; (batch.offsets.len() - 1) * width];
