@@ -116,7 +116,7 @@ pub(crate) struct RegistryPlace {
 
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name[@revision].
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// Labelled data.
@@ -158,7 +158,7 @@ pub(crate) enum SplitChoice {
 
 #[derive(Args)]
 pub(crate) struct Predict {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name[@revision].
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// A text to score.
@@ -196,7 +196,7 @@ pub(crate) enum Format {
 
 #[derive(Args)]
 pub(crate) struct Threshold {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name[@revision].
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// Traffic that the model did not learn from, labelled or not; training rows are left out.
@@ -241,7 +241,7 @@ pub(crate) enum TargetKind {
 
 #[derive(Args)]
 pub(crate) struct Explain {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name[@revision].
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// The text to explain, for models of texts.

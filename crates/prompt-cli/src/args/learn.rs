@@ -22,7 +22,7 @@ pub(crate) struct Train {
     /// transformer, hybrid, or encoder, which is fine-tuned.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name[@revision] in a build with
+    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name@REVISION in a build with
     /// the feature hub.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
@@ -209,7 +209,7 @@ pub(crate) struct Tune {
     /// The learner (the task's default otherwise); for texts, in a build with the feature neural, also a network.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name[@revision] in a build with
+    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name@REVISION in a build with
     /// the feature hub.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
