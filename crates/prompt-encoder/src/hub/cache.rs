@@ -10,6 +10,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::{Error, Result};
 
@@ -162,11 +163,41 @@ fn make_parent(path: &Path) -> Result<()> {
     fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, e))
 }
 
+/// Files written by this process.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
 /// Writes a small file that appears whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     make_parent(path)?;
     let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".new-{}", std::process::id()));
+    // Of this process and this call: two threads may write the same file.
+    fresh.push(format!(".new-{}-{}", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     fs::write(&fresh, bytes).map_err(|e| Error::io("write", &fresh, e))?;
     fs::rename(&fresh, path).map_err(|e| Error::io("put in place", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_write_the_same_file_do_not_meet() {
+        let cache = tempfile::tempdir().unwrap();
+        let repository = Repository::new(cache.path(), "org/tiny");
+        let commit = "0".repeat(40);
+        let files = ["config.json".to_owned()];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        repository.record(&commit, &files).unwrap();
+                        repository.point("main", &commit).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(repository.commit("main"), Some(commit));
+        let refs: Vec<_> = fs::read_dir(repository.root.join("refs")).unwrap().flatten().collect();
+        assert_eq!(refs.len(), 1, "nothing is left beside the branch: {refs:?}");
+    }
 }
