@@ -11,6 +11,7 @@
 //! an asynchronous runtime and 235 crates; 0.5, on `ureq`, waits for a silent server for ever, sends the token to the
 //! host that a redirect names, compares no digests, and panics at a redirect without a place.
 
+mod address;
 mod cache;
 mod name;
 mod options;
@@ -58,8 +59,9 @@ pub struct Progress<'a> {
 ///
 /// # Errors
 /// A name that is none; a repository or revision that the hub does not know or does not give to everybody; a repository
-/// without such files; a body that ends early or whose SHA-256 is another (what came is kept, and the next call goes on
-/// there); a server that cannot be reached or falls silent; offline, what the cache lacks.
+/// without such files; a commit that the hub answers with another; a body that ends early (what came is kept, and the
+/// next call goes on there) or whose SHA-256 is another (what came is removed, and the next call begins anew); an endpoint
+/// with a user or password in it; a server that cannot be reached or falls silent; offline, what the cache lacks.
 pub fn fetch(name: &str, options: &HubOptions) -> Result<PathBuf> {
     fetch_watched(name, options, &mut |_| Ok(()))
 }
@@ -88,6 +90,13 @@ pub fn fetch_watched(
     let remote = Remote::new(options)?;
     let listing = remote.listing(name.id(), revision)?;
     let commit = &listing.commit;
+    let asked = revision.to_ascii_lowercase();
+    if cache::is_commit(&asked) && asked != *commit {
+        return Err(not_sound(format!(
+            "the hub was asked for the commit {revision} of {} and answers with {commit}",
+            name.id()
+        )));
+    }
     let mut get = |file: &str| -> Result<PathBuf> {
         let path = repository.snapshot(commit).join(file);
         if !path.is_file() {

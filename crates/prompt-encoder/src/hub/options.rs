@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use prompt_core::{Error, Result};
 
+use super::address::has_user;
+
 /// The public hub.
 const PUBLIC: &str = "https://huggingface.co";
 
@@ -20,12 +22,12 @@ pub struct HubOptions {
     pub revision: Option<String>,
     /// The folder of the cache (`HF_HUB_CACHE`); none for `~/.cache/huggingface/hub`.
     pub cache: Option<PathBuf>,
-    /// The hub's address.
+    /// The hub's address: http or https, without a user or password.
     pub endpoint: String,
     /// Whether the cache alone is used.
     pub offline: bool,
-    /// The token for repositories that are private or gated. It is sent to the endpoint alone, and only over https or to
-    /// this machine.
+    /// The token for repositories that are private or gated. It is sent to the endpoint's scheme, host and port alone, and
+    /// only over https or to this machine.
     pub token: Option<String>,
     /// Whether the hub is asked for the revision's commit although the cache has one.
     pub refresh: bool,
@@ -47,13 +49,13 @@ impl Default for HubOptions {
     }
 }
 
-/// The token stays out of messages and logs.
+/// The token stays out of messages and logs, and so does an endpoint with a password, which is refused later.
 impl fmt::Debug for HubOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubOptions")
             .field("revision", &self.revision)
             .field("cache", &self.cache)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", if has_user(&self.endpoint) { &"…" } else { &self.endpoint })
             .field("offline", &self.offline)
             .field("token", &self.token.as_ref().map(|_| "…"))
             .field("refresh", &self.refresh)

@@ -169,6 +169,47 @@ fn a_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
+fn a_token_does_not_follow_to_another_port_but_to_another_name() {
+    let secret = Some("hf_secret");
+    let (hub, other) = (Hub::serve(&folder("bert"), secret), Hub::serve(&folder("bert"), None));
+    let port = other.endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    hub.fails(Fault::OnPort(port));
+    let cache = TempDir::new().unwrap();
+    fetch("org/tiny", &options(&hub, &cache).token("hf_secret")).unwrap();
+    let there = other.asked();
+    assert_eq!(there.len(), 1);
+    assert!(there[0].path.starts_with("/elsewhere/") && there[0].token.is_none(), "{there:?}");
+    assert!(hub.asked().iter().all(|a| a.token.as_deref() == secret));
+
+    // A renamed repository is still the hub's: listing, facts and bodies come from where it sends.
+    hub.fails(Fault::None);
+    let cache = TempDir::new().unwrap();
+    let renamed = fetch("org/old", &options(&hub, &cache).token("hf_secret")).unwrap();
+    Classifier::open_with(renamed, &one_thread()).unwrap();
+}
+
+#[test]
+fn an_endpoint_with_a_user_is_refused_and_not_repeated() {
+    let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
+    for endpoint in ["http://localhost:pass@mirror.example", "https://user:pass@mirror.example/hf"] {
+        let with_user = options(&hub, &cache).token("hf_secret").endpoint(endpoint);
+        let refused = error("org/tiny", &with_user);
+        assert!(refused.contains("a user or a password") && refused.contains("HF_ENDPOINT"), "{refused}");
+        assert!(!refused.contains("pass@") && !format!("{with_user:?}").contains("pass@"), "{refused}");
+    }
+}
+
+#[test]
+fn a_commit_is_answered_with_itself() {
+    let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
+    hub.fails(Fault::OtherCommit);
+    let other = error(&format!("org/tiny@{COMMIT}"), &options(&hub, &cache));
+    assert!(other.contains(&format!("asked for the commit {COMMIT} of org/tiny")), "{other}");
+    assert!(other.contains(&format!("answers with {OTHER_COMMIT}")), "{other}");
+    assert_eq!(hub.asked().len(), 1, "nothing of it is fetched");
+}
+
+#[test]
 fn a_body_that_ends_early_is_gone_on_with() {
     let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
     let options = options(&hub, &cache);
@@ -207,8 +248,10 @@ fn bytes_of_another_digest_do_not_stay() {
     hub.fails(Fault::Altered);
     let altered = error("org/tiny", &options(&hub, &cache));
     assert!(altered.contains("model.safetensors came with the SHA-256"), "{altered}");
+    hub.asked();
     hub.fails(Fault::None);
     Classifier::open_with(fetch("org/tiny", &options(&hub, &cache)).unwrap(), &one_thread()).unwrap();
+    assert!(hub.asked().iter().all(|a| a.range.is_none()), "it begins anew");
 }
 
 #[test]
