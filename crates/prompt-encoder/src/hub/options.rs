@@ -65,9 +65,10 @@ impl fmt::Debug for HubOptions {
 }
 
 impl HubOptions {
-    /// What the environment says, as in Python's library: `HF_HUB_CACHE`, or `HF_HOME` with `hub` in it, or
-    /// `XDG_CACHE_HOME`; `HF_ENDPOINT`; `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` (1, on, yes, true); `HF_TOKEN`, or the
-    /// file `HF_TOKEN_PATH`, or `token` in `HF_HOME`.
+    /// What the environment says, as in Python's library: `HF_HUB_CACHE` (or its old name `HUGGINGFACE_HUB_CACHE`), or
+    /// `HF_HOME` with `hub` in it, or `XDG_CACHE_HOME`; `HF_ENDPOINT`; `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` (1, on,
+    /// yes, true); `HF_TOKEN` (or its old name `HUGGING_FACE_HUB_TOKEN`), or the file `HF_TOKEN_PATH`, or `token` in
+    /// `HF_HOME`. In folders a leading `~` is the home folder, and `$NAME` and `${NAME}` are what the environment has.
     pub fn from_env() -> Self {
         Self::from_variables(|name| std::env::var(name).ok())
     }
@@ -77,18 +78,21 @@ impl HubOptions {
         let is_true = |name: &str| {
             given(name).map(|v| ["1", "on", "yes", "true"].contains(&v.trim().to_lowercase().as_str()))
         };
-        let home = given("HF_HOME").map(PathBuf::from).or_else(|| {
-            let caches = given("XDG_CACHE_HOME").map(PathBuf::from);
-            let own =
-                || given("HOME").or_else(|| given("USERPROFILE")).map(|h| PathBuf::from(h).join(".cache"));
+        let folder = |name: &str| given(name).map(|path| expanded(&path, &variable));
+        let home = folder("HF_HOME").or_else(|| {
+            let caches = folder("XDG_CACHE_HOME");
+            let own = || home_folder(&variable).map(|home| PathBuf::from(home).join(".cache"));
             caches.or_else(own).map(|caches| caches.join("huggingface"))
         });
-        let token_file =
-            given("HF_TOKEN_PATH").map(PathBuf::from).or_else(|| Some(home.clone()?.join("token")));
+        let cache = folder("HF_HUB_CACHE").or_else(|| folder("HUGGINGFACE_HUB_CACHE"));
+        let token_file = folder("HF_TOKEN_PATH").or_else(|| Some(home.clone()?.join("token")));
         let read = |path: PathBuf| std::fs::read_to_string(path).ok();
-        let token = given("HF_TOKEN").or_else(|| token_file.and_then(read)).map(|t| t.trim().to_owned());
+        let token = given("HF_TOKEN")
+            .or_else(|| given("HUGGING_FACE_HUB_TOKEN"))
+            .or_else(|| token_file.and_then(read))
+            .map(|t| t.trim().to_owned());
         Self {
-            cache: given("HF_HUB_CACHE").map(PathBuf::from).or_else(|| home.map(|home| home.join("hub"))),
+            cache: cache.or_else(|| home.map(|home| home.join("hub"))),
             endpoint: given("HF_ENDPOINT").map_or_else(|| PUBLIC.to_owned(), |e| e.trim().to_owned()),
             offline: is_true("HF_HUB_OFFLINE").or_else(|| is_true("TRANSFORMERS_OFFLINE")).unwrap_or(false),
             token: token.filter(|token| !token.is_empty()),
@@ -146,6 +150,38 @@ impl HubOptions {
     }
 }
 
+fn home_folder(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    ["HOME", "USERPROFILE"].into_iter().find_map(|name| variable(name).filter(|home| !home.trim().is_empty()))
+}
+
+/// A path with the home folder for a leading `~` and values for the names of variables; what is not known stays as it is.
+fn expanded(path: &str, variable: impl Fn(&str) -> Option<String>) -> PathBuf {
+    let rest =
+        path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(std::path::is_separator));
+    let home = rest.and_then(|rest| Some(home_folder(&variable)? + rest));
+    let path = home.as_deref().unwrap_or(path);
+    let (mut out, mut rest) = (String::new(), path);
+    while let Some((before, after)) = rest.split_once('$') {
+        out += before;
+        let (name, end) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => (name, name.len() + 2),
+            None => {
+                let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                let end = after.find(|c| !is_name(c)).unwrap_or(after.len());
+                (&after[..end], end)
+            }
+        };
+        if let Some(value) = variable(name) {
+            out += &value;
+            rest = &after[end..];
+        } else {
+            out.push('$');
+            rest = after;
+        }
+    }
+    PathBuf::from(out + rest)
+}
+
 /// The home folder, and nothing else of the environment.
 fn home_alone(name: &str) -> Option<String> {
     ["HOME", "USERPROFILE"].contains(&name).then(|| std::env::var(name).ok()).flatten()
@@ -171,9 +207,33 @@ mod tests {
         assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
         assert_eq!(cache(&[("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/f")]), Path::new("/f/hub"));
         assert_eq!(cache(&[("HF_HUB_CACHE", "/c"), ("HF_HOME", "/f")]), Path::new("/c"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "/o"), ("HF_HOME", "/f")]), Path::new("/o"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "/o"), ("HF_HUB_CACHE", "/c")]), Path::new("/c"));
         assert!(of(&[("HF_HUB_OFFLINE", "Yes")]).offline && of(&[("TRANSFORMERS_OFFLINE", "1")]).offline);
         assert!(!of(&[("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")]).offline);
         assert_eq!(of(&[("HF_ENDPOINT", "http://127.0.0.1:1")]).endpoint, "http://127.0.0.1:1");
+    }
+
+    #[test]
+    fn folders_are_written_with_the_home_folder_and_variables() {
+        let cache = |path: &str, name: &str| {
+            let variables = [(name, path), ("HOME", "/home/a"), ("DISK", "/disk")];
+            of(&variables).cache.unwrap().to_str().unwrap().to_owned()
+        };
+        for (path, folder) in [
+            ("~", "/home/a"),
+            ("~/x", "/home/a/x"),
+            ("$DISK/x", "/disk/x"),
+            ("${DISK}s/$NONE/$", "/disks/$NONE/$"),
+            ("${NONE}/${DISK", "${NONE}/${DISK"),
+            ("~b/x", "~b/x"),
+            ("x/~", "x/~"),
+        ] {
+            assert_eq!(cache(path, "HF_HUB_CACHE"), folder);
+            assert_eq!(cache(path, "HUGGINGFACE_HUB_CACHE"), folder);
+        }
+        assert_eq!(cache("~/x", "HF_HOME"), "/home/a/x/hub");
+        assert_eq!(cache("~/x", "XDG_CACHE_HOME"), "/home/a/x/huggingface/hub");
     }
 
     #[test]
@@ -185,5 +245,8 @@ mod tests {
         let both = of(&[("HF_HOME", path), ("HF_TOKEN", "hf_secret")]);
         assert_eq!(both.token.as_deref(), Some("hf_secret"));
         assert!(!format!("{both:?}").contains("secret"));
+        let old = ("HUGGING_FACE_HUB_TOKEN", "hf_old");
+        assert_eq!(of(&[("HF_HOME", path), old]).token.as_deref(), Some("hf_old"));
+        assert_eq!(of(&[old, ("HF_TOKEN", "hf_secret")]).token.as_deref(), Some("hf_secret"));
     }
 }
