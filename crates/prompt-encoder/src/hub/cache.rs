@@ -14,8 +14,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::{Error, Result};
 
-use super::HubName;
 use super::remote::Facts;
+use super::{HubName, wanted};
+use crate::checkpoint::found;
+
+/// One of these is a tokenizer.
+const TOKENIZERS: [&str; 7] = [
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+];
 
 /// One repository in the cache.
 pub(super) struct Repository {
@@ -89,25 +101,19 @@ impl Repository {
             return missing(format!("no {} at revision {revision}", name.id()));
         };
         let folder = self.snapshot(commit);
-        let has = |file: &&str| folder.join(file).is_file();
-        let parts: [(&str, &[&str]); 3] = [
-            ("config.json", &["config.json"]),
-            ("weights", &["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"]),
-            (
-                "tokenizer",
-                &[
-                    "tokenizer.json",
-                    "vocab.txt",
-                    "vocab.json",
-                    "spm.model",
-                    "spiece.model",
-                    "sentencepiece.bpe.model",
-                    "sentencepiece.model",
-                ],
-            ),
-        ];
-        match parts.iter().find(|(_, files)| !files.iter().any(has)) {
-            Some((part, _)) => missing(format!("{} at revision {revision} without its {part}", name.id())),
+        let has = |file: &str| folder.join(file).is_file();
+        let config = folder.join("config.json");
+        let lacks = if !config.is_file() {
+            Some("config.json")
+        } else if found::file(wanted::saved_as(&config)?, has).is_none() {
+            Some("weights")
+        } else if !TOKENIZERS.into_iter().any(has) {
+            Some("tokenizer")
+        } else {
+            None
+        };
+        match lacks {
+            Some(part) => missing(format!("{} at revision {revision} without its {part}", name.id())),
             None => Ok(folder),
         }
     }

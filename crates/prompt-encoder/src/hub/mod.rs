@@ -41,7 +41,8 @@ pub struct Progress<'a> {
 
 /// The local folder of an encoder of the hub: `org/name` or `org/name@revision`, also with `hub:` before it. What is
 /// missing in the cache is fetched: `config.json`, the tokenizer's files, those of sentence-transformers, and
-/// `model.safetensors` or its shards, else `pytorch_model.bin`.
+/// one form of the weights: `model.safetensors` or its shards, else `pytorch_model.bin`, else `model.int8.safetensors`
+/// ([`SavedAs::Int8`](crate::SavedAs::Int8)), which comes first where `config.json` says `"prompt_saved_as": "int8"`.
 ///
 /// A revision is a branch, a tag or a commit; `main` where none is named. A branch that was fetched once stays as it was
 /// until [`HubOptions::refresh`] asks again.
@@ -111,7 +112,8 @@ pub fn fetch_watched(
     for file in &fetched {
         get(file)?;
     }
-    match wanted::weights(&listing.files, name.id())? {
+    let config = repository.snapshot(commit).join("config.json");
+    match wanted::weights(&listing.files, &config, name.id())? {
         wanted::Weights::One(file) => {
             get(file)?;
             fetched.push(file.to_owned());

@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::{expected, folder, one_thread};
 use prompt_core::Error;
 use prompt_encoder::hub::{HubOptions, fetch, fetch_watched};
-use prompt_encoder::{Classifier, Encoder};
+use prompt_encoder::{Checkpoint, Classifier, Encoder, SavedAs, write_safetensors};
 use server::{COMMIT, Fault, Hub, OTHER_COMMIT};
 use tempfile::TempDir;
 
@@ -105,6 +105,22 @@ fn shards_and_pickles_are_fetched_where_there_is_no_single_file() {
         assert!(fetched.join(weights).is_file(), "{weights}");
         Encoder::open_with(&fetched, &one_thread()).unwrap();
     }
+}
+
+#[test]
+fn a_folder_saved_in_eight_bits_is_fetched_and_opens_offline() {
+    let from = common::copy("bert");
+    let tensors = Checkpoint::open(folder("bert")).unwrap().weights.all().unwrap();
+    std::fs::remove_file(from.path().join("model.safetensors")).unwrap();
+    let int8 = SavedAs::Int8.file_name();
+    write_safetensors(from.path().join(int8), &tensors, SavedAs::Int8).unwrap();
+    let (hub, cache) = (Hub::serve(from.path(), None), TempDir::new().unwrap());
+    let fetched = fetch("org/tiny", &options(&hub, &cache)).unwrap();
+    assert!(fetched.join(int8).is_file());
+    // As what Python's library fetched: without our list.
+    std::fs::remove_dir_all(cache.path().join("models--org--tiny/fetched")).unwrap();
+    let offline = fetch("org/tiny", &options(&hub, &cache).offline(true)).unwrap();
+    Classifier::open_with(offline, &one_thread()).unwrap();
 }
 
 #[test]
