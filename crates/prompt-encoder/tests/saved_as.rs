@@ -103,6 +103,46 @@ fn damaged(header: impl Fn(String) -> String, numbers: impl Fn(&str, &mut [u8]))
     to
 }
 
+/// Writes a word into a folder's `config.json`.
+fn say(folder: &Path, saved_as: &str) {
+    let path = folder.join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["prompt_saved_as"] = saved_as.into();
+    std::fs::write(&path, config.to_string()).unwrap();
+}
+
+#[test]
+fn of_two_files_of_weights_the_one_is_read_that_the_configuration_speaks_of() {
+    let both = copy("bert");
+    let small = saved("bert", SavedAs::Int8);
+    let int8 = SavedAs::Int8.file_name();
+    std::fs::copy(small.path().join(int8), both.path().join(int8)).unwrap();
+    let ids: Vec<Vec<u32>> = serde_json::from_value(expected("bert")["ids"].clone()).unwrap();
+    let notices = || Classifier::open_with(both.path(), &one_thread()).unwrap().notices().join("\n");
+    assert_eq!(logits(both.path(), &ids), logits(&folder("bert"), &ids));
+    assert!(
+        notices().contains("read from model.safetensors, not from model.int8.safetensors"),
+        "{}",
+        notices()
+    );
+
+    say(both.path(), "int8");
+    assert_eq!(logits(both.path(), &ids), logits(small.path(), &ids));
+    assert_ne!(logits(both.path(), &ids), logits(&folder("bert"), &ids));
+    assert!(
+        notices().contains("read from model.int8.safetensors, not from model.safetensors"),
+        "{}",
+        notices()
+    );
+
+    say(both.path(), "int4");
+    assert!(message(both.path()).contains("`int4`"), "{}", message(both.path()));
+    say(both.path(), "int8");
+    std::fs::remove_file(both.path().join(int8)).unwrap();
+    let gone = message(both.path());
+    assert!(gone.contains("the weights are model.int8.safetensors, which is not there"), "{gone}");
+}
+
 #[test]
 fn damaged_scales_are_refused() {
     for bad in [f32::NAN, f32::INFINITY, -1.0] {

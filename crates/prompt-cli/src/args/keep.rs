@@ -141,7 +141,8 @@ pub(crate) enum BenchCommand {
         /// The families of sources that are left out one by one.
         #[arg(long, value_name = "FILE", default_value = "configs/security-source-families.json")]
         families: PathBuf,
-        /// Also leave families out for logistic regression on what this encoder says (a Hugging Face folder).
+        /// Also leave families out for logistic regression on what this encoder says (a Hugging Face folder, or
+        /// `hub:org/name`).
         #[arg(long, value_name = "DIR")]
         encoder: Option<PathBuf>,
         /// Print one JSON object.

@@ -32,7 +32,7 @@ struct Families {
 type Said = Vec<u32>;
 
 /// Macro-F1 over all held-out families together, for the strict and the minimal grouping, the linear models, and with an
-/// encoder's folder for what it says of the texts.
+/// encoder (its folder, or `hub:org/name`) for what it says of the texts.
 pub(super) fn run(
     folder: &Path,
     file: &Path,
@@ -55,7 +55,7 @@ pub(super) fn run(
     let y = data.class_target(None)?;
     let (codes, classes) = y.as_classes()?;
     let f1 = |said: &Said| Confusion::new(codes, said, classes.len(), None).map(|c| c.f1_macro());
-    let vectors = encoder.map(|folder| vectors(folder, &data, ctx)).transpose()?;
+    let vectors = encoder.map(|from| vectors(from, &data, ctx)).transpose()?;
     let mut rows = Vec::new();
     let mut strict: Vec<(&Method, Said)> = Vec::new();
     for method in METHODS.iter().filter(|m| vectors.is_some() || m.reads != Reads::Encoder) {
@@ -220,12 +220,13 @@ impl Method {
 
 /// What the encoder in a folder says of every text, read whole, in windows.
 #[cfg(feature = "encoder")]
-fn vectors(folder: &Path, data: &Dataset, ctx: &FitContext) -> Result<Matrix> {
+fn vectors(from: &Path, data: &Dataset, ctx: &FitContext) -> Result<Matrix> {
     use prompt_models::core::Dense;
     use prompt_models::encoder::{Encoder, Options};
 
     /// Texts between two looks at whether to stop.
     const PART: usize = 512;
+    let folder = crate::model::fetched(from)?;
     let encoder = Encoder::open_with(folder, &Options::default().threads(ctx.thread_budget()))?;
     let texts: Vec<&str> = data.iter().map(|e| e.text.as_str()).collect();
     let mut all = Vec::with_capacity(texts.len() * encoder.width());

@@ -1,8 +1,8 @@
 //! A Hugging Face folder: `config.json` beside weights, read tensor by tensor.
 //!
 //! ```text
-//! config.json ─────────────────────────────────> EncoderConfig
-//! model.safetensors | …index.json | pytorch_model.bin ──> Weights ──> tensors in f32, by canonical name
+//! config.json ──────────────────────────────────────────────────────────────────────> EncoderConfig
+//! model.safetensors | …index.json | pytorch_model.bin | model.int8.safetensors ──> Weights ──> tensors in f32, by canonical name
 //! ```
 //!
 //! The canonical name of a tensor is its published name without the encoder's prefix (`bert.`, `roberta.`, `model.`,
@@ -10,6 +10,7 @@
 //! `encoder.layer.0.attention.self.query.weight`, `classifier.bias`. A checkpoint with and one without prefix read
 //! alike.
 
+pub(crate) mod found;
 mod names;
 mod pickle;
 mod safetensors;
@@ -41,37 +42,27 @@ pub struct Weights {
     path: PathBuf,
     entries: BTreeMap<String, Entry>,
     read: BTreeSet<String>,
+    /// What is to be said of the file that was taken.
+    notice: Option<String>,
 }
 
 impl Weights {
     /// The tensors of `model.safetensors`, of the shards of `model.safetensors.index.json`, of `pytorch_model.bin`, or of
-    /// `model.int8.safetensors` ([`SavedAs::Int8`]), whichever of them is there first.
+    /// `model.int8.safetensors` ([`SavedAs::Int8`]), whichever of them is there first; of `model.int8.safetensors` before
+    /// all others where `config.json` says `"prompt_saved_as": "int8"`. Where it stands beside others,
+    /// [`Weights::finish`] tells which file was read.
     ///
     /// # Errors
-    /// A folder with none of them; a truncated or damaged file, with what was expected.
+    /// A folder with none of them, or without the one that `config.json` speaks of; a `prompt_saved_as` that is none of
+    /// [`SavedAs::NAMES`]; a truncated or damaged file, with what was expected.
     pub fn open(folder: impl AsRef<Path>, config: &EncoderConfig) -> Result<Self> {
         let folder = folder.as_ref();
-        let single = folder.join("model.safetensors");
-        let index = folder.join("model.safetensors.index.json");
-        let torch = folder.join("pytorch_model.bin");
-        let int8 = folder.join(SavedAs::Int8.file_name());
-        let (path, raw) = if single.is_file() {
-            let raw = safetensors::entries(&single)?;
-            (single, raw)
-        } else if index.is_file() {
-            let raw = safetensors::sharded(&index)?;
-            (index, raw)
-        } else if torch.is_file() {
-            let raw = torch::entries(&torch)?;
-            (torch, raw)
-        } else if int8.is_file() {
-            let raw = safetensors::entries(&int8)?;
-            (int8, raw)
-        } else {
-            return Err(Error::input(
-                format!("{} holds no weights", folder.display()),
-                "put model.safetensors or pytorch_model.bin into it",
-            ));
+        let (name, notice) = found::in_folder(folder, config.raw())?;
+        let path = folder.join(name);
+        let raw = match path.extension().and_then(|end| end.to_str()) {
+            Some("json") => safetensors::sharded(&path)?,
+            Some("bin") => torch::entries(&path)?,
+            _ => safetensors::entries(&path)?,
         };
         let mut entries = BTreeMap::new();
         for (name, entry) in raw {
@@ -84,7 +75,7 @@ impl Weights {
                 ));
             }
         }
-        Ok(Self { path, entries, read: BTreeSet::new() })
+        Ok(Self { path, entries, read: BTreeSet::new(), notice })
     }
 
     /// The names there are, sorted.
@@ -177,12 +168,12 @@ impl Weights {
     }
 
     /// Looks at what was not read: a tensor within the encoder's own parts is an error (the configuration describes
-    /// another network), anything else (a head for another task) is a notice.
+    /// another network), anything else (a head for another task) is a notice. So is a second file of weights.
     ///
     /// # Errors
     /// [`Error::Artifact`] naming the tensor.
     pub fn finish(&self) -> Result<Vec<String>> {
-        let mut notices = Vec::new();
+        let mut notices: Vec<String> = self.notice.iter().cloned().collect();
         for (name, entry) in &self.entries {
             if self.read.contains(name) || names::is_leftover(name) {
                 continue;

@@ -23,7 +23,8 @@ pub enum SavedAs {
     ///
     /// Row r of a matrix is saved as q = round(w / s) in [−127, 127] with the scale s = max |w| / 127 of that row, so a
     /// number moves by at most s / 2, and one that stands out costs its own row alone. Only this crate reads it; Python
-    /// finds no `model.safetensors` and says so.
+    /// finds no `model.safetensors` and says so. Where other weights stand beside it, `"prompt_saved_as": "int8"` in
+    /// `config.json` says that it is meant.
     Int8,
 }
 
@@ -57,7 +58,7 @@ impl SavedAs {
     }
 
     /// What the weights are called in a Hugging Face folder.
-    pub fn file_name(self) -> &'static str {
+    pub const fn file_name(self) -> &'static str {
         match self {
             Self::F32 | Self::F16 => "model.safetensors",
             Self::Int8 => "model.int8.safetensors",

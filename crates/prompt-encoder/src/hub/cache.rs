@@ -10,11 +10,24 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prompt_core::{Error, Result};
 
-use super::HubName;
 use super::remote::Facts;
+use super::{HubName, wanted};
+use crate::checkpoint::found;
+
+/// One of these is a tokenizer.
+const TOKENIZERS: [&str; 7] = [
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+];
 
 /// One repository in the cache.
 pub(super) struct Repository {
@@ -88,25 +101,19 @@ impl Repository {
             return missing(format!("no {} at revision {revision}", name.id()));
         };
         let folder = self.snapshot(commit);
-        let has = |file: &&str| folder.join(file).is_file();
-        let parts: [(&str, &[&str]); 3] = [
-            ("config.json", &["config.json"]),
-            ("weights", &["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"]),
-            (
-                "tokenizer",
-                &[
-                    "tokenizer.json",
-                    "vocab.txt",
-                    "vocab.json",
-                    "spm.model",
-                    "spiece.model",
-                    "sentencepiece.bpe.model",
-                    "sentencepiece.model",
-                ],
-            ),
-        ];
-        match parts.iter().find(|(_, files)| !files.iter().any(has)) {
-            Some((part, _)) => missing(format!("{} at revision {revision} without its {part}", name.id())),
+        let has = |file: &str| folder.join(file).is_file();
+        let config = folder.join("config.json");
+        let lacks = if !config.is_file() {
+            Some("config.json")
+        } else if found::file(wanted::saved_as(&config)?, has).is_none() {
+            Some("weights")
+        } else if !TOKENIZERS.into_iter().any(has) {
+            Some("tokenizer")
+        } else {
+            None
+        };
+        match lacks {
+            Some(part) => missing(format!("{} at revision {revision} without its {part}", name.id())),
             None => Ok(folder),
         }
     }
@@ -162,11 +169,41 @@ fn make_parent(path: &Path) -> Result<()> {
     fs::create_dir_all(parent).map_err(|e| Error::io("create", parent, e))
 }
 
+/// Files written by this process.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
 /// Writes a small file that appears whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     make_parent(path)?;
     let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".new-{}", std::process::id()));
+    // Of this process and this call: two threads may write the same file.
+    fresh.push(format!(".new-{}-{}", std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed)));
     fs::write(&fresh, bytes).map_err(|e| Error::io("write", &fresh, e))?;
     fs::rename(&fresh, path).map_err(|e| Error::io("put in place", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_write_the_same_file_do_not_meet() {
+        let cache = tempfile::tempdir().unwrap();
+        let repository = Repository::new(cache.path(), "org/tiny");
+        let commit = "0".repeat(40);
+        let files = ["config.json".to_owned()];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        repository.record(&commit, &files).unwrap();
+                        repository.point("main", &commit).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(repository.commit("main"), Some(commit));
+        let refs: Vec<_> = fs::read_dir(repository.root.join("refs")).unwrap().flatten().collect();
+        assert_eq!(refs.len(), 1, "nothing is left beside the branch: {refs:?}");
+    }
 }

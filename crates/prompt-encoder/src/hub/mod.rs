@@ -11,6 +11,7 @@
 //! an asynchronous runtime and 235 crates; 0.5, on `ureq`, waits for a silent server for ever, sends the token to the
 //! host that a redirect names, compares no digests, and panics at a redirect without a place.
 
+mod address;
 mod cache;
 mod name;
 mod options;
@@ -40,7 +41,8 @@ pub struct Progress<'a> {
 
 /// The local folder of an encoder of the hub: `org/name` or `org/name@revision`, also with `hub:` before it. What is
 /// missing in the cache is fetched: `config.json`, the tokenizer's files, those of sentence-transformers, and
-/// `model.safetensors` or its shards, else `pytorch_model.bin`.
+/// one form of the weights: `model.safetensors` or its shards, else `pytorch_model.bin`, else `model.int8.safetensors`
+/// ([`SavedAs::Int8`](crate::SavedAs::Int8)), which comes first where `config.json` says `"prompt_saved_as": "int8"`.
 ///
 /// A revision is a branch, a tag or a commit; `main` where none is named. A branch that was fetched once stays as it was
 /// until [`HubOptions::refresh`] asks again.
@@ -58,8 +60,9 @@ pub struct Progress<'a> {
 ///
 /// # Errors
 /// A name that is none; a repository or revision that the hub does not know or does not give to everybody; a repository
-/// without such files; a body that ends early or whose SHA-256 is another (what came is kept, and the next call goes on
-/// there); a server that cannot be reached or falls silent; offline, what the cache lacks.
+/// without such files; a commit that the hub answers with another; a body that ends early (what came is kept, and the
+/// next call goes on there) or whose SHA-256 is another (what came is removed, and the next call begins anew); an endpoint
+/// with a user or password in it; a server that cannot be reached or falls silent; offline, what the cache lacks.
 pub fn fetch(name: &str, options: &HubOptions) -> Result<PathBuf> {
     fetch_watched(name, options, &mut |_| Ok(()))
 }
@@ -88,6 +91,13 @@ pub fn fetch_watched(
     let remote = Remote::new(options)?;
     let listing = remote.listing(name.id(), revision)?;
     let commit = &listing.commit;
+    let asked = revision.to_ascii_lowercase();
+    if cache::is_commit(&asked) && asked != *commit {
+        return Err(not_sound(format!(
+            "the hub was asked for the commit {revision} of {} and answers with {commit}",
+            name.id()
+        )));
+    }
     let mut get = |file: &str| -> Result<PathBuf> {
         let path = repository.snapshot(commit).join(file);
         if !path.is_file() {
@@ -102,7 +112,8 @@ pub fn fetch_watched(
     for file in &fetched {
         get(file)?;
     }
-    match wanted::weights(&listing.files, name.id())? {
+    let config = repository.snapshot(commit).join("config.json");
+    match wanted::weights(&listing.files, &config, name.id())? {
         wanted::Weights::One(file) => {
             get(file)?;
             fetched.push(file.to_owned());

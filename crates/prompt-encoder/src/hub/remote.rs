@@ -1,5 +1,6 @@
 //! What is asked of the hub.
 
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -7,16 +8,18 @@ use std::path::Path;
 use prompt_core::{Error, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body};
 
+use super::address::{Origin, has_user, onward};
 use super::cache::is_commit;
 use super::{HubOptions, Progress, not_sound};
 
 /// How often a body that ended early is gone on with.
 const TRIES: usize = 3;
 
-/// Redirects within the hub that are followed to a file's facts.
+/// Redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
 
 /// A listing beyond this is none.
@@ -25,6 +28,7 @@ const LONGEST_LISTING: u64 = 64 << 20;
 pub(super) struct Remote {
     agent: Agent,
     endpoint: String,
+    origin: Origin,
     token: Option<String>,
 }
 
@@ -63,19 +67,21 @@ impl From<Error> for Failed {
 
 impl Remote {
     pub(super) fn new(options: &HubOptions) -> Result<Self> {
-        let endpoint = options.endpoint.trim_end_matches('/').to_owned();
-        let (scheme, rest) = endpoint.split_once("://").unwrap_or_default();
-        if !["http", "https"].contains(&scheme) || rest.is_empty() {
+        let endpoint = options.endpoint.trim().trim_end_matches('/').to_owned();
+        // Not repeated: there may be a password in it.
+        if has_user(&endpoint) {
+            return Err(Error::input(
+                "the hub's address names a user or a password before an `@`",
+                "set HF_ENDPOINT to the address alone, and HF_TOKEN to a token",
+            ));
+        }
+        let Some(origin) = Origin::of(&endpoint).filter(|_| !endpoint.contains(['?', '#'])) else {
             return Err(Error::input(
                 format!("`{}` is no address of a hub", options.endpoint),
                 "set HF_ENDPOINT to one like https://huggingface.co",
             ));
-        }
-        let own = ["127.0.0.1", "localhost", "[::1]"];
-        let host = rest.split('/').next().unwrap_or_default();
-        let is_own =
-            own.iter().any(|own| host.strip_prefix(own).is_some_and(|h| h.is_empty() || h.starts_with(':')));
-        if options.token.is_some() && scheme == "http" && !is_own {
+        };
+        if options.token.is_some() && !origin.is_https && !origin.is_own() {
             return Err(Error::input(
                 format!("the token would go to {endpoint} in the open"),
                 "use an https address, or no token (HF_TOKEN, the file `token` in HF_HOME)",
@@ -83,7 +89,9 @@ impl Remote {
         }
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            // Followed here: the client would let the token go to another port of the same host.
+            .max_redirects(0)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
             .timeout_connect(Some(options.patience))
             .timeout_resolve(Some(options.patience))
             .timeout_per_read(Some(options.patience))
@@ -93,14 +101,13 @@ impl Remote {
             .user_agent(concat!("prompt-encoder/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Ok(Self { agent, endpoint, token: options.token.clone() })
+        Ok(Self { agent, endpoint, origin, token: options.token.clone() })
     }
 
     /// The commit and the files of a revision.
     pub(super) fn listing(&self, id: &str, revision: &str) -> Result<Listing> {
         let url = format!("{}/api/models/{id}/revision/{}", self.endpoint, revision.replace('/', "%2F"));
-        let request = self.with_token(self.agent.get(&url));
-        let mut response = request.call().map_err(|e| self.unreachable(&e))?;
+        let mut response = self.get(url, 0).map_err(|e| self.unreachable(&e))?;
         self.check(&response, id, revision, None)?;
         let body = response.body_mut().with_config().limit(LONGEST_LISTING).read_to_string();
         let text = body.map_err(|e| self.unreachable(&e))?;
@@ -121,25 +128,24 @@ impl Remote {
     pub(super) fn facts(&self, id: &str, commit: &str, file: &str) -> Result<Facts> {
         let mut url = self.address(id, commit, file);
         for _ in 0..MOST_REDIRECTS {
-            let request = self.agent.head(&url).config().max_redirects(0).build();
-            let response = self.with_token(request).call().map_err(|e| self.unreachable(&e))?;
-            let location =
-                text(&response, header::LOCATION.as_str()).filter(|_| response.status().is_redirection());
-            // A renamed repository: the same host, another path.
-            if let Some(path) =
-                location.filter(|location| location.starts_with('/') && !location.starts_with("//"))
-            {
-                let origin_end = self.endpoint.find("://").map_or(0, |at| at + 3);
-                let host_end =
-                    self.endpoint[origin_end..].find('/').map_or(self.endpoint.len(), |at| origin_end + at);
-                url = format!("{}{path}", &self.endpoint[..host_end]);
+            let request = self.with_token(self.agent.head(&url), &url);
+            let response = request.call().map_err(|e| self.unreachable(&e))?;
+            let linked = text(&response, "x-linked-etag");
+            let location = text(&response, header::LOCATION.as_str());
+            let location = location.filter(|_| response.status().is_redirection());
+            // A renamed repository: the same hub, another path. What has an ETag already is sent on to its bytes.
+            let is_path = |location: &str| location.starts_with('/') && !location.starts_with("//");
+            let place = location.filter(|location| linked.is_none() || is_path(location));
+            let place = place.and_then(|location| onward(&url, location));
+            if let Some(to) = place.filter(|to| Origin::of(to).as_ref() == Some(&self.origin)) {
+                url = to;
                 continue;
             }
             if !response.status().is_redirection() {
                 self.check(&response, id, commit, Some(file))?;
             }
-            let linked = text(&response, "x-linked-etag").or_else(|| text(&response, header::ETAG.as_str()));
-            let etag = linked.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
+            let etag = linked.or_else(|| text(&response, header::ETAG.as_str()));
+            let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
             let plain = |etag: &String| {
                 !etag.is_empty()
                     && etag.len() <= 128
@@ -201,11 +207,7 @@ impl Remote {
         if done > 0 && facts.size == Some(done) {
             return Ok(());
         }
-        let mut request = self.with_token(self.agent.get(self.address(id, commit, file)));
-        if done > 0 {
-            request = request.header(header::RANGE, format!("bytes={done}-"));
-        }
-        let mut response = request.call().map_err(|e| Failed::Broken(e.to_string()))?;
+        let mut response = self.get(self.address(id, commit, file), done).map_err(Failed::Broken)?;
         let goes_on = text(&response, header::CONTENT_RANGE.as_str())
             .is_some_and(|range| range.starts_with(&format!("bytes {done}-")));
         match response.status().as_u16() {
@@ -242,14 +244,34 @@ impl Remote {
         }
     }
 
-    fn with_token<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        match &self.token {
+    /// Asks for what is there after so many bytes, and goes where it is sent.
+    fn get(&self, mut url: String, after: u64) -> std::result::Result<Response<Body>, String> {
+        for _ in 0..=MOST_REDIRECTS {
+            let mut request = self.with_token(self.agent.get(&url), &url);
+            if after > 0 {
+                request = request.header(header::RANGE, format!("bytes={after}-"));
+            }
+            let response = request.call().map_err(|e| e.to_string())?;
+            if !response.status().is_redirection() {
+                return Ok(response);
+            }
+            let location = text(&response, header::LOCATION.as_str());
+            url = location
+                .and_then(|location| onward(&url, location))
+                .ok_or("the server sends on without a usable address")?;
+        }
+        Err(format!("the server sends on more than {MOST_REDIRECTS} times"))
+    }
+
+    /// The token goes to the hub's own scheme, host and port alone.
+    fn with_token<B>(&self, request: ureq::RequestBuilder<B>, url: &str) -> ureq::RequestBuilder<B> {
+        match self.token.as_ref().filter(|_| Origin::of(url).as_ref() == Some(&self.origin)) {
             Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
             None => request,
         }
     }
 
-    fn unreachable(&self, error: &ureq::Error) -> Error {
+    fn unreachable(&self, error: &dyn Display) -> Error {
         Error::input(
             format!("the hub at {} cannot be reached: {error}", self.endpoint),
             "check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use the cache alone",

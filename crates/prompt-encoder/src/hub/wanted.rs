@@ -5,6 +5,9 @@ use std::path::Path;
 use prompt_core::{Error, Result};
 use serde_json::Value;
 
+use crate::SavedAs;
+use crate::checkpoint::found;
+
 /// Files beside the weights, as far as a repository has them.
 const BESIDE: [&str; 15] = [
     "config.json",
@@ -48,29 +51,38 @@ pub(super) fn beside_weights(files: &[String], id: &str) -> Result<Vec<String>> 
 }
 
 /// Where the numbers are.
-pub(super) enum Weights<'a> {
-    One(&'a str),
+pub(super) enum Weights {
+    One(&'static str),
     /// The index of several files.
-    Shards(&'a str),
+    Shards(&'static str),
 }
 
-/// The weights in the order in which a folder's are looked for.
-pub(super) fn weights(files: &[String], id: &str) -> Result<Weights<'static>> {
-    let has = |name: &str| files.iter().any(|file| file == name);
-    const INDEX: &str = "model.safetensors.index.json";
-    for (name, weights) in [
-        ("model.safetensors", Weights::One("model.safetensors")),
-        (INDEX, Weights::Shards(INDEX)),
-        ("pytorch_model.bin", Weights::One("pytorch_model.bin")),
-    ] {
-        if has(name) {
-            return Ok(weights);
-        }
+/// The file of weights that a folder of these files is opened with. `config` is the repository's `config.json`.
+pub(super) fn weights(files: &[String], config: &Path, id: &str) -> Result<Weights> {
+    let kind = saved_as(config)?;
+    match found::file(kind, |name| files.iter().any(|file| file == name)) {
+        Some(index) if index.ends_with(".index.json") => Ok(Weights::Shards(index)),
+        Some(file) => Ok(Weights::One(file)),
+        None if kind == Some(SavedAs::Int8) => Err(Error::input(
+            format!(
+                "config.json of {id} says that its weights are {}, which it lacks",
+                SavedAs::Int8.file_name()
+            ),
+            "name a repository that is whole",
+        )),
+        None => Err(Error::input(
+            format!("the repository {id} has neither model.safetensors nor pytorch_model.bin"),
+            "name a repository with weights of PyTorch (those of TensorFlow, Flax or ONNX are not read)",
+        )),
     }
-    Err(Error::input(
-        format!("the repository {id} has neither model.safetensors nor pytorch_model.bin"),
-        "name a repository with weights of PyTorch (those of TensorFlow, Flax or ONNX are not read)",
-    ))
+}
+
+/// What a `config.json` says of the weights.
+pub(super) fn saved_as(config: &Path) -> Result<Option<SavedAs>> {
+    let text = std::fs::read_to_string(config).map_err(|e| Error::io("read", config, e))?;
+    let parsed: Value = serde_json::from_str(&text)
+        .map_err(|e| super::not_sound(format!("{} is not JSON: {e}", config.display())))?;
+    found::saved_as(&parsed)
 }
 
 /// The files that an index names; each must be one of the repository's.
@@ -117,19 +129,44 @@ mod tests {
         ]);
         let beside = beside_weights(&all, "a/b").unwrap();
         assert_eq!(beside, files(&["1_Pooling/config.json", "config.json", "vocab.txt"]));
-        assert!(matches!(weights(&all, "a/b"), Ok(Weights::One("model.safetensors"))));
-        assert!(matches!(
-            weights(&files(&["pytorch_model.bin"]), "a/b"),
-            Ok(Weights::One("pytorch_model.bin"))
-        ));
+    }
+
+    /// The file of weights that is fetched where `config.json` is this.
+    fn chosen(config: &str, names: &[&str]) -> std::result::Result<&'static str, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        std::fs::write(&path, config).unwrap();
+        match weights(&files(names), &path, "a/b") {
+            Ok(Weights::One(file) | Weights::Shards(file)) => Ok(file),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn one_file_of_weights_is_fetched() {
+        let (int8, said) = ("model.int8.safetensors", r#"{"prompt_saved_as": "int8"}"#);
+        let index = "model.safetensors.index.json";
+        for (config, there, file) in [
+            ("{}", &["pytorch_model.bin", "model.safetensors", int8][..], "model.safetensors"),
+            ("{}", &["pytorch_model.bin", index], index),
+            ("{}", &["pytorch_model.bin"], "pytorch_model.bin"),
+            ("{}", &[int8], int8),
+            (said, &[int8, "model.safetensors"], int8),
+            (r#"{"prompt_saved_as": "f16"}"#, &[int8, "model.safetensors"], "model.safetensors"),
+        ] {
+            assert_eq!(chosen(config, there), Ok(file), "{config} {there:?}");
+        }
+        assert!(chosen(said, &["model.safetensors"]).unwrap_err().contains(int8));
+        assert!(chosen(r#"{"prompt_saved_as": "int4"}"#, &[int8]).unwrap_err().contains("int4"));
+        assert!(chosen("{", &[int8]).unwrap_err().contains("is not JSON"));
+        let error = chosen("{}", &["tf_model.h5"]).unwrap_err();
+        assert!(error.contains("neither model.safetensors nor pytorch_model.bin"), "{error}");
     }
 
     #[test]
     fn what_a_repository_lacks_is_said() {
         let error = beside_weights(&files(&["model.gguf"]), "a/b").unwrap_err().to_string();
         assert!(error.contains("a/b has no config.json"), "{error}");
-        let error = weights(&files(&["tf_model.h5"]), "a/b").err().unwrap().to_string();
-        assert!(error.contains("neither model.safetensors nor pytorch_model.bin"), "{error}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use common::{expected, folder, one_thread};
 use prompt_core::Error;
 use prompt_encoder::hub::{HubOptions, fetch, fetch_watched};
-use prompt_encoder::{Classifier, Encoder};
+use prompt_encoder::{Checkpoint, Classifier, Encoder, SavedAs, write_safetensors};
 use server::{COMMIT, Fault, Hub, OTHER_COMMIT};
 use tempfile::TempDir;
 
@@ -108,6 +108,22 @@ fn shards_and_pickles_are_fetched_where_there_is_no_single_file() {
 }
 
 #[test]
+fn a_folder_saved_in_eight_bits_is_fetched_and_opens_offline() {
+    let from = common::copy("bert");
+    let tensors = Checkpoint::open(folder("bert")).unwrap().weights.all().unwrap();
+    std::fs::remove_file(from.path().join("model.safetensors")).unwrap();
+    let int8 = SavedAs::Int8.file_name();
+    write_safetensors(from.path().join(int8), &tensors, SavedAs::Int8).unwrap();
+    let (hub, cache) = (Hub::serve(from.path(), None), TempDir::new().unwrap());
+    let fetched = fetch("org/tiny", &options(&hub, &cache)).unwrap();
+    assert!(fetched.join(int8).is_file());
+    // As what Python's library fetched: without our list.
+    std::fs::remove_dir_all(cache.path().join("models--org--tiny/fetched")).unwrap();
+    let offline = fetch("org/tiny", &options(&hub, &cache).offline(true)).unwrap();
+    Classifier::open_with(offline, &one_thread()).unwrap();
+}
+
+#[test]
 fn revisions_are_branches_tags_and_commits() {
     let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
     let options = options(&hub, &cache);
@@ -169,6 +185,47 @@ fn a_token_goes_to_the_hub_and_nowhere_else() {
 }
 
 #[test]
+fn a_token_does_not_follow_to_another_port_but_to_another_name() {
+    let secret = Some("hf_secret");
+    let (hub, other) = (Hub::serve(&folder("bert"), secret), Hub::serve(&folder("bert"), None));
+    let port = other.endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    hub.fails(Fault::OnPort(port));
+    let cache = TempDir::new().unwrap();
+    fetch("org/tiny", &options(&hub, &cache).token("hf_secret")).unwrap();
+    let there = other.asked();
+    assert_eq!(there.len(), 1);
+    assert!(there[0].path.starts_with("/elsewhere/") && there[0].token.is_none(), "{there:?}");
+    assert!(hub.asked().iter().all(|a| a.token.as_deref() == secret));
+
+    // A renamed repository is still the hub's: listing, facts and bodies come from where it sends.
+    hub.fails(Fault::None);
+    let cache = TempDir::new().unwrap();
+    let renamed = fetch("org/old", &options(&hub, &cache).token("hf_secret")).unwrap();
+    Classifier::open_with(renamed, &one_thread()).unwrap();
+}
+
+#[test]
+fn an_endpoint_with_a_user_is_refused_and_not_repeated() {
+    let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
+    for endpoint in ["http://localhost:pass@mirror.example", "https://user:pass@mirror.example/hf"] {
+        let with_user = options(&hub, &cache).token("hf_secret").endpoint(endpoint);
+        let refused = error("org/tiny", &with_user);
+        assert!(refused.contains("a user or a password") && refused.contains("HF_ENDPOINT"), "{refused}");
+        assert!(!refused.contains("pass@") && !format!("{with_user:?}").contains("pass@"), "{refused}");
+    }
+}
+
+#[test]
+fn a_commit_is_answered_with_itself() {
+    let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
+    hub.fails(Fault::OtherCommit);
+    let other = error(&format!("org/tiny@{COMMIT}"), &options(&hub, &cache));
+    assert!(other.contains(&format!("asked for the commit {COMMIT} of org/tiny")), "{other}");
+    assert!(other.contains(&format!("answers with {OTHER_COMMIT}")), "{other}");
+    assert_eq!(hub.asked().len(), 1, "nothing of it is fetched");
+}
+
+#[test]
 fn a_body_that_ends_early_is_gone_on_with() {
     let (hub, cache) = (Hub::serve(&folder("bert"), None), TempDir::new().unwrap());
     let options = options(&hub, &cache);
@@ -207,8 +264,10 @@ fn bytes_of_another_digest_do_not_stay() {
     hub.fails(Fault::Altered);
     let altered = error("org/tiny", &options(&hub, &cache));
     assert!(altered.contains("model.safetensors came with the SHA-256"), "{altered}");
+    hub.asked();
     hub.fails(Fault::None);
     Classifier::open_with(fetch("org/tiny", &options(&hub, &cache)).unwrap(), &one_thread()).unwrap();
+    assert!(hub.asked().iter().all(|a| a.range.is_none()), "it begins anew");
 }
 
 #[test]

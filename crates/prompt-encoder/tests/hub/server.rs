@@ -30,6 +30,10 @@ pub(crate) enum Fault {
     Nowhere,
     /// Ranges are ignored: every body begins at the first byte.
     NoRanges,
+    /// Whatever commit is asked for, the listing is another's.
+    OtherCommit,
+    /// Large files lie on another port of the same host.
+    OnPort(u16),
 }
 
 /// One request as it came.
@@ -152,7 +156,15 @@ impl State {
         }
         let (head, parts) = (method == "HEAD", path.trim_start_matches('/').split('/').collect::<Vec<_>>());
         match parts.as_slice() {
-            ["api", "models", "org", "tiny", "revision", revision] => self.listing(&mut stream, revision),
+            // A repository that has another name by now.
+            ["api", "models", "org", "old", ..] | ["org", "old", ..] => {
+                let more =
+                    format!("Location: {}\r\nContent-Length: 0\r\n", path.replace("org/old", "org/tiny"));
+                send(&mut stream, "307 Temporary Redirect", &more, b"");
+            }
+            ["api", "models", "org", "tiny", "revision", revision] => {
+                self.listing(&mut stream, if fault == Fault::OtherCommit { "next" } else { revision });
+            }
             ["org", "tiny", "resolve", commit, file @ ..] if [COMMIT, OTHER_COMMIT].contains(commit) => {
                 self.file(&mut stream, &file.join("/"), fault, head);
             }
@@ -211,6 +223,7 @@ impl State {
             };
             let place = match fault {
                 Fault::Nowhere => String::new(),
+                Fault::OnPort(port) => format!("Location: http://127.0.0.1:{port}/elsewhere/{file}\r\n"),
                 // Another host by name, so that the token must not follow.
                 _ => format!("Location: http://localhost:{}/elsewhere/{file}\r\n", self.port),
             };
