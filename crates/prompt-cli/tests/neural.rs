@@ -136,7 +136,8 @@ fn a_training_that_does_not_fit_is_refused_before_it_begins() {
     let encoder = ["--model", "encoder", "--from", ENCODER, "--param", "max_epochs=1"];
     ran("200000", &encoder).fails_with(&["needs about", "a step of 16 rows of", "take a smaller"]);
     assert!(!shell.path("net").exists());
-    for enough in ["0", "2000000000"] {
+    ran("plenty", &cnn).fails_with(&["PROMPT_MEMORY=plenty", "8G"]);
+    for enough in ["0", "2G"] {
         ran(enough, &cnn).succeeds();
     }
 }
@@ -184,6 +185,8 @@ fn an_encoder_learns_further_fields_as_heads_of_their_own() {
     shell.run(&[&columns[..], &fields].concat()).fails_with(&["linear_svm", "`level`"]);
     let none = [&encoder[..9], &["--task-field", "sugar"]].concat();
     shell.run(&asked(&none)).fails_with(&["no row of", "`sugar`"]);
+    let taken = shell.run(&asked(&["cnn", "--task-field", "score"]));
+    assert!(taken.code == Some(2) && taken.err.contains("a column of the answers"), "{}", taken.err);
     let weight = shell.run(&asked(&["cnn", "--task-field", "level=0"]));
     assert!(weight.code == Some(2) && weight.err.contains("complexity=0.5"), "{}", weight.err);
 }

@@ -22,6 +22,7 @@ use crate::learners;
 use crate::measured::Report;
 use crate::neural::{self, FurtherTask, Network, TaskField, Traces};
 use crate::pipeline::{self, Features, FittedFeatures};
+use crate::score::column_twice;
 use crate::select::{Metric, apply, expand, rebalanced};
 
 /// A pipeline to be trained: sanitiser, features, learner; or a network, which reads the texts itself.
@@ -470,6 +471,15 @@ fn fit_network(
         .iter()
         .map(|field| Ok((field, field.target(data)?.select(&train))))
         .collect::<Result<Vec<_>>>()?;
+    let classes = |target: &Target| target.as_classes().is_ok();
+    let named = further.iter().map(|(field, target)| (field.name.as_str(), classes(target)));
+    if let Some(name) = column_twice(y.as_classes().ok().map(|(_, classes)| classes), named) {
+        return Err(Error::input(
+            format!("with these further fields two columns of the answers would be called `{name}`"),
+            "rename a field in the rows: answers have label, confidence and p_CLASS, or score, and of every \
+             further field NAME and, of classes, NAME_confidence",
+        ));
+    }
     let further: Vec<FurtherTask<'_>> = further
         .iter()
         .map(|(field, target)| FurtherTask { name: &field.name, target, weight: field.weight })
@@ -481,12 +491,16 @@ fn fit_network(
         rows.held_out,
         (ctx, &options.traces),
     )?;
+    let mut params = serde_json::json!({
+        "sanitise": recipe.sanitiser,
+        "model": { "type": network.name(), "params": network.params() },
+    });
+    if !options.task_fields.is_empty() {
+        params["task_fields"] = serde_json::json!(options.task_fields);
+    }
     Ok(Fit {
         scorer: pipeline::mapped(sanitiser, fitted.scorer),
-        params: serde_json::json!({
-            "sanitise": recipe.sanitiser,
-            "model": { "type": network.name(), "params": network.params() },
-        }),
+        params,
         chosen: BTreeMap::new(),
         prediction,
         cut: fitted.cut,

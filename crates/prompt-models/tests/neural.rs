@@ -232,6 +232,8 @@ mod built {
         let measured = trained.validation.unwrap();
         let Report::Classification(measured) = measured else { panic!("{measured:?}") };
         assert_eq!(measured.rows, 20, "the label is what is measured");
+        let told = json!([{ "name": "place", "weight": 1.0 }, { "name": "number", "weight": 0.5 }]);
+        assert_eq!(trained.manifest.params["task_fields"], told);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model");
         save(&path, &*trained.scorer, trained.manifest).unwrap();
@@ -241,6 +243,19 @@ mod built {
             all.iter().flat_map(|p| (0..texts.len()).flat_map(|i| p.row(i).to_vec())).collect::<Vec<_>>()
         };
         assert_eq!(answers(&*again.scorer), answers(&*trained.scorer));
+        // A field that would be called as another's column.
+        let twice = |name: &str| {
+            let rows = data.iter().cloned().map(|mut row| {
+                row.extra.set(name, &1.5).unwrap();
+                row
+            });
+            let task_fields = vec!["place".parse().unwrap(), name.parse().unwrap()];
+            let options = TrainOptions { task_fields, ..TrainOptions::default() };
+            train(&recipe, &Dataset::new(rows), &options, &FitContext::new(3)).err().unwrap().to_string()
+        };
+        for name in ["p_order", "place_confidence"] {
+            assert!(twice(name).contains(&format!("would be called `{name}`")), "{}", twice(name));
+        }
         // No other learner has further heads.
         let error = train(&small("cnn"), &data, &options, &FitContext::new(3)).err().unwrap().to_string();
         assert!(error.contains("further fields"), "{error}");

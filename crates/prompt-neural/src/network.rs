@@ -64,6 +64,8 @@ mod sealed {
     #[derive(Debug, Clone)]
     pub struct Chosen {
         pub(crate) architecture: Architecture,
+        /// The same on one device: more of them learn the same.
+        pub(crate) alone: Architecture,
         pub(crate) vocabulary: VocabularyOptions,
         pub(crate) training: TrainOptions,
         pub(crate) device: String,
@@ -81,6 +83,7 @@ macro_rules! choices {
             fn choice(&self) -> sealed::Chosen {
                 sealed::Chosen {
                     architecture: Architecture::$variant(self.clone()),
+                    alone: Architecture::$variant(self.clone().devices(1)),
                     vocabulary: self.vocabulary(),
                     training: self.training(),
                     device: self.device.clone(),
@@ -128,14 +131,14 @@ fn fit(
             "give some row a positive weight",
         ));
     }
-    let validation_rows = judging(validation_rows, &loss);
+    let validation_rows = judging(validation_rows, &[&loss]);
     let kind = head_kind(&output, ordinal);
     let seed = ctx.seed().derive("weights", 0);
     let mut store = Store::new(device.autodiff());
     let net = Net::new(&choice.architecture, vocabulary.size(), kind, Builder::new(&mut store, seed));
-    let largest = memory::Step::largest(&encoded, &train_rows, &choice.training);
-    let kept = choice.architecture.kept(largest.tokens(), largest.length as f64);
-    memory::check(&store, &choice.training, files, largest, kept)?;
+    let kept = |step: memory::Step| choice.architecture.kept(step.tokens(), step.length as f64);
+    let rows = memory::Rows { encoded: &encoded, train: &train_rows, judged: !validation_rows.is_empty() };
+    memory::check(&store, &choice.training, files, rows, ctx.seed(), &kept)?;
     let forward =
         |s: &Store, tape: &mut Tape, batch: &Batch| Ok(vec![net.forward(s, tape, &Input::new(batch, s))?]);
     let tasks = [Task { loss, weight: 1.0, target: y, output: output.clone(), ordinal }];
@@ -179,7 +182,7 @@ fn head_kind(output: &Output, ordinal: bool) -> HeadKind {
 
 /// Digest of all that a run's result depends on.
 fn identity(choice: &sealed::Chosen, encoded: &[Vec<u32>], y: &Target, ctx: &FitContext) -> Result<String> {
-    let mut parts = vec![to_json(&choice.architecture)?.into_bytes()];
+    let mut parts = vec![to_json(&choice.alone)?.into_bytes()];
     parts.extend(bytes_of(encoded, y)?);
     parts.push(ctx.seed().value().to_le_bytes().to_vec());
     Ok(digest(parts.iter().map(Vec::as_slice)))

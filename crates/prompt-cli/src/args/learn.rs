@@ -42,8 +42,9 @@ pub(crate) struct Train {
     /// of texts they are classes, unless the learner is for numbers alone).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
-    /// A further field that an encoder learns beside the label, as a head of its own: names are classes, numbers are
-    /// numbers, and rows without it teach the others. The weight of its loss is 1 unless it is said.
+    /// A further field that an encoder learns beside the label, as a head of its own: names are classes, numbers (also
+    /// in a CSV file) are numbers, and rows in which it is absent or blank teach the others. The weight of its loss is 1
+    /// unless it is said. It may not be called as a column of the answers is, such as label or score.
     #[arg(long = "task-field", value_name = "NAME[=WEIGHT]")]
     pub(crate) task_fields: Vec<TaskField>,
     /// Columns of a table that are not learned from.

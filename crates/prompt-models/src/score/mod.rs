@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use crate::pipeline::LoadedModel;
 #[cfg(feature = "parquet")]
 pub use parquet::score_parquet;
+pub(crate) use record::{COLUMNS, column_twice};
 use record::{Record, RecordWriter};
 
 /// Bytes of lines that are scored at once; with a second buffer for the output this bounds the memory.
@@ -56,11 +57,12 @@ pub struct ScoreSummary {
     pub bad: u64,
 }
 
-/// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or
-/// `score`) of the model's first head, `heads` with the same for each further one by its name, and `flags` where the sanitiser flags something (`kind`, `start` and `end` in bytes of the text, and
-/// `decoded` for hidden text); the input's own label becomes `true_label`; a bad line becomes
-/// `{"line": N, "error": …}` in its place. Where the stream ends before its time (a truncated archive) one such line stands
-/// for all that are missing. `summary` counts what was done, also where it ends in an error.
+/// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or `score`) of
+/// the model's first head, `heads` with the same for each further one by its name, and `flags` where the sanitiser flags
+/// something (`kind`, `start` and `end` in bytes of the text, and `decoded` for hidden text); the input's own label becomes
+/// `true_label`; a bad line becomes `{"line": N, "error": …}` in its place. Where the stream ends before its time (a
+/// truncated archive) one such line stands for all that are missing. `summary` counts what was done, also where it ends in
+/// an error.
 ///
 /// # Errors
 /// A stream that fails, a cancelled token, or, with `strict`, the first bad line. What was scored before is written.
@@ -157,13 +159,13 @@ pub fn score_examples(
     output.flush().map_err(unwritten)
 }
 
-/// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
-/// of the first head, of each further one its label or number and `NAME_confidence`,
-/// `error`, and `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error; one stands for all
-/// that a truncated archive lacks. Cells that a spreadsheet would run are disarmed.
+/// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`) of
+/// the first head, of each further one its label or number under its name and, of a label, `NAME_confidence`, `error`, and
+/// `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error; one stands for all that a
+/// truncated archive lacks. Cells that a spreadsheet would run are disarmed.
 ///
 /// # Errors
-/// As [`score_jsonl`].
+/// As [`score_jsonl`]; heads of which two columns would have one name.
 pub fn score_csv(
     mut examples: Examples,
     output: &mut impl Write,
@@ -172,7 +174,7 @@ pub fn score_csv(
     cancel: &CancelToken,
     summary: &mut ScoreSummary,
 ) -> Result<()> {
-    let writer = RecordWriter::new(model, &options.fields)?;
+    let writer = RecordWriter::of_table(model, &options.fields)?;
     let mut csv = CsvWriter::new(output, b',', true);
     csv.row(writer.csv_header()).map_err(unwritten)?;
     let mut scratch = Scratch::new();

@@ -12,14 +12,15 @@ use super::record::{Answer, RecordWriter, flag_names};
 use super::{ScoreOptions, ScoreSummary, unwritten};
 use crate::pipeline::LoadedModel;
 
-/// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or
-/// `score`) of the first head, of each further one its label or number and `NAME_confidence`, `error`, `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line
-/// keeps its place with its error; one stands for all that a truncated archive lacks.
+/// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
+/// of the first head, of each further one its label or number under its name and, of a label, `NAME_confidence`, `error`,
+/// `flags` (the kinds of what the sanitiser flags) and `input` (the whole input row as JSON). A bad line keeps its place with
+/// its error; one stands for all that a truncated archive lacks.
 ///
 /// What was scored before a failure is a whole file.
 ///
 /// # Errors
-/// As [`score_jsonl`](super::score_jsonl).
+/// As [`score_csv`](super::score_csv).
 pub fn score_parquet(
     mut examples: Examples,
     output: impl Write + Send,
@@ -28,7 +29,7 @@ pub fn score_parquet(
     cancel: &CancelToken,
     summary: &mut ScoreSummary,
 ) -> Result<()> {
-    let writer = RecordWriter::new(model, &options.fields)?;
+    let writer = RecordWriter::of_table(model, &options.fields)?;
     let columns = columns(&writer);
     let mut out = ParquetWriter::new(output, &columns).map_err(unwritten)?;
     let mut scratch = Scratch::new();

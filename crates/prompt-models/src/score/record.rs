@@ -19,6 +19,43 @@ use crate::pipeline::LoadedModel;
 /// The fields that an output line sets itself; an input's own ones would come twice.
 const OWN: &[&str] = &["label", "probabilities", "confidence", "score", "true_label", "flags"];
 
+/// Columns of a table of answers, which no further head may be called.
+pub(crate) const COLUMNS: [&str; 9] =
+    ["line", "text", "true_label", "label", "confidence", "score", "error", "flags", "input"];
+
+/// The columns of the answers of a first head and of further ones (a name, and whether it has classes), and whether they
+/// hold names.
+fn columns_of<'a>(
+    first: Option<&Classes>,
+    further: impl IntoIterator<Item = (&'a str, bool)>,
+) -> Vec<(String, bool)> {
+    let mut columns = match first {
+        Some(classes) => {
+            let mut columns = vec![("label".to_owned(), true), ("confidence".to_owned(), false)];
+            columns.extend(classes.names().iter().map(|c| (format!("p_{c}"), false)));
+            columns
+        }
+        None => vec![("score".to_owned(), false)],
+    };
+    for (name, classes) in further {
+        columns.push((name.to_owned(), classes));
+        if classes {
+            columns.push((format!("{name}_confidence"), false));
+        }
+    }
+    columns
+}
+
+/// The column that a table of these heads' answers would have twice, if any.
+pub(crate) fn column_twice<'a>(
+    first: Option<&Classes>,
+    further: impl IntoIterator<Item = (&'a str, bool)>,
+) -> Option<String> {
+    let mut seen: BTreeSet<String> =
+        ["line", "text", "true_label", "error", "flags", "input"].map(str::to_owned).into();
+    columns_of(first, further).into_iter().map(|(name, _)| name).find(|name| !seen.insert(name.clone()))
+}
+
 /// One input object: its text, and all fields as they were written.
 pub(super) struct Record<'a> {
     text: Cow<'a, str>,
@@ -156,6 +193,19 @@ impl<'m> RecordWriter<'m> {
         Ok(Self { model, fields: fields.clone(), explain, first, further: heads.collect() })
     }
 
+    /// The same for a table, in which every column has a name of its own. (In JSON lines further heads are kept apart.)
+    pub(super) fn of_table(model: &'m LoadedModel, fields: &Fields) -> Result<Self> {
+        let writer = Self::new(model, fields)?;
+        match column_twice(writer.first.classes.as_ref(), writer.beside()) {
+            None => Ok(writer),
+            Some(name) => Err(Error::unsupported(
+                "a table of answers",
+                format!("heads of which two columns would be called `{name}`"),
+                "write JSON lines, where each head stands under its name, or train the head under another one",
+            )),
+        }
+    }
+
     /// Appends the record's line.
     pub(super) fn write(&self, record: &Record<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
@@ -206,21 +256,12 @@ impl<'m> RecordWriter<'m> {
     /// The columns of the answers, and whether they hold names. Heads beside the first have theirs without the
     /// probabilities of each class.
     pub(super) fn answer_columns(&self) -> Vec<(String, bool)> {
-        let mut columns = match &self.first.classes {
-            Some(classes) => {
-                let mut columns = vec![("label".to_owned(), true), ("confidence".to_owned(), false)];
-                columns.extend(classes.names().iter().map(|c| (format!("p_{c}"), false)));
-                columns
-            }
-            None => vec![("score".to_owned(), false)],
-        };
-        for head in &self.further {
-            columns.push((head.name.clone(), head.classes.is_some()));
-            if head.classes.is_some() {
-                columns.push((format!("{}_confidence", head.name), false));
-            }
-        }
-        columns
+        columns_of(self.first.classes.as_ref(), self.beside())
+    }
+
+    /// The further heads: a name, and whether it has classes.
+    fn beside(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.further.iter().map(|head| (head.name.as_str(), head.classes.is_some()))
     }
 
     /// What stands in those columns.
@@ -391,4 +432,28 @@ pub(super) fn write_error(line: u64, error: &Error, out: &mut Vec<u8>) {
     let object = serde_json::json!({ "line": line, "error": error.to_string() });
     let _ = serde_json::to_writer(&mut *out, &object);
     out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_that_would_come_twice_is_found() {
+        let classes = Classes::new(["a", "b"]).unwrap();
+        let of = |further: &[(&str, bool)]| column_twice(Some(&classes), further.iter().copied());
+        assert_eq!(of(&[("level", true), ("words", false), ("score", false)]), None);
+        for (further, twice) in [
+            (&[("text", false)][..], "text"),
+            (&[("flags", true)], "flags"),
+            (&[("input", true)], "input"),
+            (&[("label", true)], "label"),
+            (&[("p_b", false)], "p_b"),
+            (&[("level", true), ("level_confidence", false)], "level_confidence"),
+        ] {
+            assert_eq!(of(further).as_deref(), Some(twice));
+        }
+        assert_eq!(column_twice(None, [("p_b", false), ("label", true)]), None);
+        assert_eq!(column_twice(None, [("score", false)]).as_deref(), Some("score"));
+    }
 }

@@ -22,7 +22,7 @@ use crate::network::{bytes_of, output_of, same_length_batches, to_json};
 use crate::outcome::probabilities;
 use crate::text::Batch;
 use crate::train::{
-    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, memory, train,
+    EpochRecord, Job, Monitor, Schedule, Task, TrainFiles, TrainOptions, hold_out, judging, memory, train,
 };
 
 /// A number in [0, 1).
@@ -187,7 +187,8 @@ impl FineTune {
     /// teaches the encoder helps the others.
     ///
     /// The loss is Σ weight · loss of a task. Rows are held out by the shares of the first task, whose accuracy or macro
-    /// F1 chooses the best state where `metric` says so; `loss` is that sum. Focal loss and label smoothing are for the
+    /// F1 chooses the best state where `metric` says so (where its held-out rows weigh nothing, the last state is kept);
+    /// `loss` is that sum. Focal loss and label smoothing are for the
     /// tasks of plain classes alone.
     ///
     /// # Errors
@@ -256,13 +257,17 @@ impl FineTune {
             let (output, ordinal) = (spec.output.clone(), spec.ordinal);
             tasks.push(Task { loss, weight: task.weight, target: task.target, output, ordinal });
         }
-        let judges = validation_rows.iter().any(|&r| tasks.iter().any(|t| t.loss.mass(r) > 0.0));
-        let validation_rows = if judges { validation_rows } else { Vec::new() };
+        // What is right and wrong is counted of the first task alone; where it has numbers, the loss is watched.
+        let counted = options.monitor != Monitor::Loss && tasks[0].output.classes().is_some();
+        let judges: Vec<&Loss> =
+            tasks.iter().take(if counted { 1 } else { tasks.len() }).map(|t| &t.loss).collect();
+        let validation_rows = judging(validation_rows, &judges);
         begin_thresholds(&mut model, &tasks, &train_rows)?;
         self.freeze(0, &mut model.store)?;
-        let largest = memory::Step::largest(&encoded, &train_rows, &options);
-        let keeps = kept(self, &model.config, largest.tokens(), largest.length as f64);
-        memory::check(&model.store, &options, files, largest, keeps)?;
+        let kept = |step: memory::Step| kept(self, &model.config, step.tokens(), step.length as f64);
+        let rows =
+            memory::Rows { encoded: &encoded, train: &train_rows, judged: !validation_rows.is_empty() };
+        memory::check(&model.store, &options, files, rows, ctx.seed(), &kept)?;
         let identity = self.identity(&model.store, &encoded, asked, ctx)?;
         // A state to go on from is behind those epochs.
         let probe = match self.probe_epochs > 0 && !files.goes_on(&model.store, &identity)? {
@@ -319,7 +324,10 @@ impl FineTune {
                     "give at least one of each class",
                 ));
             }
-            let (output, ordinal) = output_of(y)?;
+            let (output, ordinal) = match output_of(y)? {
+                (Output::Values(_), ordinal) => (Output::Values(vec![task.name.clone()]), ordinal),
+                known => known,
+            };
             let kind = NetHead::kind(task.head.as_ref().unwrap_or(&self.head));
             if kind == HeadKind::Deep && output.classes().is_some() && !ordinal {
                 let help = "take head = published or linear";
@@ -329,9 +337,11 @@ impl FineTune {
                 Values::Regression(values) => Some(Scale::of(values, y.weights())),
                 _ => None,
             };
-            let prefix = match (tasks.len(), kind) {
-                (1, HeadKind::Published) => String::new(),
-                (1, _) => OWN.to_owned(),
+            // A folder calls the head of a single task so, and has no place for another name.
+            let usual = if output.classes().is_some() { "class" } else { "score" };
+            let prefix = match (tasks.len() == 1 && task.name == usual, kind) {
+                (true, HeadKind::Published) => String::new(),
+                (true, _) => OWN.to_owned(),
                 _ => format!("{SEVERAL}{i}."),
             };
             specs.push(HeadSpec { name: task.name.clone(), prefix, kind, output, ordinal, scale });
@@ -373,7 +383,7 @@ impl FineTune {
         Ok(())
     }
 
-    /// Digest of all that a run's result depends on.
+    /// Digest of all that a run's result depends on. Several devices come to the same as one.
     fn identity(
         &self,
         store: &Store,
@@ -381,7 +391,7 @@ impl FineTune {
         tasks: &[TaskSpec<'_>],
         ctx: &FitContext,
     ) -> Result<String> {
-        let params = to_json(self)?;
+        let params = to_json(&self.clone().devices(1))?;
         let mut parts: Vec<Vec<u8>> = vec![params.into_bytes()];
         for (i, task) in tasks.iter().enumerate() {
             let TaskSpec { name, target, weight, class_weight, head } = task;

@@ -84,6 +84,13 @@ pub(crate) struct HeadSpec {
     pub(crate) scale: Option<Scale>,
 }
 
+impl HeadSpec {
+    /// Whether a folder lists it under its name, as one of several.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.prefix.starts_with(SEVERAL)
+    }
+}
+
 /// From the pooled vector to scores. Its parameters belong to no layer of the encoder.
 #[derive(Debug)]
 pub(crate) struct Head {

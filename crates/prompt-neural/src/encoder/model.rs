@@ -145,6 +145,6 @@ impl Model {
             _ => false,
         };
         let [spec] = self.specs.as_slice() else { return false };
-        spec.kind == HeadKind::Published && !spec.ordinal && pools
+        spec.kind == HeadKind::Published && !spec.ordinal && !spec.is_listed() && pools
     }
 }

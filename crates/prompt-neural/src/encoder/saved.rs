@@ -98,8 +98,8 @@ impl FittedEncoder {
     /// `folder` must be nothing, an empty folder, or such a folder, and is replaced.
     ///
     /// The published head over the published pooling is what Python's `AutoModelForSequenceClassification` opens, too.
-    /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…` (several:
-    /// `prompt_heads`; what attention learned: `prompt_pooling`): Python opens the
+    /// Any other head is said by `prompt_head` in `config.json` and has tensors `prompt_head.…` (several, or one task
+    /// of a name of its own: `prompt_heads`; what attention learned: `prompt_pooling`): Python opens the
     /// encoder (`AutoModel`) and warns that a head of its own classes is not there.
     ///
     /// With [`SavedAs::Int8`] the folder is for `prompt-encoder` alone, and `prompt_saved_as` in `config.json` says so.
@@ -207,7 +207,7 @@ impl FittedEncoder {
             config.insert("classifier_pooling".into(), json!(pooling));
         }
         match self.model.specs.as_slice() {
-            [alone] => {
+            [alone] if !alone.is_listed() => {
                 config.extend(labels(&alone.output));
                 if let Some(scale) = alone.scale {
                     config.insert("prompt_scale".into(), json!(scale));

@@ -1,9 +1,13 @@
 //! Encoders against Python's transformers, on the tiny checkpoints of prompt-encoder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
-use prompt_core::{Batch as Records, ClassWeight, Classes, FitContext, Output, Scorer, Target};
+use prompt_core::{
+    Batch as Records, CancelToken, ClassWeight, Classes, Control, Error, Event, FitContext, Output, Scorer,
+    Target,
+};
 use prompt_encoder::{Checkpoint, Classifier, HeadKind, Options, SavedAs};
 use serde_json::Value;
 
@@ -14,6 +18,7 @@ use super::task::TaskSpec;
 use crate::net::{Input, Store, Tape, read};
 use crate::reference::{assert_close, list};
 use crate::text::Batch;
+use crate::train::{TrainFiles, hold_out};
 
 const FAMILIES: [&str; 9] = [
     "bert",
@@ -225,7 +230,7 @@ fn several_tasks_have_a_head_each_over_one_encoder() {
     let tasks = [
         TaskSpec::new("intent", &intent),
         TaskSpec::new("complexity", &level).weight(0.5),
-        TaskSpec::new("score", &score).weight(2.0).head("deep"),
+        TaskSpec::new("words", &score).weight(2.0).head("deep"),
     ];
     for (family, head, pooling) in [
         ("bert", "linear", "mean"),
@@ -236,7 +241,7 @@ fn several_tasks_have_a_head_each_over_one_encoder() {
         let params = params.probe_epochs(2).class_weight(ClassWeight::Balanced);
         let fitted = params.fit_tasks(folder(family), &texts, &tasks, &FitContext::new(3)).unwrap();
         let names: Vec<&str> = fitted.heads().iter().map(|head| head.name.as_str()).collect();
-        assert_eq!(names, ["intent", "complexity", "score"]);
+        assert_eq!(names, ["intent", "complexity", "words"]);
         let answers = fitted.predict_heads(&texts[..2]).unwrap();
         assert_eq!(answers[0].labels().unwrap(), ["calm", "attack"], "{family}");
         assert_eq!(answers[1].labels().unwrap(), ["low", "high"], "{family}");
@@ -328,13 +333,85 @@ fn a_probed_run_goes_on_to_the_same_bits() {
     let (texts, y) = data();
     let params = quick().head("linear".into()).probe_epochs(3).max_epochs(2);
     let whole = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
+    assert_eq!((whole.probe_history().len(), whole.history().len()), (3, 2));
     let dir = tempfile::tempdir().unwrap();
-    let files = crate::train::TrainFiles::default().checkpoints(dir.path()).resume(true);
-    let first = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
-    let again = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
-    assert!(again.probe_history().is_empty() && first.probe_history().len() == 3);
+    let files = TrainFiles::default().checkpoints(dir.path()).resume(true);
+    // As a killed process ends, behind the first evaluation; the second time it ends by itself.
+    let killed = params.fit_in(folder("bert"), &texts, &y, &killed_at_once(), &files);
+    assert!(matches!(killed, Err(Error::Cancelled)));
     let numbers = |fitted: &FittedEncoder| fitted.model.store.read_all().unwrap();
-    assert!(numbers(&whole) == numbers(&first) && numbers(&whole) == numbers(&again));
+    for run in ["what was left", "a finished run"] {
+        let again = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
+        assert!(again.probe_history().is_empty() && again.history().len() == 2, "{run}");
+        assert!(numbers(&whole) == numbers(&again), "{run}");
+    }
+}
+
+/// Cancels at the first evaluation of the encoder.
+fn killed_at_once() -> FitContext {
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    let observer = move |event: &Event<'_>| {
+        if event.stage == "epoch" {
+            cancel.cancel();
+        }
+        Control::Continue
+    };
+    FitContext::new(3).with_cancel(token).with_observer(Arc::new(observer))
+}
+
+#[test]
+fn a_run_begun_on_two_devices_goes_on_on_one() {
+    let (texts, y) = data();
+    let params = quick().max_epochs(2).accumulation(2);
+    let whole = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let files = TrainFiles::default().checkpoints(dir.path()).resume(true);
+    let two = params.clone().devices(2);
+    assert!(two.fit_in(folder("bert"), &texts, &y, &killed_at_once(), &files).is_err());
+    let again = params.fit_in(folder("bert"), &texts, &y, &FitContext::new(3), &files).unwrap();
+    assert!(again.model.store.read_all().unwrap() == whole.model.store.read_all().unwrap());
+}
+
+#[test]
+fn one_task_keeps_its_name_in_a_folder() {
+    let (texts, y) = data();
+    let level = Target::ordinal([0, 1].repeat(12), Classes::new(["low", "high"]).unwrap()).unwrap();
+    let number = Target::regression([10.0, 90.0].repeat(12)).unwrap();
+    let params = quick().max_epochs(1);
+    let config = |path: &Path| std::fs::read_to_string(path.join("config.json")).unwrap();
+    for (name, target, listed) in [
+        ("complexity", &y, true),
+        ("complexity", &level, true),
+        ("words", &number, true),
+        ("score", &y, true),
+        ("class", &number, true),
+        ("class", &y, false),
+        ("score", &number, false),
+    ] {
+        let task = [TaskSpec::new(name, target)];
+        let fitted = params.fit_tasks(folder("bert"), &texts, &task, &FitContext::new(3)).unwrap();
+        assert_eq!(fitted.heads()[0].name, name);
+        let path = assert_same_again(&fitted, &texts[..2]);
+        assert_eq!(config(&path).contains("prompt_heads"), listed, "{name}: {}", config(&path));
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn held_out_rows_that_count_nothing_in_the_first_task_do_not_choose_by_it() {
+    let (texts, y) = data();
+    let params = quick().max_epochs(2).metric("f1_macro".into()).validation_fraction(0.25);
+    let (_, held) = hold_out(&y, 0.25, FitContext::new(3).seed().derive("split", 0));
+    let known = (0..24).map(|row| if held.contains(&row) { 0.0 } else { 1.0 }).collect();
+    let first = y.clone().with_weights(known).unwrap();
+    let tasks = [TaskSpec::new("a", &first), TaskSpec::new("b", &y)];
+    let judged = |params: FineTune| {
+        let fitted = params.fit_tasks(folder("bert"), &texts, &tasks, &FitContext::new(3)).unwrap();
+        fitted.history()[0].validation_loss.is_some()
+    };
+    assert!(!judged(params.clone()), "a constant 0 would keep the first state");
+    assert!(judged(params.metric("loss".into())), "the other task's rows choose");
 }
 
 #[test]

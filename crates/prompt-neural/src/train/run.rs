@@ -76,9 +76,22 @@ pub(crate) struct Trained {
     pub(crate) history: Vec<EpochRecord>,
 }
 
-/// The held-out rows, if any of them counts: rows without weight would call every state equally good.
-pub(crate) fn judging(rows: Vec<usize>, loss: &Loss) -> Vec<usize> {
-    if rows.iter().all(|&row| loss.mass(row) == 0.0) { Vec::new() } else { rows }
+/// The held-out rows, if any of them counts in one of the losses that judge: rows without weight would call every state
+/// equally good.
+pub(crate) fn judging(rows: Vec<usize>, losses: &[&Loss]) -> Vec<usize> {
+    let counts = |&row: &usize| losses.iter().any(|loss| loss.mass(row) > 0.0);
+    if rows.iter().any(counts) { rows } else { Vec::new() }
+}
+
+/// The batches of an epoch (from 0), other ones each time.
+pub(super) fn batches_of(
+    epoch: usize,
+    lengths: &[usize],
+    rows: &[usize],
+    size: usize,
+    seed: Seed,
+) -> Vec<Vec<usize>> {
+    epoch_batches(lengths, rows, size, seed.derive("epoch", epoch as u64))
 }
 
 /// Rows to learn from and rows to hold out, drawn class by class so that both have the same shares.
@@ -197,8 +210,8 @@ impl<'a> Run<'a> {
         let epoch = self.position.epoch;
         (self.job.before_epoch)(epoch, store)?;
         self.fleet.align(store)?;
-        let seed = self.ctx.seed().derive("epoch", epoch as u64);
-        let batches = epoch_batches(&self.lengths, self.job.train_rows, options.batch_size, seed);
+        let (rows, size) = (self.job.train_rows, options.batch_size);
+        let batches = batches_of(epoch, &self.lengths, rows, size, self.ctx.seed());
         let mut since = Since::now();
         for group in batches.chunks(options.accumulation).skip(self.position.steps_in_epoch) {
             self.ctx.check()?;
