@@ -5,27 +5,12 @@ use std::path::Path;
 use prompt_core::{Error, Result};
 use serde_json::Value;
 
-use crate::SavedAs;
 use crate::checkpoint::found;
+use crate::{SavedAs, Tokenizer};
 
-/// Files beside the weights, as far as a repository has them.
-const BESIDE: [&str; 15] = [
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spm.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "sentencepiece.model",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-];
+/// Files beside the weights and the tokenizer's ([`Tokenizer::FILES`]), as far as a repository has them.
+const BESIDE: [&str; 4] =
+    ["config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"];
 
 /// Whether a file is the configuration of one of sentence-transformers' modules: `1_Pooling/config.json`.
 fn is_module(file: &str) -> bool {
@@ -39,7 +24,8 @@ fn is_module(file: &str) -> bool {
 
 /// Configuration, tokenizer, modules.
 pub(super) fn beside_weights(files: &[String], id: &str) -> Result<Vec<String>> {
-    let wanted = |file: &&String| BESIDE.contains(&file.as_str()) || is_module(file);
+    let named = |file: &str| BESIDE.contains(&file) || Tokenizer::FILES.contains(&file);
+    let wanted = |file: &&String| named(file) || is_module(file);
     let found: Vec<String> = files.iter().filter(wanted).cloned().collect();
     if found.iter().any(|file| file == "config.json") {
         return Ok(found);

@@ -42,6 +42,21 @@ pub struct Tokens {
 }
 
 impl Tokenizer {
+    /// The files that a tokenizer may consist of; a folder has some of them.
+    pub const FILES: [&str; 11] = [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "spm.model",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "sentencepiece.model",
+        "added_tokens.json",
+    ];
+
     /// Opens the tokenizer of a checkpoint's folder.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use prompt_core::{Error, Output, Result, replace_folder};
-use prompt_encoder::{Family, SavedAs, Tensor, write_safetensors};
+use prompt_encoder::{Family, SavedAs, Tensor, Tokenizer, write_safetensors};
 use serde_json::{Map, Value, json};
 
 use super::fine_tune::FittedEncoder;
@@ -62,21 +62,6 @@ fn class_name(family: Family) -> &'static str {
     }
 }
 
-/// The files of a tokenizer, whichever a folder has.
-const TOKENIZER_FILES: [&str; 11] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spm.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "sentencepiece.model",
-    "added_tokens.json",
-];
-
 /// What a configuration says of heads, which are not those that are written.
 const HEAD_KEYS: [&str; 11] = [
     "target_sizes",
@@ -115,7 +100,7 @@ impl FittedEncoder {
         let ours = |name: &str| {
             let weights =
                 SavedAs::NAMES.iter().any(|n| SavedAs::named(n).is_ok_and(|k| k.file_name() == name));
-            name == "config.json" || weights || TOKENIZER_FILES.contains(&name)
+            name == "config.json" || weights || Tokenizer::FILES.contains(&name)
         };
         let is_ours = |file: std::io::Result<fs::DirEntry>| {
             file.is_ok_and(|file| file.file_name().to_str().is_some_and(ours))
@@ -151,7 +136,7 @@ impl FittedEncoder {
             write_safetensors(fresh.join(kind.file_name()), &tensors, kind)?;
             let path = fresh.join("config.json");
             fs::write(&path, &config).map_err(|e| Error::io("write", &path, e))?;
-            for name in TOKENIZER_FILES {
+            for name in Tokenizer::FILES {
                 let from = self.folder.join(name);
                 if from.is_file() {
                     fs::copy(&from, fresh.join(name)).map_err(|e| Error::io("copy", &from, e))?;
@@ -160,7 +145,7 @@ impl FittedEncoder {
             // What was learned with is what is read with.
             limit_tokens(&fresh.join("tokenizer_config.json"), self.limit)?;
             // A tokenizer that is gone from where it was is missed here, not when the folder is opened.
-            prompt_encoder::Tokenizer::open(fresh, &self.model.config)?;
+            Tokenizer::open(fresh, &self.model.config)?;
             Ok(())
         })
     }
