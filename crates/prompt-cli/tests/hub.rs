@@ -10,6 +10,8 @@
 
 mod common;
 
+use std::io::Write;
+
 use common::{Ran, Shell};
 
 const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../prompt-encoder/tests/reference/bert");
@@ -30,7 +32,15 @@ fn cached(shell: &Shell) {
 
 fn run(shell: &Shell, args: &[&str]) -> Ran {
     let offline = [("HF_HOME", shell.path("home").display().to_string()), ("HF_HUB_OFFLINE", "1".to_owned())];
-    Ran::from(shell.command(args).env_remove("HF_HUB_CACHE").envs(offline).output().unwrap())
+    Ran::from(
+        shell
+            .command(args)
+            .env_remove("HF_HUB_CACHE")
+            .env_remove("HUGGINGFACE_HUB_CACHE")
+            .envs(offline)
+            .output()
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -59,4 +69,18 @@ fn what_the_cache_lacks_is_said() {
     let train = ["train", "--data", "small.jsonl", "--out", "net", "--model", "encoder", "--from"];
     run(&shell, &[&train[..], &["hub:org/tiny"]].concat()).fails_with(&parts);
     run(&shell, &[&train[..], &["hub:org/../tiny"]].concat()).fails_with(&["org/name@revision"]);
+}
+
+#[test]
+fn a_bench_takes_its_encoder_by_name() {
+    let shell = Shell::new();
+    shell.small_data();
+    std::fs::create_dir(shell.path("prompt_security")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(shell.read("small.jsonl").as_bytes()).unwrap();
+    shell.write("prompt_security/data.jsonl.gz", packed.finish().unwrap());
+    shell.write("families.json", r#"{"families": {}, "minimal_families": {}, "note": ""}"#);
+    let bench = ["bench", "accuracy", "--data", ".", "--only", "families", "--families", "families.json"];
+    let named = [&bench[..], &["--encoder", "hub:org/tiny"]].concat();
+    run(&shell, &named).fails_with(&["no org/tiny at revision main", "HF_HUB_OFFLINE"]);
 }

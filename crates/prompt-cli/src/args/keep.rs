@@ -142,7 +142,7 @@ pub(crate) enum BenchCommand {
         #[arg(long, value_name = "FILE", default_value = "configs/security-source-families.json")]
         families: PathBuf,
         /// Also leave families out for logistic regression on what this encoder says (a Hugging Face folder, or
-        /// `hub:org/name`).
+        /// hub:org/name).
         #[arg(long, value_name = "DIR")]
         encoder: Option<PathBuf>,
         /// Print one JSON object.
