@@ -5,6 +5,7 @@
 
 mod body;
 mod fine_tune;
+mod fitted;
 mod fused;
 mod head;
 mod kept;
@@ -17,7 +18,8 @@ mod saved;
 mod scorer;
 mod task;
 
-pub use fine_tune::{FineTune, FittedEncoder};
+pub use fine_tune::FineTune;
+pub use fitted::FittedEncoder;
 pub use task::TaskSpec;
 
 #[cfg(test)]

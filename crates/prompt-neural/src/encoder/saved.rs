@@ -8,7 +8,7 @@ use prompt_core::{Error, Output, Result, replace_folder};
 use prompt_encoder::{Family, SavedAs, Tensor, Tokenizer, write_safetensors};
 use serde_json::{Map, Value, json};
 
-use super::fine_tune::FittedEncoder;
+use super::fitted::FittedEncoder;
 use super::head::{HeadSpec, OWN};
 use super::model::is_adapter;
 use crate::net::turn;

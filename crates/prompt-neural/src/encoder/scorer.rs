@@ -4,7 +4,7 @@ use prompt_core::artifact::Node;
 use prompt_core::{Batch, Error, Head, Persist, Prediction, Result, Scorer, Scratch};
 use prompt_encoder::{Classifier, Options, SavedAs};
 
-use super::fine_tune::FittedEncoder;
+use super::fitted::FittedEncoder;
 
 /// Scores on the network that was trained. What is to serve is opened by [`Classifier`] instead, which is faster.
 impl Scorer for FittedEncoder {

@@ -11,7 +11,8 @@ use prompt_core::{
 use prompt_encoder::{Checkpoint, Classifier, HeadKind, Options, SavedAs};
 use serde_json::Value;
 
-use super::fine_tune::{FineTune, FittedEncoder};
+use super::fine_tune::FineTune;
+use super::fitted::FittedEncoder;
 use super::head::HeadSpec;
 use super::model::Model;
 use super::task::TaskSpec;

@@ -1,0 +1,99 @@
+//! An encoder that was fine-tuned, and what it says of texts.
+
+use std::path::PathBuf;
+
+use prompt_core::{Dense, Head, Output, Prediction, Result, Texts};
+
+use super::head::HeadSpec;
+use super::model::{Model, encode};
+use crate::loss::Scale;
+use crate::net::{Input, Tape, read};
+use crate::network::same_length_batches;
+use crate::outcome::probabilities;
+use crate::text::Batch;
+use crate::train::EpochRecord;
+
+/// An encoder that was fine-tuned.
+///
+/// [`save`](Self::save) writes a Hugging Face folder, which `prompt-encoder` opens for fast prediction.
+#[derive(Debug)]
+pub struct FittedEncoder {
+    pub(super) model: Model,
+    pub(super) heads: Vec<Head>,
+    pub(super) limit: usize,
+    pub(super) history: Vec<EpochRecord>,
+    pub(super) probe: Vec<EpochRecord>,
+    pub(super) cut: usize,
+    /// What the adapters count.
+    pub(super) adapter_scale: f32,
+    /// Where it came from: the tokenizer's files are copied from there.
+    pub(super) folder: PathBuf,
+}
+
+impl FittedEncoder {
+    /// What the numbers of its first head mean.
+    pub fn output(&self) -> &Output {
+        &self.heads[0].output
+    }
+
+    /// Its heads: `class` or `score`, or those of the tasks, in their order.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
+    /// What training did, evaluation by evaluation.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// What the epochs of the head alone did (`probe_epochs`); empty where there were none, or where an interrupted
+    /// training went on behind them.
+    pub fn probe_history(&self) -> &[EpochRecord] {
+        &self.probe
+    }
+
+    /// How many texts were longer than `max_length` in the fit, so that their ends were not read.
+    pub fn cut_in_fit(&self) -> usize {
+        self.cut
+    }
+
+    /// Class probabilities, or values, for many texts, by the first head.
+    ///
+    /// # Errors
+    /// What the tokenizer refuses; when the device fails.
+    pub fn predict<T: Texts + ?Sized>(&self, texts: &T) -> Result<Prediction> {
+        Ok(self.predict_heads(texts)?.swap_remove(0))
+    }
+
+    /// The same by every head, in the order of [`heads`](Self::heads).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_heads<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Prediction>> {
+        let Model { net, store, tokenizer, specs, .. } = &self.model;
+        let ids = |i| encode(tokenizer, texts.text(i), self.limit).map(|(ids, _)| ids);
+        let encoded = (0..texts.count()).map(ids).collect::<Result<Vec<_>>>()?;
+        let mut all: Vec<Vec<f64>> =
+            specs.iter().map(|spec| vec![0.0; encoded.len() * spec.output.width()]).collect();
+        for rows in same_length_batches(&encoded, store) {
+            let batch = Batch::of(&encoded, rows);
+            let input = Input::new(&batch, store);
+            let heads = net.forward(store, &mut Tape::predicting(), &input, [0.0; 2])?;
+            for ((scores, spec), all) in heads.into_iter().zip(specs).zip(&mut all) {
+                let ([_, scored], width) = (scores.dims(), spec.output.width());
+                for (&row, z) in batch.rows.iter().zip(read(scores)?.chunks(scored)) {
+                    let out = &mut all[row * width..(row + 1) * width];
+                    match spec.scale {
+                        Some(Scale { mean, deviation }) => out[0] = f64::from(z[0]) * deviation + mean,
+                        None => probabilities(z, spec.ordinal, out),
+                    }
+                }
+            }
+        }
+        let answer = |(spec, numbers): (&HeadSpec, Vec<f64>)| {
+            let width = spec.output.width();
+            Prediction::new(spec.output.clone(), Dense::new(encoded.len(), width, numbers)?)
+        };
+        specs.iter().zip(all).map(answer).collect()
+    }
+}
