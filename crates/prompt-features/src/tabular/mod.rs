@@ -49,7 +49,7 @@ params! {
         /// How categories are written: `one_hot`, `codes` or `ordinal`.
         categories: String = "one_hot".to_owned(), Legal::OneOf(&["one_hot", "codes", "ordinal"]);
         /// Most levels of a column; the most frequent are kept, the others count as never seen.
-        max_levels: usize = 254, Legal::int(1, 65_535);
+        max_levels: usize = 1000, Legal::int(1, 65_535);
         /// Whether the result is sparse where most of its columns are levels of categories.
         sparse: bool = false, Legal::Bool;
         /// Whether columns of text are left out instead of refused.

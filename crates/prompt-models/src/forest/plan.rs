@@ -7,7 +7,8 @@ use prompt_core::{
 use super::Forest;
 use crate::tree::bins::{BinOptions, Binned, Bins, Code};
 use crate::tree::grow::{
-    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Numbers, Objective, Options, SquaredError,
+    ClassWeights, Counts, Criterion, Grower, Grown, Lines, Numbers, Objective, Options, PackedCounts,
+    SquaredError,
 };
 use crate::tree::nodes::TreeNodes;
 
@@ -92,6 +93,9 @@ pub(crate) struct Plan<'a> {
 /// or the drawn number and have to be looked up.
 const FINE: usize = 4096;
 
+/// Levels of a category that are told apart; the rarest of more share the last bin.
+const LEVELS: usize = u16::MAX as usize - 1;
+
 /// A tree, and, where they are asked for, the rows it did not see as bits.
 type Planted = (Grown, Vec<u64>);
 
@@ -140,11 +144,14 @@ impl Plan<'_> {
     }
 
     fn plant(&self, x: &Matrix, ctx: &FitContext) -> Result<Vec<Planted>> {
-        let options = BinOptions { max_bins: self.max_bins, min_weight: 0.0 };
         let weights = self.weights.as_deref();
-        let bins = match self.options.random {
-            true => Bins::fit_fine(x, weights, options, FINE, ctx),
-            false => Bins::fit(x, weights, options, ctx),
+        let up_to = |max_bins| BinOptions { max_bins, min_weight: 0.0 };
+        let bins = match (x, self.options.random) {
+            (Matrix::Sparse(_), _) => Bins::fit(x, weights, up_to(self.max_bins), ctx),
+            (_, random) => {
+                let numbers = if random { self.max_bins.max(FINE) } else { self.max_bins };
+                Bins::fit_apart(x, weights, (up_to(numbers), up_to(LEVELS)), ctx)
+            }
         };
         if bins.columns().iter().all(|c| c.bins() <= 255) {
             self.plant_in(x, (&bins, &bins.apply::<u8>(x, ctx)), ctx)
@@ -168,6 +175,12 @@ impl Plan<'_> {
                     let by = Counts { criterion: *criterion, classes: k };
                     let item = |row: usize, times: u32| {
                         Counts::item(second(row), weight(row) as u64 * u64::from(times))
+                    };
+                    self.plant_by(x, (bins, codes), &by, item, ctx)
+                } else if k <= PackedCounts::CLASSES && self.is_countable(codes.rows()) {
+                    let by = PackedCounts { criterion: *criterion, classes: k };
+                    let item = |row: usize, times: u32| {
+                        PackedCounts::item(classes[row], weight(row) as u64 * u64::from(times))
                     };
                     self.plant_by(x, (bins, codes), &by, item, ctx)
                 } else {

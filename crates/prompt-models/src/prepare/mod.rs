@@ -52,8 +52,9 @@ params! {
         /// `auto`: what the learner takes; `one_hot`: a column for each level; `ordinal`: the number of the level;
         /// `target`: what the target is like where the level occurs ([`TargetEncoder`]).
         categories: String = "auto".to_owned(), Legal::OneOf(&["auto", "one_hot", "ordinal", "target"]);
-        /// Most levels of a column; the most frequent are kept (not for `target`).
-        max_levels: usize = 254, Legal::int(1, 65_535);
+        /// Most levels of a column; the most frequent are kept, the others count as never seen (not for `target`). A
+        /// column of a file with more than 1,000 levels is read as text.
+        max_levels: usize = 1000, Legal::int(1, 65_535);
         /// As [`TargetEncoder`]'s.
         smooth: Option<f64> = None, Legal::not_negative().or_none();
         /// As [`TargetEncoder`]'s.

@@ -231,6 +231,30 @@ impl<C: Code> SparseCodes<C> {
         (&self.columns[range.clone()], &self.row_codes[range])
     }
 
+    /// Calls this for each of these rows, with its number among them, its [`row`](Self::row)'s columns and codes.
+    ///
+    /// The rows may lie far apart: a few places of some rows are read at once, so that their memory is waited for
+    /// together and not row after row.
+    pub(in crate::tree) fn each_of(&self, rows: &[u32], mut f: impl FnMut(usize, &[u32], &[C])) {
+        const TOGETHER: usize = 8;
+        /// Numbers of a column in a line of the cache.
+        const LINE: usize = 16;
+        for (step, rows) in rows.chunks(TOGETHER).enumerate() {
+            let mut read = 0;
+            for row in rows {
+                let (columns, codes) = self.row(*row as usize);
+                let places = [0, LINE, 2 * LINE, 3 * LINE].into_iter().filter_map(|at| columns.get(at));
+                read ^= places.chain(columns.last()).fold(0, |read, column| read ^ column);
+                read ^= codes.first().map_or(0, |code| code.bin() as u32);
+            }
+            std::hint::black_box(read);
+            for (at, row) in rows.iter().enumerate() {
+                let (columns, codes) = self.row(*row as usize);
+                f(step * TOGETHER + at, columns, codes);
+            }
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.row_starts.len().saturating_sub(1)

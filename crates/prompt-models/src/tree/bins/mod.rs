@@ -77,17 +77,16 @@ impl Bins {
         Self { columns }
     }
 
-    /// As [`fit`](Self::fit), but with up to `numbers` bins for each column of numbers of a dense matrix.
-    pub(crate) fn fit_fine(
+    /// As [`fit`](Self::fit), but with options of their own for the columns of numbers and for those of categories of a
+    /// dense matrix.
+    pub(crate) fn fit_apart(
         x: &Matrix,
         weights: Option<&[f64]>,
-        options: BinOptions,
-        numbers: usize,
+        (numbers, categories): (BinOptions, BinOptions),
         ctx: &FitContext,
     ) -> Self {
-        let Matrix::Dense(dense) = x else { return Self::fit(x, weights, options, ctx) };
-        let fine = BinOptions { max_bins: options.max_bins.max(numbers), ..options };
-        Self { columns: fit_dense(dense, weights, (fine, options), ctx) }
+        let Matrix::Dense(dense) = x else { return Self::fit(x, weights, numbers, ctx) };
+        Self { columns: fit_dense(dense, weights, (numbers, categories), ctx) }
     }
 
     /// Number of columns.

@@ -9,7 +9,7 @@
 //! Where a bin holds several numbers, the rows in the bins of these three are looked up as numbers, so that a split is
 //! drawn among all numbers, not among the borders of bins.
 
-use prompt_core::{Matrix, RowView, Seed};
+use prompt_core::{Dense, Matrix, RowView, Seed};
 
 use super::super::bins::{Bins, Code, ColumnBins, Lookup, all_rows_are_read};
 use super::Growth;
@@ -36,13 +36,41 @@ pub(crate) struct Numbers<'a> {
     bins: Vec<Lookup<'a>>,
     /// Whether the bins know every number.
     known: bool,
+    /// Whether there is nothing but numbers, none of them missing.
+    plain: bool,
 }
 
 impl<'a> Numbers<'a> {
     pub(crate) fn new(x: &'a Matrix, bins: &'a Bins) -> Self {
         let known = all_rows_are_read(x);
-        Self { x, bins: bins.columns().iter().map(Lookup::new).collect(), known }
+        let plain = known && !bins.columns().iter().any(|c| c.is_categorical() || c.has_missing());
+        Self { x, bins: bins.columns().iter().map(Lookup::new).collect(), known, plain }
     }
+
+    /// The table, if it is known to be dense and to hold nothing but numbers, none of them missing.
+    pub(super) fn plain(&self) -> Option<&'a Dense> {
+        match self.x {
+            Matrix::Dense(x) if self.plain => Some(x),
+            _ => None,
+        }
+    }
+
+    /// The same table, as if it were not [`plain`](Self::plain).
+    #[cfg(test)]
+    pub(super) fn not_plain(self) -> Self {
+        Self { plain: false, ..self }
+    }
+
+    /// The bin of a number.
+    pub(super) fn bin(&self, column: usize, number: f64) -> usize {
+        self.bins[column].code(number)
+    }
+}
+
+/// The number at this share of the way from the smallest to the largest, so that neither side is empty.
+pub(super) fn between((low, high): (f64, f64), unit: f64) -> f64 {
+    let drawn = low * (1.0 - unit) + high * unit;
+    if drawn >= low && drawn < high { drawn } else { low }
 }
 
 /// Where a column is parted: codes below `bin` go left, those above it right.
@@ -55,10 +83,9 @@ struct Cut {
 }
 
 impl Cut {
-    fn draw(of: &Asked<'_>, (low, high): (f64, f64), unit: f64) -> Self {
-        let drawn = low * (1.0 - unit) + high * unit;
-        let at = if drawn >= low && drawn < high { drawn } else { low };
-        let bin = of.numbers.bins[of.column as usize].code(at);
+    fn draw(of: &Asked<'_>, ends: (f64, f64), unit: f64) -> Self {
+        let at = between(ends, unit);
+        let bin = of.numbers.bin(of.column as usize, at);
         let (low, high) = of.bins.range(bin);
         if of.numbers.known && low == high {
             return Self { at, bin: bin + usize::from(low <= at), within: false };
@@ -132,7 +159,7 @@ where
 }
 
 /// So much of a buffer that only grows, whatever it held.
-fn room<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+pub(super) fn room<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
     if buffer.len() < n {
         buffer.resize(n, T::default());
     }
@@ -283,7 +310,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let missing = of.bins.column(found.column).missing_code();
         let below = match &found.side {
             Side::Marked(_) => {
-                let left = found.left_codes(missing);
+                let mut left = Vec::new();
+                found.left_codes(missing, &mut left);
                 goes_left.iter_mut().zip(codes).for_each(|(goes, code)| *goes = left[code.bin()]);
                 return;
             }

@@ -22,7 +22,10 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let (of, codes, options) = (self.of, self.of.codes, self.of.options);
         match (codes.storage(), &of.raw) {
             (Storage::Dense(_), Some(numbers)) if options.random => {
-                self.find_drawn(numbers, (start, end), total)
+                match self.read_by_rows(numbers, end - start) {
+                    Some(x) => self.find_by_rows((x, numbers), (start, end), total),
+                    None => self.find_drawn(numbers, (start, end), total),
+                }
             }
             (Storage::Dense(_), _) if self.of.lines.is_some() && !options.random => {
                 self.find_in_cells(start, end, total)
@@ -158,15 +161,15 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let judge = judge(self.of, total);
         let first = self.of.options.max_features.min(self.columns.len());
         // The draws of columns and of splits come in the order in which the dense way makes them.
-        let seeds: Vec<Seed> = (0..first)
-            .map(|at| {
-                self.draw(at);
-                self.column_seed()
-            })
-            .collect();
+        self.seeds.clear();
+        for at in 0..first {
+            self.draw(at);
+            let seed = self.column_seed();
+            self.seeds.push(seed);
+        }
         self.parts.gather(codes, &self.columns[..first], (start, &self.bag.rows[start..end]), &self.place);
         let (mut best, mut seen) = (None, false);
-        for (slot, seed) in seeds.into_iter().enumerate() {
+        for slot in 0..first {
             if !self.parts.of(slot).is_empty() {
                 let j = self.columns[slot] as usize;
                 seen |= self.judge_stored(
@@ -174,20 +177,22 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                     &mut best,
                     (slot, j, codes.zero()[j].bin()),
                     (start, end),
-                    seed,
+                    self.seeds[slot],
                 );
             }
         }
         if seen || first == self.columns.len() {
             return best;
         }
-        for i in &self.bag.rows[start..end] {
-            codes.row(*i as usize).0.iter().for_each(|j| self.present[*j as usize] = node);
+        if self.parts.block().is_none() {
+            for i in &self.bag.rows[start..end] {
+                codes.row(*i as usize).0.iter().for_each(|j| self.present[*j as usize] = node);
+            }
         }
         for at in first..self.columns.len() {
             let j = self.draw(at);
             let seed = self.column_seed();
-            if self.present[j] == node {
+            if self.parts.block().map_or(self.present[j] == node, |block| block.stores(j)) {
                 self.parts.gather(codes, &[j as u32], (start, &self.bag.rows[start..end]), &self.place);
                 seen |=
                     self.judge_stored(&judge, &mut best, (0, j, codes.zero()[j].bin()), (start, end), seed);

@@ -9,16 +9,18 @@
 //! compared with the drawn number. The next node is the one opened last, or, with a limit on leaves, the one whose split
 //! gains most.
 
+mod block;
 mod draw;
 mod find;
 mod gather;
 mod objective;
+mod rows;
 mod split;
 mod stored;
 
 pub(crate) use draw::Numbers;
 pub(crate) use gather::Lines;
-pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, SquaredError};
+pub(crate) use objective::{ClassWeights, Counts, Criterion, Objective, PackedCounts, SquaredError};
 
 use prompt_core::{FitContext, Result, Rng, Seed};
 
@@ -26,6 +28,7 @@ use super::bins::{Binned, Bins, Code, CodeColumn, Storage};
 use super::nodes::GrownTree;
 use draw::Drawing;
 use gather::{Bag, Buffers};
+use rows::Draws;
 use split::Found;
 use stored::{NOWHERE, Parts};
 
@@ -107,6 +110,8 @@ struct Growth<'a, C, O: Objective> {
     rng: Rng,
     /// What they did to the order of the columns, so that it can be undone before the next node.
     swaps: Vec<(usize, usize)>,
+    /// A seed for each column that is drawn for a node of a sparse table.
+    seeds: Vec<Seed>,
     buffers: Buffers<O::Num>,
     /// Sums of the left and the right side of splits that are drawn.
     sides: Vec<O::Num>,
@@ -120,7 +125,10 @@ struct Growth<'a, C, O: Objective> {
     /// `bag.rows` holds their places here from then on.
     near: [Lines<C>; NEAR.len()],
     goes_left: Vec<bool>,
+    /// Which codes of the column that is split go left.
+    left_codes: Vec<bool>,
     drawing: Drawing<C>,
+    draws: Draws,
     spare: Bag<O::Item>,
     weight: f64,
 }
@@ -147,13 +155,16 @@ impl<C: Code, O: Objective> Grower<'_, C, O> {
             columns: (0..self.codes.cols() as u32).collect(),
             rng: seed.rng(),
             swaps: Vec::new(),
+            seeds: Vec::new(),
             buffers: Buffers::default(),
             sides: Vec::new(),
             parts: Parts::default(),
             place: if sparse { vec![NOWHERE; self.codes.rows()] } else { Vec::new() },
             present: if sparse { vec![0; self.codes.cols()] } else { Vec::new() },
             goes_left: Vec::new(),
+            left_codes: Vec::new(),
             drawing: Drawing::default(),
+            draws: Draws::default(),
             near: [(); NEAR.len()].map(|()| Lines::default()),
             spare: Bag { rows: vec![0; rows.len()], items: vec![O::Item::default(); rows.len()] },
             weight: self.by.weight(&total),
@@ -169,7 +180,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         let of = self.of;
         let mut tree = GrownTree::leaf(of.by.value(&total));
         tree.set_cover(0, self.weight);
-        let (mut gains, mut inner) = (Vec::new(), Vec::new());
+        let (mut gains, mut inner, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
         if of.options.inner {
             inner.push((self.bag.rows.len(), of.by.value(&total)));
         }
@@ -194,6 +205,7 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             let middle = self.part(&leaf, &found);
             gains.push((found.column as u32, gain));
             let split = found.split(of.bins.column(found.column));
+            cuts.extend(found.cut().map(|cut| (leaf.at, cut)));
             let left = found.left;
             let right: Vec<O::Num> = leaf.total.iter().zip(&left).map(|(t, l)| *t - *l).collect();
             let children = tree.split(leaf.at, split, [of.by.value(&left), of.by.value(&right)]);
@@ -218,6 +230,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
             leaves.push(below(1, (middle, leaf.end), second, right));
             leaves.push(below(0, (leaf.start, middle), first, left));
         }
+        // Each number comes from another place of the memory: they are waited for together.
+        cuts.iter().for_each(|(at, cut)| tree.set_threshold(*at, cut.threshold(of.bins)));
         Ok(Grown { tree, gains, inner })
     }
 
@@ -240,7 +254,8 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         self.rng = leaf.seed.rng();
         self.bring_near(start, end, leaf.above);
         if let (Storage::Sparse(codes), None) = (self.of.codes.storage(), options.max_leaf_nodes) {
-            leaf.parts = self.parts.enter(codes, &self.bag.rows[start..end], leaf.parts);
+            let rows = (&self.bag.rows[start..end], leaf.above);
+            leaf.parts = self.parts.enter(codes, rows, leaf.parts);
         }
         let found = self.find(start, end, leaf.at as u32 + 1, total)?;
         let gain = ((found.parted - by.purity(total)) / by.scale()).max(0.0);
@@ -259,11 +274,13 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
         }
         let dense = matches!(self.of.codes.storage(), Storage::Dense(_));
         let drawn = self.of.raw.as_ref().filter(|_| dense);
-        let mut left = Vec::new();
         match drawn {
             Some(numbers) => self.part_drawn(numbers, (start, end), found),
-            None => left = found.left_codes(self.of.bins.column(found.column).missing_code()),
+            None => {
+                found.left_codes(self.of.bins.column(found.column).missing_code(), &mut self.left_codes);
+            }
         }
+        let left = self.left_codes.as_slice();
         let near = self.level(end - start).map(|level| &self.near[level]);
         let rows = (&mut self.bag.rows[start..end], &mut self.bag.items[start..end]);
         let (column, goes_left) = (found.column, &mut self.goes_left);
@@ -286,7 +303,9 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                         *goes_left = left[code];
                     }
                 };
-                if self.parts.each(leaf.parts, column, &mut goes) {
+                if let (Some(block), Storage::Sparse(codes)) = (self.parts.block(), self.of.codes.storage()) {
+                    block.each(codes, column, |place, code| goes_left[place] = left[code]);
+                } else if self.parts.each(column, &mut goes) {
                     // All that is stored in the node is in the part.
                 } else if rows.0.len() * 16 < stored.len() {
                     for row in rows.0.iter() {
@@ -300,7 +319,9 @@ impl<C: Code, O: Objective> Growth<'_, C, O> {
                 divide(rows, &mut self.spare, |at, _| goes_left[at])
             }
         };
-        self.settle(start, end);
+        if self.parts.block().is_none() {
+            self.settle(start, end);
+        }
         start + to
     }
 

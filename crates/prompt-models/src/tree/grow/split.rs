@@ -2,7 +2,7 @@
 
 use prompt_core::{Rng, Seed};
 
-use super::super::bins::ColumnBins;
+use super::super::bins::{Bins, ColumnBins};
 use super::super::nodes::Split;
 use super::objective::{MARGIN, Objective, narrow};
 
@@ -39,29 +39,55 @@ pub(super) enum Side {
 }
 
 impl<N> Found<N> {
-    /// Whether each code goes left, up to that of missing numbers.
-    pub(super) fn left_codes(&self, missing_code: usize) -> Vec<bool> {
-        let mut left = vec![false; missing_code + 1];
+    /// Notes whether each code goes left, up to that of missing numbers.
+    pub(super) fn left_codes(&self, missing_code: usize, left: &mut Vec<bool>) {
+        left.clear();
+        left.resize(missing_code + 1, false);
         match &self.side {
             Side::UpTo(last, ..) => left[..=*last].fill(true),
             Side::Below(bin, _) | Side::Within(bin, _) => left[..*bin].fill(true),
             Side::Marked(marked) => left.iter_mut().zip(marked).for_each(|(left, marked)| *left = *marked),
         }
         left[missing_code] = self.missing_left;
-        left
     }
 
-    /// The split over raw numbers.
+    /// The split over raw numbers, whose threshold is [`Cut::threshold`] where there is a [`cut`](Self::cut).
     pub(super) fn split(&self, bins: &ColumnBins) -> Split {
         let (column, missing_left) = (self.column, self.missing_left);
         let numeric = |threshold| Split::Numeric { column, threshold, missing_left };
         match &self.side {
-            Side::UpTo(last, next, drawn) => numeric(threshold(bins, *last, *next, *drawn)),
+            Side::UpTo(..) => numeric(f64::INFINITY),
             Side::Below(_, at) | Side::Within(_, at) => numeric(*at),
             Side::Marked(marked) => {
                 let left = bins.level_set(|b| marked.get(b).copied().unwrap_or(missing_left), missing_left);
                 Split::Categories { column, left, missing_left }
             }
+        }
+    }
+
+    /// The codes whose numbers the split lies between.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        let Side::UpTo(last, next, drawn) = self.side else { return None };
+        Some(Cut { column: self.column, last, next, drawn })
+    }
+}
+
+/// A split between two codes of a column.
+pub(super) struct Cut {
+    column: usize,
+    last: usize,
+    next: Option<usize>,
+    drawn: Option<f64>,
+}
+
+impl Cut {
+    /// The number that parts both codes; without a second one it lies above every number.
+    pub(super) fn threshold(&self, bins: &Bins) -> f64 {
+        let Some(next) = self.next else { return f64::INFINITY };
+        let bins = bins.column(self.column);
+        match self.drawn {
+            Some(drawn) if bins.range(self.last).1 <= drawn && drawn < bins.range(next).0 => drawn,
+            _ => bins.threshold(self.last, next),
         }
     }
 }
@@ -194,6 +220,11 @@ impl<O: Objective> Judge<'_, O> {
         Some(Found { column, parted, left, side: Side::UpTo(last, next, None), missing_left })
     }
 
+    /// What a split is worth with these sums of its left side; no number where a part has too few rows.
+    pub(super) fn parted(&self, left: &[O::Num]) -> f64 {
+        if self.is_legal(left) { self.by.parted(left, self.total) } else { f64::NAN }
+    }
+
     /// The better of `best` and a split that was drawn, with these sums of its left side. `missing_left` is drawn too,
     /// where a number is missing.
     pub(super) fn better_of_drawn(
@@ -302,15 +333,6 @@ impl<O: Objective> Judge<'_, O> {
 /// What a split must be worth more than.
 fn floor<N>(best: Option<&Found<N>>) -> f64 {
     best.map_or(f64::NEG_INFINITY, |b| b.parted + MARGIN * b.parted.abs())
-}
-
-/// The number that parts code `last` from code `next`; without a next one it lies above every number.
-fn threshold(bins: &ColumnBins, last: usize, next: Option<usize>, drawn: Option<f64>) -> f64 {
-    let Some(next) = next else { return f64::INFINITY };
-    match drawn {
-        Some(drawn) if bins.range(last).1 <= drawn && drawn < bins.range(next).0 => drawn,
-        _ => bins.threshold(last, next),
-    }
 }
 
 #[inline]

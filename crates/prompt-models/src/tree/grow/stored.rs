@@ -2,14 +2,16 @@
 //!
 //! A column of the whole table stores codes of all rows, of which a small node holds few, and a row stores codes of all
 //! columns, of which a node draws few. So whenever a node has less than a part of the rows whose columns are at hand,
-//! the stored codes of its own rows are sorted into columns of their own, which serve all nodes below it.
+//! the stored codes of its own rows are sorted into columns of their own, which serve all nodes below it; and where a
+//! node is small enough, it becomes a [`Block`].
 
 use super::super::bins::{Code, CodeColumn, SparseCodes};
+use super::block::{self, Block};
 
 /// Rows from which columns of their own are worth making.
 const LEAST: usize = 64;
 /// The part of the rows at hand, one in so many, from which on they are made.
-const PART: usize = 3;
+const PART: usize = 4;
 
 /// A row and its code in one number.
 trait Packed: Copy + Default {
@@ -79,9 +81,7 @@ impl Part {
         self.starts.resize(codes.zero().len() + 2, 0);
         // Counted two places later, so that after the sum each column's start is one place later, and moves to its own
         // end, which is the next one's start, as the column is filled.
-        for row in rows {
-            codes.row(*row as usize).0.iter().for_each(|j| self.starts[*j as usize + 2] += 1);
-        }
+        codes.each_of(rows, |_, columns, _| columns.iter().for_each(|j| self.starts[*j as usize + 2] += 1));
         let mut sum = 0;
         for start in &mut self.starts {
             sum += *start;
@@ -129,6 +129,9 @@ pub(super) struct Parts {
     parts: Vec<Part>,
     /// How many of them hold the rows of the node at hand.
     used: usize,
+    /// The block that holds them, if it is of use.
+    block: Block,
+    in_block: bool,
     /// For each column its number among the drawn ones plus one, or 0.
     slot: Vec<u32>,
     /// Drawn number, code and place, in the order in which they were met.
@@ -142,11 +145,25 @@ pub(super) struct Parts {
 pub(super) const NOWHERE: u32 = u32::MAX;
 
 impl Parts {
-    /// Goes on with a node of these rows, which the first `used` parts hold; returns how many hold them from then on.
-    pub(super) fn enter<C: Code>(&mut self, codes: &SparseCodes<C>, rows: &[u32], used: usize) -> usize {
+    /// Goes on with a node of these rows below a node of `above` rows, which the first `used` parts hold; returns how
+    /// many hold them from then on.
+    pub(super) fn enter<C: Code>(
+        &mut self,
+        codes: &SparseCodes<C>,
+        (rows, above): (&[u32], usize),
+        used: usize,
+    ) -> usize {
         self.used = used;
-        let above = self.parts[..used].last().map_or(codes.rows(), |part| part.rows);
-        if rows.len() >= LEAST && rows.len() * PART <= above {
+        self.in_block = rows.len() <= block::ROWS;
+        if self.in_block {
+            if above > block::ROWS {
+                self.block.fill(codes, rows);
+            }
+            self.block.enter(rows);
+            return used;
+        }
+        let held = self.parts[..used].last().map_or(codes.rows(), |part| part.rows);
+        if rows.len() >= LEAST && rows.len() * PART <= held {
             if self.parts.len() == used {
                 self.parts.push(Part::new(codes));
             }
@@ -156,9 +173,15 @@ impl Parts {
         self.used
     }
 
-    /// Calls this for each row with a stored code in a column of the last of so many parts; whether there is one.
-    pub(super) fn each(&self, used: usize, j: usize, f: impl FnMut(u32, usize)) -> bool {
-        self.parts[..used].last().map(|part| part.each(j, f)).is_some()
+    /// The block that holds the node at hand.
+    pub(super) fn block(&self) -> Option<&Block> {
+        self.in_block.then_some(&self.block)
+    }
+
+    /// Calls this for each row with a stored code in a column of the last part that holds the node at hand; whether
+    /// there is one.
+    pub(super) fn each(&self, j: usize, f: impl FnMut(u32, usize)) -> bool {
+        self.parts[..self.used].last().map(|part| part.each(j, f)).is_some()
     }
 
     /// Gathers the stored codes of the drawn columns in the node that holds the bag's rows from `start` on, in
@@ -172,6 +195,15 @@ impl Parts {
     ) {
         self.starts.clear();
         self.starts.push(0);
+        if self.in_block {
+            self.stored.clear();
+            for j in drawn {
+                let add = |place: usize, code: usize| self.stored.push((code as u16, place as u32));
+                self.block.each(codes, *j as usize, add);
+                self.starts.push(self.stored.len() as u32);
+            }
+            return;
+        }
         let part = self.parts[..self.used].last();
         let of =
             |j: &u32| part.map_or_else(|| codes.stored(*j as usize), |part| part.range(*j as usize).len());

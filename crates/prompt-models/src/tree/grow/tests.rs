@@ -61,7 +61,38 @@ fn lines_and_columns_grow_the_same_tree() {
     same(&ClassWeights { criterion: Criterion::Gini, classes: 3 }, |i| {
         (1.0 + (i % 2) as f64, (i.wrapping_mul(2_654_435_761) >> 9) as u32 % 3)
     });
+    same(&PackedCounts { criterion: Criterion::Gini, classes: 4 }, |i| {
+        PackedCounts::item((i.wrapping_mul(2_654_435_761) >> 9) as u32 % 4, 1 + (i % 2) as u64)
+    });
     same(&SquaredError { mean: 0.0 }, |i| (1.0, (i.wrapping_mul(2_654_435_761) >> 5 & 15) as f64));
+}
+
+#[test]
+fn numbers_read_by_rows_and_codes_read_by_columns_grow_the_same_tree() {
+    let mut rng = Seed::new(4).rng();
+    let data = (0..400 * 150).map(|i| if i % 150 == 7 { 1.0 } else { rng.normal() }).collect();
+    let x = Matrix::from(Dense::new(400, 150, data).unwrap());
+    let ctx = FitContext::new(0);
+    // Bins that hold several numbers, and bins that hold one.
+    for max_bins in [20, 1000] {
+        let bins = Bins::fit(&x, None, BinOptions { max_bins, min_weight: 0.0 }, &ctx);
+        let codes: Binned<u16> = bins.apply(&x, &ctx);
+        for shuffled in [false, true] {
+            let options = Options { shuffled, ..options(true, 150) };
+            let by = PackedCounts { criterion: Criterion::Gini, classes: 3 };
+            let grow = |numbers: Numbers<'_>, lines: Option<Lines<u16>>| {
+                let raw = Some(numbers);
+                let grower = Grower { codes: &codes, lines, bins: &bins, raw, by: &by, options: &options };
+                let items = (0..400).map(|i| PackedCounts::item(i * 7 % 3, 1 + u64::from(i % 2))).collect();
+                grower.grow((0..400).collect(), items, Seed::new(8), &ctx).unwrap()
+            };
+            let by_rows = grow(Numbers::new(&x, &bins), None);
+            let by_columns = grow(Numbers::new(&x, &bins).not_plain(), None);
+            assert!(Numbers::new(&x, &bins).plain().is_some());
+            assert!(by_rows.tree == by_columns.tree && by_rows.gains == by_columns.gains);
+            assert!(by_rows.tree.leaves() > 20, "{}", by_rows.tree.leaves());
+        }
+    }
 }
 
 #[test]

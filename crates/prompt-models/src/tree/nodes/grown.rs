@@ -73,6 +73,13 @@ impl GrownTree {
         }
     }
 
+    /// Gives the split at node `at` another threshold; a node that does not split numbers is left as it is.
+    pub fn set_threshold(&mut self, at: usize, to: f64) {
+        if let Some(GrownNode::Split(Split::Numeric { threshold, .. }, _)) = self.nodes.get_mut(at) {
+            *threshold = to;
+        }
+    }
+
     /// The nodes.
     pub fn nodes(&self) -> &[GrownNode] {
         &self.nodes

@@ -10,8 +10,11 @@
 
 mod cut;
 pub(super) mod narrow;
+mod packed;
 
 use std::ops::{AddAssign, Sub};
+
+pub(crate) use packed::PackedCounts;
 
 use super::super::bins::Code;
 use crate::simd::vectorised;

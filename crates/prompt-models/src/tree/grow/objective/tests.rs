@@ -43,6 +43,14 @@ fn gains_are_what_scikit_learn_calls_weighted_impurity_decrease() {
         let open = |item: &u64| (((item >> BITS) & MASK) as f64, u32::from(item & MASK > 0));
         let by = Counts { criterion, classes: 2 };
         holds(&by, &items, 2, |items| of_classes(criterion, items.iter().map(open)));
+        let rows = [(1, 0), (3, 1), (2, 2), (1, 0), (4, 2), (2, 1)];
+        let items = rows.map(|(weight, class)| PackedCounts::item(class, weight));
+        let open = |item: &u128| {
+            let class = (0..3).find(|c| (item >> (BITS * c)) as u64 & MASK > 0).unwrap();
+            (((item >> (BITS * class)) as u64 & MASK) as f64, class)
+        };
+        let by = PackedCounts { criterion, classes: 3 };
+        holds(&by, &items, 2, |items| of_classes(criterion, items.iter().map(open)));
         let items = [(0.5, 0), (2.0, 1), (1.5, 2), (1.0, 2), (0.25, 0)];
         let by = ClassWeights { criterion, classes: 3 };
         holds(&by, &items, 2, |items| of_classes(criterion, items.iter().copied()));
@@ -65,4 +73,47 @@ fn leaves_say_shares_and_means() {
     let by = SquaredError { mean: 10.0 };
     assert_eq!(by.value(&cell(&by, &[(1.0, 2.0), (3.0, -2.0)])), [9.0]);
     assert!(by.is_pure(&[], &[(1.0, 2.0), (0.5, 2.0)]) && !by.is_pure(&[], &[(1.0, 2.0), (1.0, 3.0)]));
+}
+
+#[test]
+fn packed_counts_judge_to_the_bit_as_weights_of_classes_do() {
+    let mut rng = prompt_core::Seed::new(5).rng();
+    for criterion in [Criterion::Gini, Criterion::Entropy] {
+        for classes in 3..=PackedCounts::CLASSES {
+            let rows: Vec<(u64, u32)> =
+                (0..60).map(|_| (1 + rng.below(4) as u64, rng.below(classes) as u32)).collect();
+            let packed = PackedCounts { criterion, classes };
+            let weights = ClassWeights { criterion, classes };
+            let items: Vec<u128> = rows.iter().map(|(w, class)| PackedCounts::item(*class, *w)).collect();
+            let plain: Vec<(f64, u32)> = rows.iter().map(|(w, class)| (*w as f64, *class)).collect();
+            let (total, all) = (cell(&packed, &items), cell(&weights, &plain));
+            assert_eq!(packed.value(&total), weights.value(&all));
+            assert_eq!(packed.purity(&total), weights.purity(&all));
+            assert_eq!(packed.most(&total), weights.most(&all));
+            assert_eq!(packed.rows(&total), weights.rows(&all));
+            // Every third cell is empty.
+            let at = |i: usize| i / 3 * 3 + usize::from(i % 3 == 1);
+            let (mut cells, mut wide) = (vec![0u128; 60], vec![0.0; 60 * weights.width()]);
+            let w = weights.width();
+            for i in 0..60 {
+                packed.add(&mut cells[at(i)..][..1], items[i]);
+                weights.add(&mut wide[at(i) * w..][..w], plain[i]);
+            }
+            for min_leaf in [1, 7] {
+                let floor = weights.purity(&all);
+                let best = packed.best_cut(&cells, &total, min_leaf, floor);
+                assert_eq!(best, weights.best_cut(&wide, &all, min_leaf, floor));
+                assert!(best.is_some());
+            }
+            let codes: Vec<u8> = (0..60).map(|i| (i * 7 % 11) as u8).collect();
+            let (mut left, mut wide) = ([0u128; 2], vec![0.0; 2 * w]);
+            packed.add_below(&mut left, &items, &codes, 5);
+            weights.add_below(&mut wide, &plain, &codes, 5);
+            assert_eq!(packed.value(&left[..1]), weights.value(&wide[..w]));
+            assert_eq!(packed.rank(&left[..1], &total), weights.rank(&wide[..w], &all));
+        }
+    }
+    let by = PackedCounts { criterion: Criterion::Gini, classes: 5 };
+    assert!(by.is_pure(&[PackedCounts::item(4, 3)], &[]));
+    assert!(!by.is_pure(&[PackedCounts::item(4, 3) + PackedCounts::item(0, 1)], &[]));
 }
