@@ -182,6 +182,9 @@ pub(crate) struct Predict {
     /// Longest legal line.
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
     pub(crate) max_line_bytes: usize,
+    /// Where a text encoder is computed: cpu, or wgpu, cuda, tch in a build with that feature.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
     #[command(flatten)]
     pub(crate) registry: RegistryPlace,
 }

@@ -8,7 +8,15 @@ use prompt_registry::{ModelRef, Registry};
 
 /// Opens what `--model` names.
 pub(crate) fn open(model: &str, registry: &Path) -> Result<LoadedModel> {
-    let mut loaded = LoadedModel::open(&find(model, registry)?)?;
+    open_on(model, registry, "cpu")
+}
+
+/// The same with its text encoder on a device. What there is to be said of it is said on standard error.
+pub(crate) fn open_on(model: &str, registry: &Path, device: &str) -> Result<LoadedModel> {
+    let mut loaded = LoadedModel::open_on(&find(model, registry)?, device)?;
+    for notice in loaded.scorer.notices() {
+        eprintln!("note: {notice}");
+    }
     if let Some(name) = model.strip_prefix(hub::PREFIX) {
         // Its folder is called by the commit.
         name.clone_into(&mut loaded.manifest.name);

@@ -19,7 +19,7 @@ use prompt_models::tabular;
 use crate::args::{Format, Predict};
 
 pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
-    let model = crate::model::open(&args.model, &args.registry.place)?;
+    let model = crate::model::open_on(&args.model, &args.registry.place, &args.device)?;
     let mut fields = Fields::default();
     if let Some(text) = &args.text_field {
         fields.text = text.as_str().into();

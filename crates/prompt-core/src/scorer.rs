@@ -76,6 +76,11 @@ pub trait Scorer: Persist + Send + Sync {
     fn model(&self) -> Option<&dyn Model> {
         None
     }
+
+    /// What whoever opened it should be told: what of a file is not used, for example.
+    fn notices(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// Texts → features → model, with one head.
@@ -236,6 +241,10 @@ impl Scorer for MappedScorer {
     fn score_text(&self, text: &str, scratch: &mut Scratch, out: &mut [f64]) -> Result<()> {
         let MappedScratch { map, scorer } = scratch.get();
         self.scorer().score_text(self.map().map_text(text, map), scorer, out)
+    }
+
+    fn notices(&self) -> &[String] {
+        self.scorer().notices()
     }
 }
 

@@ -9,13 +9,13 @@ pub mod hub;
 mod statics;
 mod tokenizer;
 
-pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register};
+pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register, register_with};
 pub use checkpoint::{Checkpoint, SavedAs, Tensor, Weights, write_safetensors};
 pub use config::{
     Activation, Albert, Deberta, Details, EncoderConfig, Family, HeadAnswer, HeadConfig, HeadKind,
-    HeadPooling, ModernBert, MultiTask, ProblemType, PromptHead, TaskHead,
+    HeadPooling, ModernBert, MultiTask, ProblemType, PromptHead, PublishedHead, TaskHead,
 };
-pub use engine::{Pooling, Precision};
+pub use engine::{Engine, OpenEngine, Packed, Pooling, Precision};
 pub use statics::{StaticEmbedding, StaticEmbeddings, TokenWeight};
 pub use tokenizer::{Encoded, Long, Tokenizer, Tokens, Window};
 

@@ -166,6 +166,10 @@ fn damaged_scales_are_refused() {
     let renamed = damaged(|h| h.replace("classifier.weight.scale", "classifier.weight.scala"), |_, _| {});
     let error = message(renamed.path());
     assert!(error.contains("classifier.weight") && error.contains("does not hold floats"), "{error}");
+    // What another program means by 8-bit numbers and scales is not known.
+    let others = damaged(|h| h.replace("prompt-int8", "somebody's!"), |_, _| {});
+    let error = message(others.path());
+    assert!(error.contains("does not hold floats") && error.contains("`write_safetensors`"), "{error}");
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn scales_that_do_not_fit_are_refused() {
     let to = saved("bert", SavedAs::Int8);
     let path = to.path().join("model.int8.safetensors");
     // Eight rows with seven scales.
-    let header = r#"{"w":{"dtype":"I8","shape":[8,2],"data_offsets":[0,16]},"w.scale":{"dtype":"F32","shape":[7],"data_offsets":[16,44]}}"#;
+    let header = r#"{"__metadata__":{"format":"prompt-int8"},"w":{"dtype":"I8","shape":[8,2],"data_offsets":[0,16]},"w.scale":{"dtype":"F32","shape":[7],"data_offsets":[16,44]}}"#;
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(header.as_bytes());
     bytes.extend_from_slice(&[0; 44]);
@@ -200,6 +204,28 @@ fn what_cannot_be_written_is_refused() {
     let two = BTreeMap::from([("a".to_owned(), matrix()), ("a.scale".to_owned(), matrix())]);
     let error = write_safetensors(&path, &two, SavedAs::Int8).unwrap_err().to_string();
     assert!(error.contains("`a.scale` has the name that the scales of `a` need"), "{error}");
+}
+
+#[test]
+fn many_threads_write_one_file_and_one_of_them_stays_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(common::folder("bert").join("config.json"), folder.path().join("config.json")).unwrap();
+    let path = folder.path().join("model.safetensors");
+    std::thread::scope(|scope| {
+        for i in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                let tensor = Tensor { shape: vec![100, 100], data: vec![i as f32; 10_000] };
+                let tensors = BTreeMap::from([("classifier.weight".to_owned(), tensor)]);
+                for _ in 0..10 {
+                    write_safetensors(path, &tensors, SavedAs::F32).unwrap();
+                }
+            });
+        }
+    });
+    let back = Checkpoint::open(folder.path()).unwrap().weights.tensor("classifier.weight").unwrap();
+    assert!(back.data.iter().all(|v| *v == back.data[0]));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+// Under Miri, which interprets, blocks are small and little work is worth a thread: small inputs go all ways then.
 mod attention;
 mod error;
 mod int8;

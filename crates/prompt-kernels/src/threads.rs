@@ -72,9 +72,9 @@ fn take(next: &AtomicUsize, n: usize, task: &impl Fn(usize)) {
 }
 
 /// Floating-point operations below which a second thread takes longer to wake than to help.
-const WORTH_WAKING: usize = 400_000;
+const WORTH_WAKING: usize = if cfg!(miri) { 400 } else { 400_000 };
 /// The same where it is awake already.
-const WORTH_TELLING: usize = 60_000;
+const WORTH_TELLING: usize = if cfg!(miri) { 60 } else { 60_000 };
 
 /// How many threads so much work is worth.
 pub(crate) fn worth(threads: usize, operations: usize) -> usize {
@@ -139,7 +139,7 @@ impl Drop for Over<'_> {
 /// The epoch in which helpers go home.
 const OVER: usize = usize::MAX;
 /// Looks at the epoch before a helper lets other threads have its core.
-const PATIENCE: usize = 4_000;
+const PATIENCE: usize = if cfg!(miri) { 4 } else { 4_000 };
 
 /// A number on cache lines of its own, so that threads that watch another number do not slow it down.
 #[derive(Default)]
@@ -284,10 +284,11 @@ mod tests {
 
     #[test]
     fn a_team_runs_every_task_of_every_list_once() {
+        let lists = if cfg!(miri) { 12usize } else { 200 };
         for threads in [2, 3, 5] {
             let done = pool(2).install(|| {
                 team(threads, || {
-                    (0..200usize)
+                    (0..lists)
                         .map(|n| {
                             let counts: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
                             for_each(threads, n, |i| {
@@ -298,7 +299,7 @@ mod tests {
                         .collect::<Vec<_>>()
                 })
             });
-            assert_eq!(done, vec![true; 200], "{threads}");
+            assert_eq!(done, vec![true; lists], "{threads}");
         }
         assert!(matches!(PLACE.get(), Place::Alone));
     }

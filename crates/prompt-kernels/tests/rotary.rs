@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
-use common::{Random, cases, close, levels};
+use common::{Random, cases, close, levels, most};
 use prompt_kernels::{Error, Level, Rotary, RowsMut};
 
 #[test]
 fn equals_its_formula() {
     let mut random = Random(41);
     for _ in 0..cases(60) {
-        let (heads, size) = (random.between(1, 3), 2 * random.between(1, 20));
+        let (heads, size) = (random.between(1, 3), 2 * random.between(1, most(20)));
         let lengths = [random.between(0, 9), random.between(0, 9)];
         let (tokens, cols) = (lengths[0] + lengths[1], heads * size);
         let stride = cols + random.between(0, 3);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test builds, it unwraps as the test does")]
 mod common;
 
-use common::{Random, cases, close, erf, levels, same_bits};
+use common::{Random, cases, close, erf, levels, most, pools, same_bits};
 use prompt_kernels::{
     Activation, Error, Level, Norm, Pool, Rows, RowsMut, apply, axpy, dot, exp, normalise, pool, softmax,
     unit_length,
@@ -10,7 +10,7 @@ use prompt_kernels::{
 
 /// Evenly spaced numbers from one end to the other.
 fn sweep(from: f32, to: f32) -> Vec<f32> {
-    let n = cases(200_000);
+    let n = if cfg!(miri) { 12 } else { 200_000 };
     (0..=n).map(|i| from + (to - from) * i as f32 / n as f32).collect()
 }
 
@@ -83,7 +83,7 @@ fn where_a_number_stands_changes_nothing() {
         for a in [Activation::GeluErf, Activation::GeluTanh, Activation::Silu, Activation::Tanh] {
             let mut whole = x.clone();
             apply(level, a, &mut whole);
-            for from in 0..40 {
+            for from in (0..40).step_by(if cfg!(miri) { 13 } else { 1 }) {
                 let mut part = x[from..].to_vec();
                 apply(level, a, &mut part);
                 same_bits(&format!("{level} {a:?}"), &part, &whole[from..]);
@@ -96,7 +96,7 @@ fn where_a_number_stands_changes_nothing() {
 fn norms_equal_their_formula() {
     let mut random = Random(32);
     for _ in 0..cases(100) {
-        let (rows, cols, pad) = (random.between(0, 5), random.between(1, 100), random.between(0, 3));
+        let (rows, cols, pad) = (random.between(0, 5), random.between(1, most(100)), random.between(0, 3));
         let stride = cols + pad;
         let (x, residual) = (random.floats(rows * stride), random.floats(rows * cols));
         let (gamma, beta) = (random.floats(cols), random.floats(cols));
@@ -135,16 +135,17 @@ fn norms_equal_their_formula() {
 
 #[test]
 fn a_row_is_normalised_the_same_on_any_number_of_threads() {
-    let x = Random(35).floats(2000 * 33);
+    let n = if cfg!(miri) { 40 } else { 2000 };
+    let x = Random(35).floats(n * 33);
     let gamma = [0.5; 33];
     for level in levels() {
         let run = |threads: usize| {
             let mut out = x.clone();
-            let rows = RowsMut::new(&mut out, 2000, 33).unwrap();
+            let rows = RowsMut::new(&mut out, n, 33).unwrap();
             normalise(level, rows, None, Norm::layer(&gamma, None, 1e-5), threads).unwrap();
             out
         };
-        for threads in [2, 16] {
+        for &threads in pools() {
             let found = common::pool(threads).install(|| run(threads));
             same_bits(&format!("{level}, {threads} threads"), &found, &run(1));
         }
@@ -155,7 +156,7 @@ fn a_row_is_normalised_the_same_on_any_number_of_threads() {
 fn softmax_equals_its_formula() {
     let mut random = Random(33);
     for _ in 0..cases(100) {
-        let (rows, cols) = (random.between(0, 4), random.between(0, 70));
+        let (rows, cols) = (random.between(0, 4), random.between(0, most(70)));
         let x: Vec<f32> = random.floats(rows * cols).iter().map(|v| v * 30.0).collect();
         let mut expected = Vec::new();
         for row in x.chunks(cols.max(1)) {
@@ -182,7 +183,7 @@ fn softmax_equals_its_formula() {
 fn pooling_dots_and_sums() {
     let mut random = Random(34);
     for _ in 0..cases(100) {
-        let (rows, cols) = (random.between(0, 6), random.between(0, 70));
+        let (rows, cols) = (random.between(0, 6), random.between(0, most(70)));
         let (x, y) = (random.floats(rows * cols), random.floats(cols));
         let first = &x[..cols.min(x.len())];
         for level in levels() {

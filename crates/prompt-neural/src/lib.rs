@@ -14,7 +14,7 @@ mod train;
 #[cfg(test)]
 mod reference;
 
-pub use encoder::{FineTune, FittedEncoder, TaskSpec};
+pub use encoder::{Burn, FineTune, FittedEncoder, TaskSpec};
 pub use network::{FittedNetwork, TextNetwork};
 pub use params::{BiLstm, Cnn, Hybrid, Lstm, Transformer};
 pub use prompt_encoder::SavedAs;

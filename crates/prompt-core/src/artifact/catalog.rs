@@ -37,7 +37,7 @@ impl fmt::Debug for Loaded {
     }
 }
 
-type Decoder = fn(&Node, &Catalog) -> Result<Loaded>;
+type Decoder = Arc<dyn Fn(&Node, &Catalog) -> Result<Loaded> + Send + Sync>;
 
 /// Decoders by kind.
 #[derive(Clone, Default)]
@@ -55,10 +55,8 @@ impl Catalog {
     /// A catalog that knows chains and unions.
     pub fn new() -> Self {
         let mut catalog = Self::default();
-        catalog.decoders.insert(chain::KIND.into(), decode_chain);
-        catalog.decoders.insert(union::KIND.into(), |node, catalog| {
-            Ok(Loaded::Features(Arc::new(FittedUnion::<Arc<dyn Featurizer>>::decode(node, catalog)?)))
-        });
+        catalog.insert(chain::KIND, decode_chain);
+        catalog.features::<FittedUnion<Arc<dyn Featurizer>>>(union::KIND);
         catalog
     }
 
@@ -82,8 +80,21 @@ impl Catalog {
         self.insert(kind, |node, catalog| Ok(Loaded::Scorer(Arc::new(T::decode(node, catalog)?))))
     }
 
-    fn insert(&mut self, kind: &str, decoder: Decoder) -> &mut Self {
-        self.decoders.insert(kind.to_owned(), decoder);
+    /// Adds a scorer that is read by this function, which may know more than the node: a device, for example.
+    pub fn scorer_by(
+        &mut self,
+        kind: &str,
+        decode: impl Fn(&Node, &Self) -> Result<Arc<dyn Scorer>> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.insert(kind, move |node, catalog| decode(node, catalog).map(Loaded::Scorer))
+    }
+
+    fn insert(
+        &mut self,
+        kind: &str,
+        decoder: impl Fn(&Node, &Self) -> Result<Loaded> + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.decoders.insert(kind.to_owned(), Arc::new(decoder));
         self
     }
 

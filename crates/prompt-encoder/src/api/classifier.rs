@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prompt_core::artifact::Node;
 use prompt_core::{Batch, Dense, Error, Output, Persist, Prediction, Result, Scorer, Scratch, Texts, argmax};
 
+use super::Parts;
 use super::options::Options;
 use super::outputs::{self, Meaning};
 use super::saving::{self, Temporary};
@@ -85,7 +86,7 @@ impl Classifier {
     /// classification; options outside their range.
     pub fn open_with(folder: impl AsRef<Path>, options: &Options) -> Result<Self> {
         let (config, mut weights, folder) = Checkpoint::open(folder)?.into_parts();
-        let (tokenizer, network) = super::parts(&folder, &config, &mut weights, options)?;
+        let Parts { tokenizer, engine, notice } = super::parts(&folder, &config, &mut weights, options)?;
         let window = options.window(tokenizer.max_tokens(), tokenizer.special())?;
         if !config.head.classifies()
             && !weights.has("classifier.weight")
@@ -98,9 +99,10 @@ impl Classifier {
             ));
         }
         let head = Head::load(&mut weights, &config)?;
-        let notices = weights.finish()?;
+        let mut notices: Vec<String> = notice.into_iter().collect();
+        notices.extend(weights.finish()?);
         let (meaning, heads) = outputs::read(&config)?;
-        let runner = Runner::new(network, &config, options.threads, options.token_budget)?;
+        let runner = Runner::new(engine, &config, options.threads, options.token_budget)?;
         Ok(Self {
             config,
             tokenizer,
@@ -126,14 +128,19 @@ impl Classifier {
         &self.tokenizer
     }
 
-    /// What was found in the checkpoint and is not used.
+    /// What the engine of its encoder is called.
+    pub fn engine(&self) -> &str {
+        self.runner.engine().name()
+    }
+
+    /// What was found in the checkpoint and is not used, and which engine runs it instead of the dedicated one.
     pub fn notices(&self) -> &[String] {
         &self.notices
     }
 
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
-        self.runner.bytes() + self.head.bytes()
+        self.runner.engine().weight_bytes() + self.head.bytes()
     }
 
     /// How it runs.
@@ -159,9 +166,9 @@ impl Classifier {
     /// A sequence without ids, longer than the encoder takes, or with an id beyond the vocabulary.
     pub fn logits(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
-        let (width, outputs) = (self.config.hidden_size, self.head.outputs());
-        self.runner.run(&sequences, |batch, hidden, threads| {
-            let logits = self.head.logits(batch, hidden, width, threads)?;
+        let outputs = self.head.outputs();
+        self.runner.run(&sequences, |engine, batch, threads| {
+            let logits = self.head.logits(engine, batch, threads)?;
             Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
         })
     }
@@ -238,6 +245,10 @@ impl Scorer for Classifier {
             return Err(Error::unsupported("an encoder", "this kind of batch", "give it texts"));
         };
         self.predictions(&self.answers(texts)?)
+    }
+
+    fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     fn score_text(&self, text: &str, _scratch: &mut Scratch, out: &mut [f64]) -> Result<()> {

@@ -5,10 +5,11 @@ use std::path::Path;
 use prompt_core::{Error, Result};
 use serde_json::Value;
 
+use super::Parts;
 use super::options::Options;
 use crate::checkpoint::Checkpoint;
 use crate::config::EncoderConfig;
-use crate::engine::{Pooling, Runner, pool_rows, unit};
+use crate::engine::{self, Pooling, Runner, unit};
 use crate::tokenizer::{Encoded, Long, Tokenizer};
 
 /// A checkpoint that turns texts into vectors.
@@ -66,12 +67,13 @@ impl Encoder {
     /// What is wrong with `config.json`, the weights or the tokenizer, by file and name; options outside their range.
     pub fn open_with(folder: impl AsRef<Path>, options: &Options) -> Result<Self> {
         let (config, mut weights, folder) = Checkpoint::open(folder)?.into_parts();
-        let (tokenizer, network) = super::parts(&folder, &config, &mut weights, options)?;
+        let Parts { tokenizer, engine, notice } = super::parts(&folder, &config, &mut weights, options)?;
         let sentence = Sentence::read(&folder)?;
         let most = tokenizer.max_tokens().min(sentence.max_tokens.unwrap_or(usize::MAX));
         let window = options.window(most, tokenizer.special())?;
-        let notices = weights.finish()?;
-        let runner = Runner::new(network, &config, options.threads, options.token_budget)?;
+        let mut notices: Vec<String> = notice.into_iter().collect();
+        notices.extend(weights.finish()?);
+        let runner = Runner::new(engine, &config, options.threads, options.token_budget)?;
         Ok(Self {
             config,
             tokenizer,
@@ -105,7 +107,13 @@ impl Encoder {
         &self.tokenizer
     }
 
-    /// What was found in the checkpoint and is not used (heads, for example).
+    /// What the engine of this encoder is called.
+    pub fn engine(&self) -> &str {
+        self.runner.engine().name()
+    }
+
+    /// What was found in the checkpoint and is not used (heads, for example), and which engine runs it instead of the
+    /// dedicated one.
     pub fn notices(&self) -> &[String] {
         &self.notices
     }
@@ -117,7 +125,7 @@ impl Encoder {
 
     /// Bytes of weights in memory.
     pub fn weight_bytes(&self) -> usize {
-        self.runner.bytes()
+        self.runner.engine().weight_bytes()
     }
 
     /// Its threads.
@@ -175,8 +183,8 @@ impl Encoder {
     pub(crate) fn pooled(&self, sequences: &[impl AsRef<[u32]>], scaled: bool) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let width = self.width();
-        self.runner.run(&sequences, |batch, hidden, _| {
-            let mut pooled = pool_rows(self.pooling, batch, hidden, width)?;
+        self.runner.run(&sequences, |engine, batch, threads| {
+            let mut pooled = engine::pooled(engine, batch, self.pooling, threads)?;
             if scaled {
                 pooled.chunks_exact_mut(width).for_each(unit);
             }
@@ -191,8 +199,10 @@ impl Encoder {
     pub fn hidden_states(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let width = self.width();
-        self.runner.run(&sequences, |batch, hidden, _| {
-            Ok(batch.offsets.windows(2).map(|b| hidden[b[0] * width..b[1] * width].to_vec()).collect())
+        self.runner.run(&sequences, |engine, batch, threads| {
+            engine::hidden_states(engine, batch, threads, |hidden| {
+                Ok(batch.offsets.windows(2).map(|b| hidden[b[0] * width..b[1] * width].to_vec()).collect())
+            })
         })
     }
 }

@@ -1,9 +1,11 @@
 //! How an encoder runs.
 
+use std::sync::Arc;
+
 use prompt_core::{Error, Result};
 
 use super::Aggregate;
-use crate::engine::Precision;
+use crate::engine::{OpenEngine, Precision};
 use crate::tokenizer::Long;
 
 /// How an encoder runs.
@@ -16,6 +18,8 @@ use crate::tokenizer::Long;
 /// | `long` | windows that share 64 tokens | what happens to a longer text |
 /// | `aggregate` | [`Aggregate::Mean`] | how windows become one answer |
 /// | `token_budget` | 4096 | tokens that are in work at one time; memory grows with it |
+/// | `engine` | the dedicated one | what computes the hidden states |
+/// | `fallback` | none | what computes them where the dedicated engine refuses the architecture; a notice says so |
 ///
 /// ```
 /// use prompt_encoder::{Long, Options, Precision};
@@ -37,6 +41,10 @@ pub struct Options {
     pub aggregate: Aggregate,
     /// Tokens that are in work at one time.
     pub token_budget: usize,
+    /// What computes the hidden states instead of the dedicated engine, such as prompt-neural's `Burn` on a GPU.
+    pub engine: Option<Arc<dyn OpenEngine>>,
+    /// What computes them where the dedicated engine refuses.
+    pub fallback: Option<Arc<dyn OpenEngine>>,
 }
 
 impl Default for Options {
@@ -48,6 +56,8 @@ impl Default for Options {
             long: Long::default(),
             aggregate: Aggregate::Mean,
             token_budget: 4096,
+            engine: None,
+            fallback: None,
         }
     }
 }
@@ -87,6 +97,18 @@ impl Options {
     #[must_use]
     pub fn token_budget(self, token_budget: usize) -> Self {
         Self { token_budget, ..self }
+    }
+
+    /// The same on this engine, whatever the dedicated one could do.
+    #[must_use]
+    pub fn engine(self, engine: impl OpenEngine + 'static) -> Self {
+        Self { engine: Some(Arc::new(engine)), ..self }
+    }
+
+    /// The same with this engine where the dedicated one refuses an architecture.
+    #[must_use]
+    pub fn fallback(self, fallback: impl OpenEngine + 'static) -> Self {
+        Self { fallback: Some(Arc::new(fallback)), ..self }
     }
 
     /// The length of a window and how long texts go, checked against the most that the checkpoint takes. An overlap

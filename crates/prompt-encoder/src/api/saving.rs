@@ -32,7 +32,13 @@ const FILES: [&str; 11] = [
 
 /// Adds the decoders to a catalog, so that saved classifiers and static embeddings open.
 pub fn register(catalog: &mut Catalog) {
-    catalog.scorer::<Classifier>(KIND);
+    register_with(catalog, Options::default());
+}
+
+/// The same; classifiers open with the threads, the engine and the fallback of `options`, and with the rest as they were
+/// saved.
+pub fn register_with(catalog: &mut Catalog, options: Options) {
+    catalog.scorer_by(KIND, move |node, _| Ok(Arc::new(Classifier::decoded(node, &options)?)));
     crate::statics::register(catalog);
 }
 
@@ -100,9 +106,15 @@ impl Classifier {
 }
 
 impl Artifact for Classifier {
+    fn decode(node: &Node, _catalog: &Catalog) -> Result<Self> {
+        Self::decoded(node, &Options::default())
+    }
+}
+
+impl Classifier {
     /// Lays the checkpoint out in a temporary folder and opens it there. The folder goes with the classifier, which can
     /// be saved again until then.
-    fn decode(node: &Node, _catalog: &Catalog) -> Result<Self> {
+    fn decoded(node: &Node, given: &Options) -> Result<Self> {
         node.expect(KIND, VERSION)?;
         let facts: Value = node.get_meta()?;
         let bad = |what: &str| Error::artifact(KIND, what, "the file is damaged; save the model again");
@@ -136,7 +148,7 @@ impl Artifact for Classifier {
                 _ => return Err(bad("it does not say how windows become one answer")),
             },
             token_budget: size("token_budget").ok_or_else(|| bad("its token budget is missing"))?,
-            ..Options::default()
+            ..given.clone()
         };
         let mut classifier = Self::open_with(&folder.0, &options)?;
         classifier.home = Some(folder);

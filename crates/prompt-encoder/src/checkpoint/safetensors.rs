@@ -11,7 +11,7 @@ use prompt_core::{Error, Result};
 use serde_json::Value;
 
 use super::source::{Entry, Stored, count};
-use super::write::SCALES;
+use super::write::{INT8_FORMAT, SCALES};
 
 /// A header beyond this is not one.
 const LONGEST_HEADER: u64 = 100 << 20;
@@ -64,7 +64,9 @@ pub(super) fn entries(path: &Path) -> Result<Vec<(String, Entry)>> {
     if places.windows(2).any(|two| two[0].0 + two[0].1 > two[1].0) {
         return Err(bad(path, "two tensors share bytes"));
     }
-    with_scales(path, entries)
+    // 8-bit numbers of another program have a meaning of their own: they are left as what is no float.
+    let format = object.get("__metadata__").and_then(|m| m.get("format")).and_then(Value::as_str);
+    if format == Some(INT8_FORMAT) { with_scales(path, entries) } else { Ok(entries) }
 }
 
 fn entry(
@@ -119,9 +121,6 @@ fn entry(
 
 /// Puts the scales that [`SavedAs::Int8`](super::SavedAs::Int8) writes beside its numbers where they belong.
 fn with_scales(path: &Path, entries: Vec<(String, Entry)>) -> Result<Vec<(String, Entry)>> {
-    if entries.iter().all(|(_, entry)| entry.stored != Stored::I8) {
-        return Ok(entries);
-    }
     let mut all: BTreeMap<String, Entry> = entries.into_iter().collect();
     let whole: Vec<String> =
         all.iter().filter(|(_, entry)| entry.stored == Stored::I8).map(|(name, _)| name.clone()).collect();

@@ -68,7 +68,7 @@ impl Entry {
             return Err(Error::artifact(
                 self.file.as_ref(),
                 format!("tensor `{name}` does not hold floats"),
-                "convert the weights to F32, F16, BF16 or F64 (or to I8 with a scale a row beside them)",
+                "convert the weights to F32, F16, BF16 or F64 (8-bit numbers are read from a file of `write_safetensors` alone)",
             ));
         }
         let size = self.stored.size();

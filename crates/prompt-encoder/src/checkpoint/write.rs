@@ -1,7 +1,10 @@
 //! Tensors back into a file.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::f16;
 use prompt_core::{Error, Result};
@@ -30,6 +33,9 @@ pub enum SavedAs {
 
 /// What the scales of a tensor are called: its name, and this.
 pub(super) const SCALES: &str = ".scale";
+
+/// What the metadata of a file with 8-bit numbers and scales gives as its format.
+pub(super) const INT8_FORMAT: &str = "prompt-int8";
 
 impl SavedAs {
     /// The names there are.
@@ -92,7 +98,8 @@ struct Laid {
 }
 
 /// Writes `tensors` as safetensors with the metadata `format = "pt"`, without which `transformers` refuses a file; with
-/// [`SavedAs::Int8`] it says `prompt-int8`. The file appears whole or not at all.
+/// [`SavedAs::Int8`] it says `prompt-int8`, without which 8-bit numbers are not read back. The file appears whole or not
+/// at all; of several threads or programs that write it at one time, the last one's stays.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -154,12 +161,32 @@ pub fn write_safetensors(
         .map(|t| TensorView::new(t.kind, t.shape.clone(), &t.bytes).map(|view| (t.name.as_str(), view)))
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(refuse)?;
-    let format = if kind == SavedAs::Int8 { "prompt-int8" } else { "pt" };
+    let format = if kind == SavedAs::Int8 { INT8_FORMAT } else { "pt" };
     let metadata = HashMap::from([("format".to_owned(), format.to_owned())]);
     let written = safetensors::serialize(views, Some(metadata)).map_err(refuse)?;
-    let fresh = path.with_extension(format!("new-{}", std::process::id()));
-    std::fs::write(&fresh, written).map_err(|e| Error::io("write", &fresh, e))?;
-    std::fs::rename(&fresh, path).map_err(|e| Error::io("put in place", path, e))
+    replace(path, &written)
+}
+
+/// Writes a file beside `path`, of a name that nobody else has, and puts it in place.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let (fresh, mut file) = loop {
+        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let fresh = path.with_extension(format!("new-{}-{unique}", std::process::id()));
+        match File::create_new(&fresh) {
+            // Left by a process of the same number that was killed, or that of another container.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io("write", &fresh, e)),
+            Ok(file) => break (fresh, file),
+        }
+    };
+    let put = file.write_all(bytes).map_err(|e| Error::io("write", &fresh, e));
+    let put = put.and_then(|()| fs::rename(&fresh, path).map_err(|e| Error::io("put in place", path, e)));
+    if put.is_err() {
+        // What could not be finished is in nobody's way.
+        let _ = fs::remove_file(&fresh);
+    }
+    put
 }
 
 fn floats(data: &[f32]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 mod families;
 mod head;
 mod own;
+mod published;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 pub use families::{Albert, Deberta, Details, Family, ModernBert};
 pub use head::{HeadConfig, MultiTask, ProblemType, TaskHead};
 pub use own::{HeadAnswer, HeadKind, HeadPooling, PromptHead};
+pub use published::PublishedHead;
 
 /// The nonlinearity of the feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

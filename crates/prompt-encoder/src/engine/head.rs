@@ -4,9 +4,9 @@ use prompt_core::Result;
 use prompt_kernels::{Activation, Level, Pool, Rows, pool, unit_length};
 
 use super::linear::{LayerNorm, Linear, Loader};
-use super::{Packed, Precision, kernel};
+use super::{Engine, Packed, Precision, hidden_states, kernel, pooled};
 use crate::checkpoint::Weights;
-use crate::config::{Details, EncoderConfig, Family, HeadAnswer, HeadKind, HeadPooling, PromptHead};
+use crate::config::{Details, EncoderConfig, HeadAnswer, HeadKind, HeadPooling, PromptHead};
 
 /// How hidden states become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Pooling {
 /// Pooled vectors, sequences × width.
 pub(crate) fn pool_rows(how: Pooling, batch: Packed<'_>, hidden: &[f32], width: usize) -> Result<Vec<f32>> {
     let level = Level::detect();
-    let mut pooled = vec![0.0; (batch.offsets.len() - 1) * width];
+    let mut pooled = vec![0.0; batch.len() * width];
     for (bounds, out) in batch.offsets.windows(2).zip(pooled.chunks_exact_mut(width)) {
         let rows = &hidden[bounds[0] * width..bounds[1] * width];
         let (kind, n) = match how {
@@ -123,16 +123,15 @@ impl Head {
         pool + self.branches.iter().map(Branch::bytes).sum::<usize>()
     }
 
-    /// Logits, sequences × outputs.
-    pub(crate) fn logits(
-        &self,
-        batch: Packed<'_>,
-        hidden: &[f32],
-        width: usize,
-        threads: usize,
-    ) -> Result<Vec<f32>> {
-        let n = batch.offsets.len() - 1;
-        let pooled = self.pool.run(batch, hidden, width, threads)?;
+    /// Logits of a batch over what `engine` says of it, sequences × outputs.
+    pub(crate) fn logits(&self, engine: &dyn Engine, batch: Packed<'_>, threads: usize) -> Result<Vec<f32>> {
+        let n = batch.len();
+        let pooled = match &self.pool {
+            HeadPool::Fixed(how) => pooled(engine, batch, *how, threads)?,
+            HeadPool::Attention(attention) => hidden_states(engine, batch, threads, |hidden| {
+                attention.run(batch, hidden, engine.width(), threads)
+            })?,
+        };
         if let [only] = self.branches.as_slice() {
             return only.run(n, &pooled, threads);
         }
@@ -176,18 +175,17 @@ impl HeadPool {
             }
         }))
     }
+}
 
+impl Attention {
     fn run(&self, batch: Packed<'_>, hidden: &[f32], width: usize, threads: usize) -> Result<Vec<f32>> {
-        let (inner, vector) = match self {
-            Self::Fixed(how) => return pool_rows(*how, batch, hidden, width),
-            Self::Attention(attention) => (&attention.inner, &attention.vector),
-        };
+        let (inner, vector) = (&self.inner, &self.vector);
         let tokens = batch.tokens();
         let mut x = vec![0.0; tokens * inner.outputs()];
         inner.run(tokens, &hidden[..tokens * width], &mut x, Activation::Tanh, threads)?;
         let mut scores = vec![0.0; tokens];
         vector.run(tokens, &x, &mut scores, Activation::Identity, threads)?;
-        let mut pooled = vec![0.0; (batch.offsets.len() - 1) * width];
+        let mut pooled = vec![0.0; batch.len() * width];
         for (bounds, out) in batch.offsets.windows(2).zip(pooled.chunks_exact_mut(width)) {
             let scores = &scores[bounds[0]..bounds[1]];
             let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -261,28 +259,10 @@ impl Branch {
 
 /// The layer before the logits in a family's published head, and the name of the layer of logits.
 fn published(loader: &mut Loader<'_>, config: &EncoderConfig, prefix: &str) -> Result<(Dense, &'static str)> {
-    let h = config.hidden_size;
-    let (dense, activation, out, bias) = match (&config.details, config.family) {
-        (Details::Albert(_), _) => ("pooler", Activation::Tanh, "classifier", true),
-        (Details::Deberta(details), _) => {
-            ("pooler.dense", details.pooler_activation.kernel(), "classifier", true)
-        }
-        (Details::ModernBert(details), _) => {
-            ("head.dense", details.head_activation.kernel(), "classifier", details.head_bias)
-        }
-        (_, Family::DistilBert) => ("pre_classifier", Activation::Relu, "classifier", true),
-        (_, Family::Roberta | Family::XlmRoberta) => {
-            ("classifier.dense", Activation::Tanh, "classifier.out_proj", true)
-        }
-        _ => ("pooler.dense", Activation::Tanh, "classifier", true),
-    };
-    let linear = loader.linear(&format!("{prefix}{dense}"), [h, h], bias)?;
-    let norm = match &config.details {
-        Details::ModernBert(details) => {
-            let name = format!("{prefix}head.norm");
-            Some(loader.norm(&name, h, config.layer_norm_eps, details.norm_bias)?)
-        }
-        _ => None,
-    };
-    Ok((Dense { linear, activation, norm }, out))
+    let (h, head) = (config.hidden_size, config.published_head());
+    let linear = loader.linear(&format!("{prefix}{}", head.dense), [h, h], head.dense_bias)?;
+    let norm =
+        head.norm.map(|(name, bias)| loader.norm(&format!("{prefix}{name}"), h, config.layer_norm_eps, bias));
+    let norm = norm.transpose()?;
+    Ok((Dense { linear, activation: head.activation.kernel(), norm }, head.out))
 }

@@ -46,6 +46,18 @@ pub(super) fn load(
     config: &EncoderConfig,
     details: &ModernBert,
 ) -> Result<ModernBertNetwork> {
+    // No tensor has a row for each position, so the configuration is all there is to go by.
+    if config.max_positions.saturating_mul(config.head_size()) > MOST_ROTATIONS {
+        return Err(Error::unsupported(
+            "the dedicated engine",
+            format!(
+                "`max_position_embeddings` {} with heads of {}",
+                config.max_positions,
+                config.head_size()
+            ),
+            "check config.json",
+        ));
+    }
     let (h, f, eps) = (config.hidden_size, config.intermediate_size, config.layer_norm_eps);
     let embedding = Embedding {
         width: h,
@@ -77,18 +89,6 @@ pub(super) fn load(
             })
         })
         .collect::<Result<_>>()?;
-    // No tensor has a row for each position, so the configuration is all there is to go by.
-    if config.max_positions.saturating_mul(config.head_size()) > MOST_ROTATIONS {
-        return Err(Error::unsupported(
-            "this encoder",
-            format!(
-                "`max_position_embeddings` {} with heads of {}",
-                config.max_positions,
-                config.head_size()
-            ),
-            "check config.json",
-        ));
-    }
     let rotary = |theta: f64| kernel(Rotary::new(config.head_size(), config.max_positions, theta));
     Ok(ModernBertNetwork {
         level: loader.level,

@@ -1,30 +1,27 @@
 //! Batches by tokens: what runs together, on which threads, and back into the order of the input.
 
-use std::sync::{Mutex, PoisonError};
-
 use prompt_core::{Error, Result};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Network, Packed, Workspace};
+use super::{Engine, Packed};
 use crate::config::EncoderConfig;
 
-/// A network with its threads, its token budget and the buffers it keeps.
+/// An engine with its threads and its token budget.
 #[derive(Debug)]
 pub(crate) struct Runner {
-    network: Network,
+    engine: Box<dyn Engine>,
     vocab_size: usize,
     longest: Option<usize>,
     threads: usize,
     budget: usize,
-    /// None for one thread: then work stays on the caller's.
+    /// None for one thread of an engine that starts none of its own: then work stays on the caller's.
     pool: Option<ThreadPool>,
-    spare: Mutex<Vec<Workspace>>,
 }
 
 impl Runner {
     pub(crate) fn new(
-        network: Network,
+        engine: Box<dyn Engine>,
         config: &EncoderConfig,
         threads: usize,
         budget: usize,
@@ -33,7 +30,7 @@ impl Runner {
             0 => std::thread::available_parallelism().map_or(1, Into::into),
             given => given,
         };
-        let pool = if threads == 1 {
+        let pool = if threads == 1 && engine.side_by_side() {
             None
         } else {
             let name = |i| format!("encoder-{i}");
@@ -43,18 +40,17 @@ impl Runner {
             })?)
         };
         Ok(Self {
-            network,
+            engine,
             vocab_size: config.vocab_size,
             longest: config.longest(),
             threads,
             budget: budget.max(1),
             pool,
-            spare: Mutex::new(Vec::new()),
         })
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.network.bytes()
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.engine
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -85,20 +81,20 @@ impl Runner {
         Ok(())
     }
 
-    /// Runs all sequences; `finish` turns the hidden states of a batch into one value a sequence. Values come back in
-    /// the order of the input.
+    /// Runs all sequences; `work` has the engine make one value a sequence of a batch, on so many threads. Values come
+    /// back in the order of the input.
     ///
     /// # Errors
     /// A sequence without tokens or with too many, an id beyond the vocabulary.
     pub(crate) fn run<T: Send>(
         &self,
         sequences: &[&[u32]],
-        finish: impl Fn(Packed<'_>, &[f32], usize) -> Result<Vec<T>> + Sync,
+        work: impl Fn(&dyn Engine, Packed<'_>, usize) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         self.check(sequences)?;
         let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
-        let plan = plan(&lengths, self.threads, self.budget);
-        let one = |batch: &Vec<usize>, threads: usize| self.batch(sequences, batch, threads, &finish);
+        let plan = plan(&lengths, self.threads, self.budget, self.engine.side_by_side());
+        let one = |batch: &Vec<usize>, threads: usize| self.batch(sequences, batch, threads, &work);
         let done: Vec<Vec<T>> = match &self.pool {
             Some(pool) if plan.side_by_side => pool.install(|| {
                 plan.batches.par_iter().with_max_len(1).map(|b| one(b, 1)).collect::<Result<_>>()
@@ -122,7 +118,7 @@ impl Runner {
         sequences: &[&[u32]],
         batch: &[usize],
         threads: usize,
-        finish: impl Fn(Packed<'_>, &[f32], usize) -> Result<Vec<T>>,
+        work: impl Fn(&dyn Engine, Packed<'_>, usize) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
         let mut ids = Vec::new();
         let mut offsets = vec![0];
@@ -130,17 +126,7 @@ impl Runner {
             ids.extend_from_slice(sequences[i]);
             offsets.push(ids.len());
         }
-        let packed = Packed { ids: &ids, offsets: &offsets };
-        let mut workspace = self.spare().pop().unwrap_or_default();
-        prompt_kernels::team(threads, || self.network.forward(packed, &mut workspace, threads))?;
-        let values = finish(packed, &workspace.hidden, threads);
-        self.spare().push(workspace);
-        values
-    }
-
-    /// A buffer is whole whatever happened to a thread that held the lock.
-    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+        work(self.engine(), Packed { ids: &ids, offsets: &offsets }, threads)
     }
 }
 
@@ -152,8 +138,8 @@ struct Plan {
 }
 
 /// Longest first, so that the last batches are short and threads end together. All batches that run at one time stay
-/// within the budget, unless a single sequence is longer.
-fn plan(lengths: &[usize], threads: usize, budget: usize) -> Plan {
+/// within the budget, unless a single sequence is longer. `may_share` lets batches run side by side.
+fn plan(lengths: &[usize], threads: usize, budget: usize, may_share: bool) -> Plan {
     let total: usize = lengths.iter().sum();
     let rounds = total.div_ceil(budget).max(1);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
@@ -161,7 +147,8 @@ fn plan(lengths: &[usize], threads: usize, budget: usize) -> Plan {
     let side_by_side = fill(&order, lengths, total.div_ceil(rounds * threads));
     let largest = side_by_side.iter().map(|b| tokens(b, lengths)).max().unwrap_or(0);
     // Side by side is worth it where no batch is much more than its share of the work.
-    if threads > 1
+    if may_share
+        && threads > 1
         && side_by_side.len() >= threads
         && largest * threads <= (total + total / 4).min(budget.max(largest))
     {
@@ -200,7 +187,7 @@ mod tests {
         let lengths: Vec<usize> = (0..200).map(|i| 1 + (i * 37) % 90).chain([700]).collect();
         for threads in [1, 2, 3] {
             for budget in [1, 64, 512, 100_000] {
-                let plan = plan(&lengths, threads, budget);
+                let plan = plan(&lengths, threads, budget, true);
                 let mut seen: Vec<usize> = plan.batches.concat();
                 seen.sort_unstable();
                 assert_eq!(seen, (0..lengths.len()).collect::<Vec<_>>());
@@ -210,13 +197,14 @@ mod tests {
                 }
             }
         }
-        assert!(plan(&[], 2, 10).batches.is_empty());
+        assert!(plan(&[], 2, 10, true).batches.is_empty());
     }
 
     #[test]
     fn a_long_sequence_runs_on_all_threads() {
-        assert!(!plan(&[500, 10], 2, 4096).side_by_side);
-        assert!(plan(&[128; 32], 2, 4096).side_by_side);
-        assert!(!plan(&[32], 2, 4096).side_by_side);
+        assert!(!plan(&[500, 10], 2, 4096, true).side_by_side);
+        assert!(plan(&[128; 32], 2, 4096, true).side_by_side);
+        assert!(!plan(&[128; 32], 2, 4096, false).side_by_side);
+        assert!(!plan(&[32], 2, 4096, true).side_by_side);
     }
 }

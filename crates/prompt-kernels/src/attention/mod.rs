@@ -18,9 +18,9 @@ use crate::rows::{Rows, RowsMut};
 use crate::{scratch, threads};
 
 /// Queries of a task.
-pub(crate) const QUERIES: usize = 192;
+pub(crate) const QUERIES: usize = if cfg!(miri) { 4 } else { 192 };
 /// Keys of a block.
-pub(crate) const KEYS: usize = 256;
+pub(crate) const KEYS: usize = if cfg!(miri) { 8 } else { 256 };
 
 /// Something that is added to the scores before the softmax: relative positions, slopes, a mask (−∞).
 pub trait ScoreBias: Sync {

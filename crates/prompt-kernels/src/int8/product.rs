@@ -15,7 +15,7 @@ use crate::simd::{MAX_LANES, Simd};
 use crate::{scratch, threads};
 
 /// Rows of a block: quantised, they stay in the second-level cache while all panels pass by.
-const ROW_BLOCK: usize = 128;
+const ROW_BLOCK: usize = if cfg!(miri) { 8 } else { 128 };
 /// Rows that one task quantises where all tasks of the product read them.
 const QUANTISED: usize = 8;
 

@@ -17,11 +17,11 @@ use crate::{scratch, threads};
 
 /// Steps of k that a panel is read for at a time: so much of it stays in the first-level cache while all rows of a block
 /// pass by. The partial sums rest in the output.
-const K_INNER: usize = 256;
+const K_INNER: usize = if cfg!(miri) { 6 } else { 256 };
 /// Steps of k after which the next panel has its turn: so much of a block of rows stays in the second-level cache.
-const K_OUTER: usize = 768;
+const K_OUTER: usize = if cfg!(miri) { 18 } else { 768 };
 /// Rows of a block.
-const ROW_BLOCK: usize = 128;
+const ROW_BLOCK: usize = if cfg!(miri) { 8 } else { 128 };
 
 /// A product cut into rectangles of rows × panels that nothing else writes.
 pub(crate) struct Split {

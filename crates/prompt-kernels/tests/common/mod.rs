@@ -3,9 +3,19 @@
 
 use prompt_kernels::Level;
 
-/// How many of something a test goes through: few under Miri, which is a thousand times slower.
+/// How many of something a test goes through: few under Miri, which is thousands of times slower.
 pub(crate) fn cases(n: usize) -> usize {
     if cfg!(miri) { n.div_ceil(50) } else { n }
+}
+
+/// The largest of sizes that are drawn: smaller under Miri, whose blocks are smaller too.
+pub(crate) fn most(n: usize) -> usize {
+    if cfg!(miri) { n.div_ceil(6) } else { n }
+}
+
+/// How many threads a pool has, one after another.
+pub(crate) fn pools() -> &'static [usize] {
+    if cfg!(miri) { &[2] } else { &[2, 3, 16] }
 }
 
 /// The levels of this processor. Says which of all levels it does not have.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use prompt_core::{Error, FitContext, Legal, ParamSpec, Params, Result, Target, Texts, Values};
 use prompt_encoder::{Classifier, Options, SavedAs};
-use prompt_neural::{BiLstm, Cnn, FineTune, Hybrid, Lstm, TaskSpec, TextNetwork, TrainFiles, Transformer};
+use prompt_neural::{
+    BiLstm, Burn, Cnn, FineTune, Hybrid, Lstm, TaskSpec, TextNetwork, TrainFiles, Transformer,
+};
 use serde_json::Value;
 
 use super::{ENCODER, FittedNetwork, FurtherTask, Traces, unknown};
@@ -236,7 +238,7 @@ impl Network {
             tasks.extend(further.iter().map(|t| TaskSpec::new(t.name, t.target).weight(t.weight)));
             let fitted = params.fit_tasks_in(self.folder()?, texts, &tasks, ctx, &files)?;
             let cut = fitted.cut_in_fit();
-            let options = Options::default().threads(ctx.thread_budget());
+            let options = Options::default().threads(ctx.thread_budget()).fallback(Burn::default());
             let scorer = Classifier::open_written(|folder| fitted.save(folder, self.saved_as()), &options)?;
             Ok(FittedNetwork { scorer: Arc::new(scorer), cut })
         })

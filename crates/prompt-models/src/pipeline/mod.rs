@@ -3,9 +3,11 @@
 //! They are the same [`Chain`](prompt_core::Chain) and [`Union`](prompt_core::Union) that typed code writes with `then` and
 //! `Union::with`, over boxed parts, so a configured pipeline computes the same bits as the typed one.
 
+mod device;
 mod features;
 mod saved;
 
+pub use device::DEVICES;
 pub use features::Features;
 pub use saved::{LoadedModel, catalog};
 

@@ -7,17 +7,30 @@ use prompt_core::artifact::{Bundle, Catalog, Manifest};
 use prompt_core::{Classes, Error, Params, Result, Scorer};
 use prompt_data::sanitise::Sanitiser;
 
+use super::device;
 use crate::tabular::{self, TableScorer};
 
-/// The decoders of everything that this crate and the crates below it can save.
+/// The decoders of everything that this crate and the crates below it can save. Text encoders are computed on the CPU by
+/// the dedicated engine, and with the feature `neural` by burn where that refuses one.
 pub fn catalog() -> Catalog {
+    let mut catalog = without_encoders();
+    device::register_cpu(&mut catalog);
+    catalog
+}
+
+/// The same with text encoders on this device.
+fn catalog_on(device: &str) -> Result<Catalog> {
+    let mut catalog = without_encoders();
+    device::register(&mut catalog, device)?;
+    Ok(catalog)
+}
+
+fn without_encoders() -> Catalog {
     let mut catalog = Catalog::new();
     catalog.map::<Sanitiser>(Sanitiser::NAME);
     prompt_features::register(&mut catalog);
     crate::learners::register(&mut catalog);
     catalog.scorer::<TableScorer>(tabular::KIND);
-    #[cfg(feature = "encoder")]
-    prompt_encoder::register(&mut catalog);
     #[cfg(feature = "neural")]
     prompt_neural::register(&mut catalog);
     catalog
@@ -26,7 +39,7 @@ pub fn catalog() -> Catalog {
 /// Kinds of pipelines that only a build with a feature reads.
 const BY_FEATURE: [(&str, &str, &str); 3] = [
     ("text_network", "a network", "neural"),
-    ("text_encoder_classifier", "a text encoder", "encoder"),
+    (device::ENCODER_KIND, "a text encoder", "encoder"),
     ("static_embedding", "static embeddings", "encoder"),
 ];
 
@@ -68,16 +81,29 @@ impl LoadedModel {
     /// [`Error::Io`] when it cannot be read; [`Error::Artifact`] when it was altered, is newer than this program, or
     /// is no pipeline; [`Error::Unsupported`] for a Hugging Face folder without the feature.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_on(dir, "cpu")
+    }
+
+    /// The same with its text encoder on one of the [`DEVICES`](super::DEVICES). On `cpu` the dedicated engine computes it
+    /// or, in a build with the feature `neural`, burn where that refuses one; on any other burn. What runs instead of what
+    /// is said by [`Scorer::notices`].
+    ///
+    /// # Errors
+    /// As [`LoadedModel::open`]; a device that is unknown, or that the build or the machine does not have; one other than
+    /// `cpu` for a pipeline without a text encoder.
+    pub fn open_on(dir: &Path, device: &str) -> Result<Self> {
+        device::check(device)?;
         if dir.join("config.json").is_file() && !dir.join("manifest.json").exists() {
-            return Self::checkpoint(dir);
+            return Self::checkpoint(dir, device);
         }
         let bundle = Bundle::open(dir)?;
-        let scorer = catalog().decode_scorer(&bundle.root).map_err(by_feature)?;
+        device::check_use(device, &bundle.manifest.name, &bundle.root)?;
+        let scorer = catalog_on(device)?.decode_scorer(&bundle.root).map_err(by_feature)?;
         Ok(Self { manifest: bundle.manifest, scorer })
     }
 
     #[cfg(not(feature = "encoder"))]
-    fn checkpoint(dir: &Path) -> Result<Self> {
+    fn checkpoint(dir: &Path, _: &str) -> Result<Self> {
         Err(Error::unsupported(
             format!("the Hugging Face folder {}", dir.display()),
             "this build",
@@ -87,8 +113,8 @@ impl LoadedModel {
 
     /// What the checkpoint of an encoder says of itself: its name is the folder's.
     #[cfg(feature = "encoder")]
-    fn checkpoint(dir: &Path) -> Result<Self> {
-        let classifier = prompt_encoder::Classifier::open(dir)?;
+    fn checkpoint(dir: &Path, device: &str) -> Result<Self> {
+        let classifier = prompt_encoder::Classifier::open_with(dir, &device::options(device)?)?;
         let name = dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let scorer: Arc<dyn Scorer> = Arc::new(classifier);
         let head = scorer.heads().first();

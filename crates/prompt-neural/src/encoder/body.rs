@@ -1,6 +1,6 @@
 //! From token ids to hidden states, family by family.
 
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{Int, Tensor, TensorData, activation, module};
 use prompt_core::Result;
 use prompt_encoder::{Activation, Details, EncoderConfig, Family};
 
@@ -23,6 +23,8 @@ struct Embeddings {
     positions: Option<Id>,
     /// The row of the first token's position.
     first_position: usize,
+    /// RoBERTa's padding id, which stands at its own number within a text, too, and is not counted.
+    pad: Option<u32>,
     segments: Option<Id>,
     /// From the embeddings' width to the hidden one, before the norm (DeBERTa) or after it (ALBERT).
     before_norm: Option<Dense>,
@@ -180,6 +182,7 @@ impl Embeddings {
                 words: e.under("tok_embeddings").param("weight", &[config.vocab_size, width], FRESH),
                 positions: None,
                 first_position: 0,
+                pad: None,
                 segments: None,
                 before_norm: None,
                 norm: Norm::new(e.under("norm"), width, bias, config.layer_norm_eps),
@@ -210,6 +213,7 @@ impl Embeddings {
             words,
             positions,
             first_position: if roberta { config.pad_token_id as usize + 1 } else { 0 },
+            pad: roberta.then_some(config.pad_token_id),
             segments,
             before_norm,
             norm,
@@ -221,9 +225,18 @@ impl Embeddings {
     fn forward(&self, s: &Store, tape: &mut Tape, input: &Input) -> Tensor<3> {
         let mut x = look_up(s, tape, self.words, input);
         if let Some(positions) = self.positions {
-            let rows: Vec<i32> = (0..input.length).map(|t| (t + self.first_position) as i32).collect();
-            let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [input.length]), s.device());
-            x = x + s.get::<2>(positions).select(0, rows).unsqueeze::<3>();
+            let table = s.get::<2>(positions);
+            x = x + match self.pad.filter(|pad| input.rows().any(|row| row.contains(pad))) {
+                None => {
+                    let rows = (0..input.length).map(|t| (t + self.first_position) as i32).collect();
+                    let rows = TensorData::new(rows, [input.length]);
+                    table.select(0, Tensor::<1, Int>::from_data(rows, s.device())).unsqueeze::<3>()
+                }
+                Some(pad) => {
+                    let rows = TensorData::new(padded_positions(input, pad), [input.size(), input.length]);
+                    module::embedding(table, Tensor::<2, Int>::from_data(rows, s.device()))
+                }
+            };
         }
         if let Some(segments) = self.segments {
             x = x + s.get::<2>(segments).narrow(0, 0, 1).unsqueeze::<3>();
@@ -240,6 +253,21 @@ impl Embeddings {
             None => x,
         }
     }
+}
+
+/// rows × length: where each token stands when padding ids are not counted.
+fn padded_positions(input: &Input, pad: u32) -> Vec<i32> {
+    let mut positions = vec![pad as i32; input.size() * input.length];
+    for (row, positions) in input.rows().zip(positions.chunks_exact_mut(input.length)) {
+        let mut next = pad as i32;
+        for (id, position) in row.iter().zip(positions) {
+            if *id != pad {
+                next += 1;
+                *position = next;
+            }
+        }
+    }
+    positions
 }
 
 impl Layers {

@@ -3,7 +3,7 @@
 
 use burn::tensor::{Tensor, activation, module};
 use prompt_core::Output;
-use prompt_encoder::{Activation, Details, EncoderConfig, Family, HeadKind, HeadPooling};
+use prompt_encoder::{Activation, EncoderConfig, HeadKind, HeadPooling};
 
 use super::layers::{Dense, Norm, activate};
 use crate::loss::Scale;
@@ -180,26 +180,12 @@ impl Head {
 
 /// The layer before the scores under the family's published names, and the name of the layer of scores.
 fn published(config: &EncoderConfig, prefix: &str, b: &mut Builder<'_>) -> (Layers, &'static str) {
-    let width = config.hidden_size;
-    let mut dense = |name: &str, bias: bool| {
-        Dense::new(b.under(&format!("{prefix}{name}")).at_layer(usize::MAX), width, width, bias)
-    };
-    let (before, activation, last) = match (config.family, &config.details) {
-        (Family::DistilBert, _) => (dense("pre_classifier", true), Activation::Relu, "classifier"),
-        (Family::Roberta | Family::XlmRoberta, _) => {
-            (dense("classifier.dense", true), Activation::Tanh, "classifier.out_proj")
-        }
-        (Family::Albert, _) => (dense("pooler", true), Activation::Tanh, "classifier"),
-        (_, Details::Deberta(d)) => (dense("pooler.dense", true), d.pooler_activation, "classifier"),
-        (_, Details::ModernBert(m)) => (dense("head.dense", m.head_bias), m.head_activation, "classifier"),
-        _ => (dense("pooler.dense", true), Activation::Tanh, "classifier"),
-    };
-    let norm = match &config.details {
-        Details::ModernBert(m) => {
-            let norm = b.under(&format!("{prefix}head.norm")).at_layer(usize::MAX);
-            Some(Norm::new(norm, width, m.norm_bias, config.layer_norm_eps))
-        }
-        _ => None,
-    };
-    (Layers::Published(before, activation, norm), last)
+    let (width, head) = (config.hidden_size, config.published_head());
+    let dense = b.under(&format!("{prefix}{}", head.dense)).at_layer(usize::MAX);
+    let dense = Dense::new(dense, width, width, head.dense_bias);
+    let norm = head.norm.map(|(name, bias)| {
+        let norm = b.under(&format!("{prefix}{name}")).at_layer(usize::MAX);
+        Norm::new(norm, width, bias, config.layer_norm_eps)
+    });
+    (Layers::Published(dense, head.activation, norm), head.out)
 }

@@ -4,6 +4,7 @@ use prompt_core::artifact::Node;
 use prompt_core::{Batch, Error, Head, Persist, Prediction, Result, Scorer, Scratch};
 use prompt_encoder::{Classifier, Options, SavedAs};
 
+use super::engine::Burn;
 use super::fitted::FittedEncoder;
 
 /// Scores on the network that was trained. What is to serve is opened by [`Classifier`] instead, which is faster.
@@ -43,7 +44,7 @@ impl Persist for FittedEncoder {
     }
 
     fn encode(&self) -> Result<Node> {
-        let options = Options::default().threads(1);
+        let options = Options::default().threads(1).fallback(Burn::default());
         Classifier::open_written(|folder| self.save(folder, SavedAs::F32), &options)?.encode()
     }
 }

@@ -35,6 +35,11 @@ impl Input {
         self.lengths.len()
     }
 
+    /// Each row's own tokens.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[u32]> {
+        self.tokens.chunks(self.length.max(1)).zip(&self.lengths).map(|(row, &n)| &row[..n])
+    }
+
     /// rows × length: `own` where a row has a token, `filled` behind its end.
     fn by_place(&self, own: f32, filled: f32) -> Vec<f32> {
         let place = |&n: &usize| (0..self.length).map(move |t| if t < n { own } else { filled });
