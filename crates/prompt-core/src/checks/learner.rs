@@ -358,7 +358,8 @@ fn a_constant_target_is_predicted(e: &dyn Estimator, catalog: &Catalog) -> Outco
     let (all, one) = (text_of(predict(&*model, &data.x))?, text_of(predict(&*model, &few))?);
     let values = text_of(all.values())?;
     for (row, value) in values.iter().enumerate() {
-        ensure((value - SAME).abs() < 0.2, || format!("row {row} is predicted as {value}, not {SAME}"))?;
+        // Learners that penalise the constant part, or stop early, come close and no closer.
+        ensure((value - SAME).abs() < 0.5, || format!("row {row} is predicted as {value}, not {SAME}"))?;
     }
     ensure(all.row(3) == one.row(0), || "a row is predicted otherwise on its own".into())?;
     with_saved(&*model, |dir| {
