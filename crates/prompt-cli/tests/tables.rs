@@ -338,7 +338,7 @@ fn what_is_to_be_known_of_a_fit_is_said_after_training() {
     );
     assert!(!train("logistic_regression", "max_iter=1000").err.contains("note:"));
     let wide = train("knn", "n_neighbors=1000").err;
-    assert!(wide.contains("note: knn: n_neighbors is 1000, and there are 72 rows"), "{wide}");
+    assert!(wide.contains("note: knn: n_neighbors is 1000, more than the rows to learn from (72)"), "{wide}");
     shell.write("one.csv", "a,y\n".to_owned() + &"1,same\n2,same\n".repeat(20));
     let one = shell.run(&["train", "--data", "one.csv", "--task", "tabular", "--target", "y", "--out", "o"]);
     one.fails_with(&["one.csv", "single class, `same`", "at least two classes"]);

@@ -249,7 +249,7 @@ pub fn check_fitted<P: Params>(tags: Tags, model: &dyn Model, x: &Matrix) -> Res
     if sound && model.is_finite() {
         return Ok(());
     }
-    let scaled = match (tags.scale_free, tags.task) {
+    let scaled = match (only_compares(tags), tags.task) {
         (true, Task::Classification) => None,
         (true, Task::Regression) => Some("scale the target"),
         (false, Task::Classification) => Some("scale the columns"),
@@ -269,6 +269,12 @@ pub fn check_fitted<P: Params>(tags: Tags, model: &dyn Model, x: &Matrix) -> Res
         (None, None) => "give it smaller numbers and weights".to_owned(),
     };
     Err(Error::input(format!("{}: the fit came to numbers that are not finite", P::NAME), help))
+}
+
+/// Whether columns are compared and nothing else, as trees do, which also take missing numbers; least squares do not care for
+/// a column's unit either and square it all the same.
+fn only_compares(tags: Tags) -> bool {
+    tags.scale_free && tags.missing
 }
 
 /// The largest number whose square can still be summed over many rows.
@@ -352,8 +358,7 @@ fn check_numbers(who: &str, tags: Tags, x: &Matrix) -> Result<()> {
         ))
     };
     if let Matrix::Dense(d) = x {
-        // Who only compares numbers takes all there are.
-        let largest = if tags.scale_free { f64::MAX } else { LARGEST };
+        let largest = if only_compares(tags) { f64::MAX } else { LARGEST };
         let wrong = |v: &f64| v.abs() > largest || (v.is_nan() && !tags.missing);
         if let Some(at) = d.data().iter().position(wrong) {
             let (what, help) = match d.data()[at] {

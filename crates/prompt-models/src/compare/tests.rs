@@ -174,6 +174,6 @@ fn fits_that_leave_something_to_be_known_are_noted() {
     let options = CompareOptions { models, folds: 2, max_rows: Some(8), ..CompareOptions::default() };
     let table = compare(&data, &options, &FitContext::new(1)).unwrap();
     assert!(table.models.iter().all(|m| m.model == "knn"), "{table}");
-    let note = "knn, in 2 of 3 fits: n_neighbors is 5, and there are 4 rows";
+    let note = "knn, in 2 of 3 fits: n_neighbors is 5, more than the rows to learn from (4)";
     assert!(table.notes.iter().any(|n| n.starts_with(note)), "{:?}", table.notes);
 }

@@ -176,7 +176,7 @@ impl Model for KnnModel {
     fn notes(&self) -> Vec<String> {
         let note = || {
             format!(
-                "n_neighbors is {}, and there are {} rows: all of them are asked for every answer; lower n_neighbors",
+                "n_neighbors is {}, more than the rows to learn from ({}), so that all are asked for every answer; lower it",
                 self.asked,
                 self.x.rows()
             )

@@ -63,8 +63,8 @@ impl Problem<'_> {
             let partner = best_partner(&state, top, diagonal[i % rows], &row_i, &diagonal);
             let bottom = partner.lowest;
             violation = top - bottom;
-            // NaN is within no tolerance and beyond none: nothing more can be found.
-            if violation.is_nan() {
+            // Numbers that overflowed lead nowhere.
+            if violation.is_nan() || violation == f64::INFINITY {
                 break;
             }
             if violation <= self.tol {
