@@ -162,7 +162,8 @@ fn traces(args: &Train) -> Traces {
 
 /// Whether numbers are to be predicted: it is said, or the learner is one for numbers alone.
 fn wants_numbers(args: &Train) -> bool {
-    let of = |task: Task| args.model.as_deref().is_some_and(|name| learners::names(task).contains(&name));
+    let name = args.model.as_deref().map(learners::canonical);
+    let of = |task: Task| name.is_some_and(|name| learners::names(task).contains(&name));
     match args.target_kind {
         Some(kind) => kind == TargetKind::Numbers,
         None => of(Task::Regression) && !of(Task::Classification),
@@ -218,6 +219,10 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
         Report::Classification(r) => Measured::classes(&dataset, told.measured_on, r),
         Report::Regression(r) => Measured::numbers(&dataset, told.measured_on, r),
     });
+    let notes = told.scorer.model().map_or_else(Vec::new, |model| model.notes());
+    for note in &notes {
+        eprintln!("note: {}: {note}", manifest.name);
+    }
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
     if args.json {
@@ -232,6 +237,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
             "fit_seconds": told.fit_seconds,
             "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
             "registered": registered,
+            "notes": notes,
         });
         for (name, rows) in told.rows_left_out {
             object[*name] = json!(rows);

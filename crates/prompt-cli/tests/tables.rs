@@ -276,3 +276,70 @@ fn numbers_are_predicted_from_texts() {
         .run(&[&train[..], &["--task", "security", "--target-kind", "numbers"]].concat())
         .fails_with(&["the task `security`", "numbers as targets"]);
 }
+
+#[test]
+fn a_target_that_never_leaves_epsilon_is_learned_saved_and_measured() {
+    let shell = Shell::new();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i % 7, 0.5 + 0.001 * f64::from(i % 5))).collect();
+    shell.write("rate.csv", format!("a,target\n{rows}"));
+    let data = ["--data", "rate.csv", "--target-kind", "numbers"];
+    let train = ["train", "--task", "tabular", "--model", "svm", "--out", "m"];
+    shell.run(&[&train[..], &data].concat()).succeeds();
+    shell.run(&["evaluate", "--data", "rate.csv", "--model", "m"]).succeeds();
+    let compared =
+        shell.run(&[&["compare", "--models", "svm,mean", "--json"][..], &data].concat()).succeeds().json();
+    assert!(compared["models"].as_array().unwrap().iter().all(|m| m["status"] == "ok"), "{compared}");
+    // Without a terminal a fold is a line, not every learner in it.
+    let told = shell
+        .run(&[&["compare", "--models", "svm,mean,ridge", "--folds", "2"][..], &data].concat())
+        .succeeds()
+        .err;
+    let folds: Vec<&str> = told.lines().filter(|l| l.contains("fold")).collect();
+    assert_eq!(folds.len(), told.lines().count(), "{told}");
+    assert!(folds.len() <= 4 && folds[0].starts_with("fold 1 of 2: "), "{told}");
+}
+
+#[test]
+fn learners_and_parameters_go_by_the_names_that_people_know() {
+    let shell = Shell::new();
+    shell.write("shop.csv", shop(true));
+    let train = |model: &str, param: &str| {
+        let args = ["train", "--data", "shop.csv", "--task", "tabular", "--target", "y", "--out", "m"];
+        shell.run(&[&args[..], &["--model", model, "--param", param, "--json"]].concat())
+    };
+    for (model, param) in [
+        ("SVC", "calibration=sigmoid"),
+        ("RandomForestClassifier", "max_depth=none"),
+        ("random_forest", "max_depth=null"),
+        ("sgd", "penalty=null"),
+        ("voting", "members=[\"naive_bayes\",\"knn\"]"),
+        ("calibrated", "method=platt"),
+    ] {
+        train(model, param).succeeds();
+    }
+    train("randomforests", "max_depth=3").fails_with(&["did you mean `random_forest`?"]);
+    train("lasso", "alpha=1")
+        .fails_with(&["the model `lasso` does not support classes: it is for numbers alone"]);
+    train("svm", "gamma=0").fails_with(&["a number > 0, got 0"]);
+}
+
+#[test]
+fn what_is_to_be_known_of_a_fit_is_said_after_training() {
+    let shell = Shell::new();
+    shell.write("shop.csv", shop(true));
+    let train = |model: &str, param: &str| {
+        let args = ["train", "--data", "shop.csv", "--task", "tabular", "--target", "y", "--out", "m"];
+        shell.run(&[&args[..], &["--model", model, "--param", param]].concat()).succeeds()
+    };
+    let hasty = train("logistic_regression", "max_iter=1").err;
+    assert!(
+        hasty.contains("note: logistic_regression: it did not converge") && hasty.contains("raise max_iter"),
+        "{hasty}"
+    );
+    assert!(!train("logistic_regression", "max_iter=1000").err.contains("note:"));
+    let wide = train("knn", "n_neighbors=1000").err;
+    assert!(wide.contains("note: knn: n_neighbors is 1000, more than the rows to learn from (72)"), "{wide}");
+    shell.write("one.csv", "a,y\n".to_owned() + &"1,same\n2,same\n".repeat(20));
+    let one = shell.run(&["train", "--data", "one.csv", "--task", "tabular", "--target", "y", "--out", "o"]);
+    one.fails_with(&["one.csv", "single class, `same`", "at least two classes"]);
+}

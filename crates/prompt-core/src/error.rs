@@ -95,7 +95,7 @@ pub enum Error {
     },
 
     /// A name that nothing answers to.
-    #[error("unknown {kind} `{name}`; {}", Known(known))]
+    #[error("unknown {kind} `{name}`; {}", Known(name, known))]
     Unknown {
         /// What kind of thing was looked up.
         kind: &'static str,
@@ -129,16 +129,47 @@ impl Display for Place {
     }
 }
 
-struct Known<'a>(&'a [String]);
+struct Known<'a>(&'a str, &'a [String]);
 
 impl Display for Known<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            f.write_str("there are none")
-        } else {
-            write!(f, "known: {}", self.0.join(", "))
+        let Self(name, known) = self;
+        if known.is_empty() {
+            return f.write_str("there are none");
+        }
+        write!(f, "known: {}", known.join(", "))?;
+        // Where there are few, the eye finds the right one.
+        match nearest(name, known) {
+            Some(near) if known.len() > 1 => write!(f, "; did you mean `{near}`?"),
+            _ => Ok(()),
         }
     }
+}
+
+/// The known name that a slip of the hand turns into `name`: the fewest letters put in, left out or changed, at most one in
+/// three.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let most = name.chars().count() / 3;
+    let with = known.iter().map(|other| (distance(name, other), other.as_str()));
+    with.filter(|(steps, _)| (1..=most).contains(steps))
+        .min_by_key(|(steps, _)| *steps)
+        .map(|(_, other)| other)
+}
+
+/// Letters to put in, leave out or change to make one word of the other (Levenshtein's distance).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
 }
 
 impl Error {
@@ -226,6 +257,11 @@ mod tests {
         assert_eq!(e.to_string(), "a.jsonl, line 812, column 3: invalid UTF-8; save the file as UTF-8");
         let e = Error::unknown("model", "xgbost", ["xgboost"]);
         assert_eq!(e.to_string(), "unknown model `xgbost`; known: xgboost");
+        let e = Error::unknown("model", "laso", ["ridge", "lasso", "lars"]);
+        assert_eq!(e.to_string(), "unknown model `laso`; known: ridge, lasso, lars; did you mean `lasso`?");
+        let e = Error::unknown("model", "poem", ["ridge", "lasso"]);
+        assert_eq!(e.to_string(), "unknown model `poem`; known: ridge, lasso");
+        assert_eq!((distance("kitten", "sitting"), distance("", "ab"), distance("é", "é")), (3, 2, 0));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use error::{Error, Result};
 pub use estimator::{Fit, FitTransform, Predict, Transform};
 pub use folder::replace_folder;
 pub use matrix::{Csr, CsrBuilder, Dense, Matrix, Names, RowView, SparseRow};
-pub use model::{Estimator, Learner, Model, Tags, Task, check_data, predict};
+pub use model::{Estimator, Learner, Model, Tags, Task, check_data, check_fitted, predict};
 pub use param::{Legal, ParamSpec, Params};
 pub use prediction::{Output, Prediction, argmax, softmax};
 pub use scorer::{Batch, Head, MappedScorer, Scorer, TextScorer};

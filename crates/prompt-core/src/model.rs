@@ -9,7 +9,7 @@ use crate::context::FitContext;
 use crate::error::{Error, Result};
 use crate::estimator::{Fit, Predict};
 use crate::matrix::{Dense, Matrix, RowView};
-use crate::param::{ParamSpec, Params};
+use crate::param::{Legal, ParamSpec, Params};
 use crate::prediction::{Output, Prediction};
 use crate::scratch::Scratch;
 use crate::target::{Target, Values};
@@ -114,6 +114,18 @@ pub trait Model: Persist + Send + Sync {
         }
     }
 
+    /// Whether the numbers that it scores with are finite. Every fit asks this and scores some of its own rows
+    /// ([`check_fitted`]), so that learning that ran away is refused where it happened. True unless a model looks.
+    fn is_finite(&self) -> bool {
+        true
+    }
+
+    /// What a person should know of the fit: a search that ended before it met its tolerance, a parameter that the data
+    /// cannot fill. A sentence each, without the learner's name.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The contribution of column `j` to each output's margin per unit of its value, for linear models.
     fn coefficient(&self, _column: usize, _out: &mut [f64]) -> bool {
         false
@@ -133,6 +145,12 @@ impl<M: Model + ?Sized> Model for Arc<M> {
     fn score_rows(&self, x: &Matrix, first: usize, scratch: &mut Scratch, out: &mut [f64]) {
         (**self).score_rows(x, first, scratch, out);
     }
+    fn is_finite(&self) -> bool {
+        (**self).is_finite()
+    }
+    fn notes(&self) -> Vec<String> {
+        (**self).notes()
+    }
     fn coefficient(&self, column: usize, out: &mut [f64]) -> bool {
         (**self).coefficient(column, out)
     }
@@ -147,7 +165,8 @@ impl<M: Model> Predict<Matrix> for M {
 /// The scores of every row: rows in fixed blocks, blocks in parallel.
 ///
 /// # Errors
-/// [`Error::Shape`] when the columns are not those of the fit.
+/// [`Error::Shape`] when the columns are not those of the fit, [`Error::Input`] with the row whose numbers are so large that
+/// its score is not finite.
 pub fn predict(model: &dyn Model, x: &Matrix) -> Result<Prediction> {
     use rayon::prelude::*;
     if x.cols() != model.n_features() {
@@ -163,6 +182,12 @@ pub fn predict(model: &dyn Model, x: &Matrix) -> Result<Prediction> {
                 model.score_rows(x, block * BLOCK, scratch, out);
             },
         );
+    }
+    if let Some(at) = scores.data().iter().position(|v| !v.is_finite()) {
+        return Err(Error::input(
+            format!("{}: the score of row {} is {}", model.kind(), at / width, scores.data()[at]),
+            "its numbers are too large for this model: scale or remove them",
+        ));
     }
     Prediction::new(model.output().clone(), scores)
 }
@@ -197,9 +222,63 @@ impl<L: Learner> Fit<Matrix, Target> for L {
         self.validate()?;
         check_data(L::NAME, self.takes(), x, y)?;
         ctx.check()?;
-        self.learn(x, y, ctx)
+        let fitted = self.learn(x, y, ctx)?;
+        check_fitted::<L>(self.takes(), &fitted, x)?;
+        Ok(fitted)
     }
 }
+
+/// Rows that a fit scores to see that it came to something.
+const LOOKED_AT: usize = 64;
+
+/// Parameters of any learner that make its steps or its numbers large.
+const RUN_AWAY: [&str; 5] = ["learning_rate", "eta0", "degree", "gamma", "coef0"];
+
+/// What every fit checks of what it learned, for learning that does not go through [`Fit::fit`]: the numbers of the model
+/// ([`Model::is_finite`]) and its scores of up to 64 of the rows that it learned from, spread evenly.
+///
+/// # Errors
+/// [`Error::Input`] with the learner and what to do, where a number is NaN or infinite.
+pub fn check_fitted<P: Params>(tags: Tags, model: &dyn Model, x: &Matrix) -> Result<()> {
+    let (mut scratch, mut out) = (Scratch::new(), vec![0.0; model.output().width()]);
+    let count = x.rows().min(LOOKED_AT);
+    let sound = (0..count).all(|at| {
+        model.score_row(x.row(at * x.rows() / count), &mut scratch, &mut out);
+        out.iter().all(|v| v.is_finite())
+    });
+    if sound && model.is_finite() {
+        return Ok(());
+    }
+    let scaled = match (only_compares(tags), tags.task) {
+        (true, Task::Classification) => None,
+        (true, Task::Regression) => Some("scale the target"),
+        (false, Task::Classification) => Some("scale the columns"),
+        (false, Task::Regression) => Some("scale the columns and the target"),
+    };
+    let number = |legal: &Legal| matches!(legal, Legal::Real { .. } | Legal::Int { .. } | Legal::Any(_));
+    let large: Vec<&str> = P::specs()
+        .iter()
+        .filter(|spec| RUN_AWAY.contains(&spec.name) && number(&spec.legal))
+        .map(|spec| spec.name)
+        .collect();
+    let lower = (!large.is_empty()).then(|| format!("lower {}", large.join(", ")));
+    let help = match (scaled, lower) {
+        (Some(scaled), Some(lower)) => format!("{scaled}, or {lower}"),
+        (Some(scaled), None) => scaled.to_owned(),
+        (None, Some(lower)) => lower,
+        (None, None) => "give it smaller numbers and weights".to_owned(),
+    };
+    Err(Error::input(format!("{}: the fit came to numbers that are not finite", P::NAME), help))
+}
+
+/// Whether columns are compared and nothing else, as trees do, which also take missing numbers; least squares do not care for
+/// a column's unit either and square it all the same.
+fn only_compares(tags: Tags) -> bool {
+    tags.scale_free && tags.missing
+}
+
+/// The largest number whose square can still be summed over many rows.
+const LARGEST: f64 = 1e150;
 
 /// What every fit checks of its data, for learning that does not go through [`Fit::fit`], such as a partial fit.
 ///
@@ -258,7 +337,16 @@ pub fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
             Ok(())
         }
         (Task::Classification, _) => y.as_classes().map(|_| ()),
-        (Task::Regression, _) => y.as_regression().map(|_| ()),
+        (Task::Regression, _) => match y.as_regression()?.iter().position(|v| v.abs() > LARGEST) {
+            Some(row) => Err(Error::input(
+                format!(
+                    "{who}: the target of row {row} is {:e}, too large to be squared",
+                    y.as_regression()?[row]
+                ),
+                "scale the target, or remove the row",
+            )),
+            None => Ok(()),
+        },
     }
 }
 
@@ -270,10 +358,15 @@ fn check_numbers(who: &str, tags: Tags, x: &Matrix) -> Result<()> {
         ))
     };
     if let Matrix::Dense(d) = x {
-        let infinite = |v: &f64| v.is_infinite() || (v.is_nan() && !tags.missing);
-        if let Some(at) = d.data().iter().position(infinite) {
-            let what = if d.data()[at].is_nan() { "NaN" } else { "an infinite number" };
-            return bad(at / d.cols(), at % d.cols(), what, "impute or remove it");
+        let largest = if only_compares(tags) { f64::MAX } else { LARGEST };
+        let wrong = |v: &f64| v.abs() > largest || (v.is_nan() && !tags.missing);
+        if let Some(at) = d.data().iter().position(wrong) {
+            let (what, help) = match d.data()[at] {
+                v if v.is_nan() => ("NaN", "impute or remove it"),
+                v if v.is_infinite() => ("an infinite number", "impute or remove it"),
+                _ => ("a number too large to be squared", "scale the column, or remove the row"),
+            };
+            return bad(at / d.cols(), at % d.cols(), what, help);
         }
     } else if let Some((row, column)) = x.first_not_finite() {
         return bad(row, column, "a number that is not finite", "remove it");

@@ -206,7 +206,7 @@ pub trait Params:
         self.validate_together()
     }
 
-    /// A copy with one parameter set by name, checked.
+    /// A copy with one parameter set by name, checked. `null` and the word `none` are the same.
     ///
     /// # Errors
     /// [`Error::Unknown`] for a name that is no parameter, [`Error::Param`] for an illegal value.
@@ -215,13 +215,17 @@ pub trait Params:
         let Some(spec) = specs.iter().find(|s| s.name == name) else {
             return Err(Error::unknown("parameter", name, specs.iter().map(|s| s.name)));
         };
-        let illegal = || Error::param(Self::NAME, name, &spec.legal, plain(value));
-        if !spec.legal.allows(value) {
-            return Err(illegal());
-        }
         let mut values = to_map(Self::NAME, self)?;
-        values.insert(name.to_owned(), value.clone());
-        let changed: Self = serde_json::from_value(Value::Object(values)).map_err(|_| illegal())?;
+        let mut with = |value: &Value| -> Option<Self> {
+            if !spec.legal.allows(value) {
+                return None;
+            }
+            values.insert(name.to_owned(), value.clone());
+            serde_json::from_value(Value::Object(values.clone())).ok()
+        };
+        let changed = with(value)
+            .or_else(|| with(&other_nothing(value)?))
+            .ok_or_else(|| Error::param(Self::NAME, name, &spec.legal, plain(value)))?;
         changed.validate_together()?;
         Ok(changed)
     }
@@ -234,6 +238,15 @@ fn to_map<P: Serialize>(owner: &str, params: &P) -> Result<serde_json::Map<Strin
         Err(e) => {
             Err(Error::input(format!("{owner}: parameters cannot be written as JSON: {e}"), "check them"))
         }
+    }
+}
+
+/// The other way to say that there is nothing: `null` and the word `none` mean the same wherever only one of them is legal.
+fn other_nothing(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => Some("none".into()),
+        Value::String(word) if word == "none" => Some(Value::Null),
+        _ => None,
     }
 }
 
@@ -338,6 +351,8 @@ mod tests {
             limit: Option<usize> = None, Legal::at_least(1).or_none();
             /// A span.
             span: (usize, usize) = (1, 1), Legal::Span { low: 1 };
+            /// A word.
+            penalty: String = "none".to_owned(), Legal::OneOf(&["l2", "none"]);
         }
     }
 
@@ -381,9 +396,25 @@ mod tests {
     }
 
     #[test]
+    fn null_and_none_are_the_same() {
+        let limited = Sample::default().limit(Some(2));
+        for nothing in [Value::Null, "none".into()] {
+            assert_eq!(limited.with_param("limit", &nothing).unwrap().limit, None);
+            assert_eq!(
+                Sample::default().penalty("l2".into()).with_param("penalty", &nothing).unwrap().penalty,
+                "none"
+            );
+            assert!(Sample::default().with_param("share", &nothing).is_err());
+        }
+    }
+
+    #[test]
     fn unknown_names_are_refused_with_the_known_ones() {
         let error = Sample::default().with_param("shares", &1.into()).unwrap_err();
-        assert_eq!(error.to_string(), "unknown parameter `shares`; known: share, limit, span");
+        assert_eq!(
+            error.to_string(),
+            "unknown parameter `shares`; known: share, limit, span, penalty; did you mean `share`?"
+        );
         assert!(serde_json::from_str::<Sample>(r#"{"shares": 1}"#).is_err());
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use prompt_core::artifact::{Bundle, Catalog, Manifest, Node, save};
 use prompt_core::{
-    Artifact, Batch, ClassWeight, Classes, Error, Featurizer, Fit, FitContext, Learner, Legal, Matrix, Model,
-    Names, Output, Persist, Predict, Result, RowView, Scorer, Scratch, SparseRow, Tags, Target, TextLearner,
-    Texts, Then, Union, params, softmax, transform_by_featurizing,
+    Artifact, Batch, ClassWeight, Classes, Dense, Error, Featurizer, Fit, FitContext, Learner, Legal, Matrix,
+    Model, Names, Output, Persist, Predict, Result, RowView, Scorer, Scratch, SparseRow, Tags, Target,
+    TextLearner, Texts, Then, Union, params, softmax, transform_by_featurizing,
 };
 
 params! {
@@ -93,6 +93,30 @@ impl Artifact for FittedCentre {
             offsets: node.get_f64s("offsets", Some(k))?.to_vec(),
         })
     }
+}
+
+#[test]
+fn a_fit_that_runs_away_is_refused_by_name_with_what_to_do() {
+    let x = Matrix::from(Dense::from_rows(&[[1.0, 4.0], [3.0, 1.0], [2.0, 2.0]]));
+    let y = Target::labels(["a", "b", "a"]);
+    let ctx = FitContext::new(1);
+    assert!(Centre::default().fit(&x, &y, &ctx).is_ok());
+    let error = Centre::default().sharpness(1e308).fit(&x, &y, &ctx).unwrap_err().to_string();
+    assert_eq!(error, "centre: the fit came to numbers that are not finite; scale the columns");
+    // Numbers that cannot be squared are named before anything is learned from them.
+    let x = Matrix::from(Dense::from_rows(&[[1.0, 4.0], [3.0, 1e200], [2.0, 2.0]]));
+    let error = Centre::default().fit(&x, &y, &ctx).unwrap_err().to_string();
+    assert!(error.contains("a number too large to be squared at row 1, column 1"), "{error}");
+    assert!(error.contains("scale the column"), "{error}");
+}
+
+#[test]
+fn a_score_that_is_not_finite_is_an_error_with_its_row() {
+    let x = Matrix::from(Dense::from_rows(&[[1.0, 4.0], [3.0, 1.0], [2.0, 2.0]]));
+    let model = Centre::default().fit(&x, &Target::labels(["a", "b", "a"]), &FitContext::new(1)).unwrap();
+    let wide = Matrix::from(Dense::from_rows(&[[1.0, 4.0], [f64::MAX, f64::MAX]]));
+    let error = model.predict(&wide).unwrap_err().to_string();
+    assert!(error.starts_with("centre: the score of row 1 is NaN; its numbers are too large"), "{error}");
 }
 
 params! {

@@ -72,13 +72,58 @@ pub fn names(task: Task) -> Vec<&'static str> {
     entries().filter(|e| maker(e, task).is_some()).map(|e| e.name).collect()
 }
 
+/// Names by which others know our learners, in small letters without anything between them.
+const ALIASES: &[(&str, &str)] = &[
+    ("svc", "svm"),
+    ("svr", "svm"),
+    ("linearsvc", "linear_svm"),
+    ("linearsvr", "linear_svm"),
+    ("naivebayes", "multinomial_nb"),
+    ("kneighbors", "knn"),
+    ("kneighbours", "knn"),
+    ("nearestneighbors", "knn"),
+    ("calibratedclassifiercv", "calibrated"),
+    ("ridgeclassifier", "ridge"),
+];
+
+/// The name of a learner as this crate spells it, for the one place where names are looked up: `RandomForestClassifier`,
+/// `adaboost`, `linear_svc` and `SVC` are known. Any other name comes back as it is.
+///
+/// ```
+/// use prompt_models::learners::canonical;
+/// assert_eq!(canonical("RandomForestClassifier"), "random_forest");
+/// assert_eq!(["adaboost", "svc", "KNeighborsRegressor"].map(canonical), ["ada_boost", "svm", "knn"]);
+/// assert_eq!(canonical("ouija"), "ouija");
+/// ```
+pub fn canonical(name: &str) -> &str {
+    if is_known(name) {
+        return name;
+    }
+    let plain = |name: &str| -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let whole = plain(name);
+    let stem = ["classifier", "regressor"].iter().find_map(|end| whole.strip_suffix(end)).unwrap_or(&whole);
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == whole || *alias == stem).map(|(_, ours)| *ours);
+    alias.or_else(|| entries().map(|e| e.name).find(|ours| plain(ours) == stem)).unwrap_or(name)
+}
+
 /// Whether some task has a learner of this name.
 pub fn is_known(name: &str) -> bool {
     entries().any(|e| e.name == name)
 }
 
 fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
+    let name = canonical(name);
     entries().find(|e| e.name == name).and_then(|e| Some((e, maker(e, task)?))).ok_or_else(|| {
+        if is_known(name) {
+            let (what, kind) = match task {
+                Task::Classification => ("classes: it is for numbers alone", "numbers as targets"),
+                Task::Regression => ("numbers: it is for classes alone", "classes as targets"),
+            };
+            let help = format!("give it {kind}, or take one of {}", names(task).join(", "));
+            return Error::unsupported(format!("the model `{name}`"), what, help);
+        }
         if neural::is_network(name) {
             let help = "take it where texts are learned from: `prompt train`, `prompt tune` with a task of texts, \
                         the sections [deep] and [encoders] of an experiment";
@@ -92,19 +137,23 @@ fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
     })
 }
 
-/// The learner of this name for this task, with its defaults.
+/// The learner of this name (or of one that [`canonical`] knows) for this task, with its defaults.
 ///
 /// ```
 /// use prompt_core::Task;
 /// use prompt_models::learners::estimator;
 /// let svm = estimator(Task::Classification, "linear_svm").unwrap();
 /// assert_eq!(svm.params()["c"], 1.0);
-/// let error = estimator(Task::Classification, "linear_svc").unwrap_err().to_string();
-/// assert!(error.starts_with("unknown model `linear_svc`; known: logistic_regression, linear_svm"));
+/// assert_eq!(estimator(Task::Classification, "LinearSVC").unwrap().name(), "linear_svm");
+/// let error = estimator(Task::Classification, "linear_svn").unwrap_err().to_string();
+/// assert!(error.starts_with("unknown model `linear_svn`; known: logistic_regression, linear_svm"));
+/// assert!(error.ends_with("did you mean `linear_svm`?"));
+/// let error = estimator(Task::Classification, "lasso").unwrap_err().to_string();
+/// assert!(error.starts_with("the model `lasso` does not support classes: it is for numbers alone"));
 /// ```
 ///
 /// # Errors
-/// [`Error::Unknown`] with the names known for the task.
+/// [`Error::Unknown`] with the names known for the task, [`Error::Unsupported`] for a learner of the other task.
 pub fn estimator(task: Task, name: &str) -> Result<Box<dyn Estimator>> {
     found(task, name).map(|(_, make)| make())
 }

@@ -29,6 +29,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("empty_input_is_refused", empty_input_is_refused),
     ("one_row_is_refused_unless_declared", one_row_is_refused_unless_declared),
     ("one_class_is_refused_unless_declared", one_class_is_refused_unless_declared),
+    ("a_constant_target_is_predicted", a_constant_target_is_predicted),
     ("another_width_is_refused", another_width_is_refused),
     ("sparse_and_dense_agree", sparse_and_dense_agree),
     ("saving_keeps_every_bit", saving_keeps_every_bit),
@@ -58,8 +59,8 @@ macro_rules! estimator_checks {
                 weights_are_honoured_or_refused class_weights_are_honoured bad_parameters_name_themselves
                 nan_is_refused_unless_declared infinity_is_refused negative_numbers_are_refused_unless_declared
                 empty_input_is_refused one_row_is_refused_unless_declared one_class_is_refused_unless_declared
-                another_width_is_refused sparse_and_dense_agree saving_keeps_every_bit damage_is_refused
-                a_cancelled_fit_stops);
+                a_constant_target_is_predicted another_width_is_refused sparse_and_dense_agree saving_keeps_every_bit
+                damage_is_refused a_cancelled_fit_stops);
         })+
     };
     (@tests $catalog:expr, $estimator:expr; $($check:ident)+) => {
@@ -341,6 +342,35 @@ fn one_class_is_refused_unless_declared(e: &dyn Estimator, _: &Catalog) -> Outco
         return scores(e, &data, &data.x).map(|_| ());
     }
     must_fail(e, &data, "one class")
+}
+
+/// A target that does not vary leaves nothing to explain: the answer is that number, before and after saving.
+fn a_constant_target_is_predicted(e: &dyn Estimator, catalog: &Catalog) -> Outcome {
+    const SAME: f64 = 3.25;
+    if e.tags().task != Task::Regression {
+        return Ok(());
+    }
+    let y = text_of(Target::regression(vec![SAME; ROWS]))?;
+    let data = Data { x: Data::of(e).x, y };
+    // One matrix scores several rows at once, the other one after another.
+    let few = data.x.select_rows(&[3]);
+    let model = fit(e, &data, &FitContext::new(7))?;
+    let (all, one) = (text_of(predict(&*model, &data.x))?, text_of(predict(&*model, &few))?);
+    let values = text_of(all.values())?;
+    for (row, value) in values.iter().enumerate() {
+        // Learners that penalise the constant part, or stop early, come close and no closer.
+        ensure((value - SAME).abs() < 0.5, || format!("row {row} is predicted as {value}, not {SAME}"))?;
+    }
+    ensure(all.row(3) == one.row(0), || "a row is predicted otherwise on its own".into())?;
+    with_saved(&*model, |dir| {
+        let bundle = text_of(Bundle::open(dir))?;
+        let Loaded::Model(back) = text_of(catalog.decode(&bundle.root))? else {
+            return Err("what was saved as a model is not read as one".into());
+        };
+        ensure(bits(&all) == bits(&text_of(predict(&*back, &data.x))?), || {
+            "the loaded model predicts other numbers".into()
+        })
+    })
 }
 
 fn another_width_is_refused(e: &dyn Estimator, _: &Catalog) -> Outcome {

@@ -153,6 +153,10 @@ impl Model for BoostedTrees {
         self.trees.columns()
     }
 
+    fn is_finite(&self) -> bool {
+        self.start.iter().all(|v| v.is_finite()) && self.trees.is_finite()
+    }
+
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         let Memory { dense, margins } = scratch.get::<Memory>();
         margins.clear();

@@ -60,7 +60,8 @@ macro_rules! hist_params {
                 top_rate: f64 = 0.2, PART;
                 /// Share of the other rows, for `goss`.
                 other_rate: f64 = 0.1, PART;
-                /// Column name → 1 (the prediction must not fall as the column rises) or −1 (must not rise).
+                /// Column name → 1 (the prediction must not fall as the column rises) or −1 (must not rise); for numbers and
+                /// two classes, where it is the probability of the second.
                 monotonic_cst: BTreeMap<String, i8> = BTreeMap::new(),
                     Legal::Any("a table column → 1 or −1");
                 /// Categories with fewer rows than this say nothing in a node; also added to second derivatives when
@@ -252,6 +253,14 @@ impl Learner for HistGradientBoostingClassifier {
 
     fn learn(&self, x: &Matrix, y: &Target, ctx: &FitContext) -> Result<BoostedTrees> {
         let (problem, loss) = classes(Self::NAME, y, &self.class_weight)?;
+        if problem.present.len() > 2 && self.monotonic_cst.values().any(|way| *way != 0) {
+            // A margin may rise with a column and its share of all margins still fall.
+            return Err(Error::unsupported(
+                Self::NAME,
+                format!("monotonic_cst with {} classes", problem.present.len()),
+                "take it out, or learn two classes",
+            ));
+        }
         let plan = self.plan(loss, x)?;
         let data = Data { x, goal: Goal::Codes(&problem.codes), weights: problem.weights.as_deref() };
         let fitted = boost(&plan, &data, ctx)?;

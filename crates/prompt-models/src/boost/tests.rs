@@ -254,3 +254,40 @@ fn a_handful_of_rows_is_learned_from_whatever_their_storage() {
         assert_eq!(found.codes().unwrap(), y.as_classes().unwrap().0, "{stored}");
     }
 }
+
+#[test]
+fn learning_that_runs_away_is_refused_by_name() {
+    let x = noise(200, 3);
+    let y = numbers(&x, |r| (10.0 * r[0]).exp());
+    let fails = |error: prompt_core::Error, who: &str| {
+        let error = error.to_string();
+        assert!(
+            error.starts_with(&format!("{who}: the fit came to numbers that are not finite; ")),
+            "{error}"
+        );
+        assert!(error.contains("lower learning_rate"), "{error}");
+    };
+    let steep = HistGradientBoostingRegressor::default().loss("poisson".into()).learning_rate(1e10);
+    fails(steep.fit(&x.clone().into(), &y, &ctx()).unwrap_err(), "hist_gradient_boosting");
+    let labels = Target::labels((0..200).map(|i| ["a", "b"][usize::from(x.row(i)[0] + x.row(i)[1] > 0.0)]));
+    let loud = AdaBoostClassifier::default().learning_rate(1e5);
+    let weak = Target::labels((0..200).map(|i| ["a", "b"][i * 7 % 3 % 2]));
+    fails(loud.fit(&x.clone().into(), &weak, &ctx()).unwrap_err(), "ada_boost");
+    AdaBoostClassifier::default().fit(&x.into(), &labels, &ctx()).unwrap();
+}
+
+#[test]
+fn a_direction_for_more_than_two_classes_is_refused() {
+    let x = noise(90, 2);
+    let x = Matrix::from(x.with_names(Names::list(["a", "b"])));
+    let way = BTreeMap::from([("a".to_owned(), 1)]);
+    let learner = HistGradientBoostingClassifier::default().max_iter(3).monotonic_cst(way);
+    let three = Target::labels((0..90).map(|i| ["x", "y", "z"][i % 3]));
+    let error = learner.fit(&x, &three, &ctx()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "hist_gradient_boosting does not support monotonic_cst with 3 classes; take it out, or learn two classes"
+    );
+    let two = Target::labels((0..90).map(|i| ["x", "y"][i % 2]));
+    learner.fit(&x, &two, &ctx()).unwrap();
+}

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The encoder and all steps before it are fitted inside each fold; one fold's columns are in memory at a time. A learner that
-//! fails or runs out of time keeps its reason and stops no other.
+//! fails or runs out of time keeps its reason and stops no other; a metric that is undefined on a fold takes no other with it.
 
 mod run;
 mod table;
@@ -67,9 +67,9 @@ impl Default for CompareOptions {
 pub struct Scored {
     /// The metric's name.
     pub metric: String,
-    /// The value in each fold.
+    /// The value in each fold; NaN where it is undefined, which a note explains.
     pub folds: Vec<f64>,
-    /// Their mean.
+    /// Their mean; NaN where a fold has none.
     pub mean: f64,
     /// 95% interval of the mean, within what the metric can be; see [`corrected_interval`].
     pub interval: [f64; 2],
@@ -107,7 +107,7 @@ pub struct Comparison {
     pub folds: usize,
     /// What the held-out rows are called, where there are some.
     pub held_out: Option<&'static str>,
-    /// What a person should know of the folds.
+    /// What a person should know of the folds and of the fits, such as a search that did not converge.
     pub notes: Vec<String>,
     /// The learners.
     pub models: Vec<Compared>,
@@ -140,7 +140,7 @@ impl Comparison {
 /// Cross-validates learners on the training rows of a table (all rows where it has no splits).
 ///
 /// # Errors
-/// A table without target, unknown learners or metrics, rows that cannot be divided into folds, or a cancelled `ctx`.
+/// A table without target, a target of a single class, unknown learners or metrics, rows that cannot be divided into folds, or a cancelled `ctx`.
 pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -> Result<Comparison> {
     if options.timeout_s.is_nan() || options.timeout_s <= 0.0 {
         return Err(Error::param("compare", "timeout_s", "a number > 0", options.timeout_s));
@@ -173,7 +173,7 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         .find(|(rows, _)| !rows.is_empty())
         .map_or((Vec::new(), None), |(rows, name)| (rows, Some(name)));
     let rows = train.len();
-    let (mut folds, notes) = options.folding.folds((data, &y), &train, options.folds, ctx.seed())?;
+    let (mut folds, mut notes) = options.folding.folds((data, &y), &train, options.folds, ctx.seed())?;
     // The last "fold" is all training rows against those held out from everything.
     if !held_out.is_empty() {
         folds.push(Fold { train, test: held_out });
@@ -188,7 +188,8 @@ pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -
         // A limit beyond all durations is none.
         limit: Duration::try_from_secs_f64(options.timeout_s).ok(),
     };
-    let mut models = setting.run(&estimators, ctx)?;
+    let (mut models, found) = setting.run(&estimators, ctx)?;
+    notes.extend(found);
     let sign = if metrics.first().is_some_and(|m| m.higher_is_better()) { -1.0 } else { 1.0 };
     let key = |row: &Compared| {
         row.scores

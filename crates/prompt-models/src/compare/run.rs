@@ -1,5 +1,6 @@
 //! Every learner on every fold.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use prompt_core::{Error, Estimator, Event, FitContext, Matrix, Result, Table, Target, Transform, predict};
@@ -36,16 +37,25 @@ struct Ready {
 struct Progress {
     spent: Duration,
     failed: Option<String>,
-    /// For each metric the value in each fold.
+    /// For each metric the value in each fold; NaN where it is undefined.
     scores: Vec<Vec<f64>>,
+    /// For each metric why it is undefined, where it is.
+    undefined: Vec<Option<String>>,
+    /// What fits had to say, and in how many folds.
+    notes: BTreeMap<String, usize>,
     fit: f64,
     scoring: f64,
     scored_rows: usize,
 }
 
 impl Setting<'_> {
-    /// A row for each learner, in their order. Learners that take the same columns share them, fold by fold.
-    pub(super) fn run(&self, estimators: &[Box<dyn Estimator>], ctx: &FitContext) -> Result<Vec<Compared>> {
+    /// A row for each learner, in their order, and what is to be known of their fits. Learners that take the same columns
+    /// share them, fold by fold.
+    pub(super) fn run(
+        &self,
+        estimators: &[Box<dyn Estimator>],
+        ctx: &FitContext,
+    ) -> Result<(Vec<Compared>, Vec<String>)> {
         let mut groups: Vec<(TableEncoder, Vec<usize>)> = Vec::new();
         for (at, estimator) in estimators.iter().enumerate() {
             let encoder = self.prepare.encoder(&estimator.tags());
@@ -54,7 +64,11 @@ impl Setting<'_> {
                 None => groups.push((encoder, vec![at])),
             }
         }
-        let start = || Progress { scores: vec![Vec::new(); self.metrics.len()], ..Progress::default() };
+        let start = || Progress {
+            scores: vec![Vec::new(); self.metrics.len()],
+            undefined: vec![None; self.metrics.len()],
+            ..Progress::default()
+        };
         let mut progress: Vec<Progress> = estimators.iter().map(|_| start()).collect();
         let (mut step, total) = (0, estimators.len() * self.folds.len());
         for (encoder, members) in &groups {
@@ -64,7 +78,10 @@ impl Setting<'_> {
                     step += members.len();
                     continue;
                 }
-                ctx.check()?;
+                let count = members.len();
+                let stage =
+                    format!("fold {} of {}: {count} learner{}", at + 1, self.folds.len(), plural(count));
+                ctx.report(&Event { stage: &stage, step: step + 1, total: Some(total), values: &[] })?;
                 let limited = self.limit.map_or_else(|| ctx.clone(), |limit| ctx.clone().with_timeout(limit));
                 let columns = self.encode(encoder, at, &limited);
                 if let Err(Error::Cancelled) = columns {
@@ -74,7 +91,9 @@ impl Setting<'_> {
                 for &m in members {
                     let (estimator, progress) = (&*estimators[m], &mut progress[m]);
                     step += 1;
-                    let event = Event { stage: estimator.name(), step, total: Some(total), values: &[] };
+                    // With a number: a step of the fold, which needs no line of its own.
+                    let values = [("fold", (at + 1) as f64)];
+                    let event = Event { stage: estimator.name(), step, total: Some(total), values: &values };
                     ctx.report(&event)?;
                     if progress.failed.is_some() {
                         continue;
@@ -95,7 +114,33 @@ impl Setting<'_> {
                 }
             }
         }
-        Ok(estimators.iter().zip(progress).map(|(e, progress)| self.row(e.name(), progress)).collect())
+        let mut notes = self.undefined(estimators, &progress);
+        for (estimator, progress) in estimators.iter().zip(&progress) {
+            for (note, count) in &progress.notes {
+                let all = self.folds.len();
+                notes.push(format!("{}, in {count} of {all} fits: {note}", estimator.name()));
+            }
+        }
+        let rows = estimators.iter().zip(progress).map(|(e, progress)| self.row(e.name(), progress));
+        Ok((rows.collect(), notes))
+    }
+
+    /// Which metrics are undefined for which learners, and why: a note a reason.
+    fn undefined(&self, estimators: &[Box<dyn Estimator>], progress: &[Progress]) -> Vec<String> {
+        let mut learners: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for (estimator, progress) in estimators.iter().zip(progress).filter(|(_, p)| p.failed.is_none()) {
+            for (metric, reason) in self.metrics.iter().zip(&progress.undefined) {
+                if let Some(reason) = reason {
+                    learners.entry((metric.name(), reason)).or_default().push(estimator.name());
+                }
+            }
+        }
+        let all = estimators.len();
+        let note = |((metric, reason), names): ((&str, &str), Vec<&str>)| {
+            let whose = if names.len() == all { String::new() } else { format!(" of {}", names.join(", ")) };
+            format!("no {metric}{whose}: {reason}")
+        };
+        learners.into_iter().map(note).collect()
     }
 
     /// A fold, made ready with this encoder.
@@ -137,12 +182,28 @@ impl Setting<'_> {
             progress.scoring += started.elapsed().as_secs_f64() - fitted;
             progress.scored_rows += fold.test.len();
         }
-        let truth = self.y.select(&fold.test);
-        for (metric, values) in self.metrics.iter().zip(&mut progress.scores) {
-            let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
-            values.push(sign * metric.score(&truth, &prediction)?);
+        for note in model.notes() {
+            *progress.notes.entry(note).or_default() += 1;
         }
-        Ok(())
+        let truth = self.y.select(&fold.test);
+        let mut reason = None;
+        for (m, metric) in self.metrics.iter().enumerate() {
+            let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
+            let value = match metric.score(&truth, &prediction) {
+                Ok(value) => sign * value,
+                Err(error) => {
+                    progress.undefined[m].get_or_insert_with(|| error.to_string());
+                    reason = Some(error);
+                    f64::NAN
+                }
+            };
+            progress.scores[m].push(value);
+        }
+        match reason {
+            // A learner without any number has nothing to be compared by.
+            Some(error) if progress.undefined.iter().all(Option::is_some) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn out_of_time(&self) -> Error {
@@ -176,4 +237,8 @@ impl Setting<'_> {
             predict_us_per_row: Some(progress.scoring * 1e6 / progress.scored_rows.max(1) as f64),
         }
     }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

@@ -46,8 +46,13 @@ impl fmt::Display for Comparison {
             for (i, score) in model.scores.iter().enumerate() {
                 write!(f, "  {:>10}", short(score.mean))?;
                 if i == 0 {
-                    let [low, high] = score.interval.map(short);
-                    write!(f, " {:>21}", format!("[{low}, {high}]"))?;
+                    let interval = match score.interval {
+                        [low, high] if low.is_finite() && high.is_finite() => {
+                            format!("[{}, {}]", short(low), short(high))
+                        }
+                        _ => "–".to_owned(),
+                    };
+                    write!(f, " {interval:>21}")?;
                 }
                 if self.held_out.is_some() {
                     write!(f, " {:>10}", score.held_out.map_or("–".into(), short))?;
@@ -60,9 +65,10 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Four decimals below ten, fewer above.
+/// Four decimals below ten, fewer above; a dash where there is no number.
 fn short(value: f64) -> String {
     match value.abs() {
+        v if v.is_nan() => "–".to_owned(),
         v if v < 10.0 => format!("{value:.4}"),
         v if v < 1000.0 => format!("{value:.2}"),
         _ => format!("{value:.0}"),

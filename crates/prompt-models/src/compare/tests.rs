@@ -139,3 +139,41 @@ fn folds_follow_times_and_groups() {
     let none = CompareOptions { folding: Folding { time: Some("hour".into()), group: None }, ..options };
     assert!(compare(&data, &none, &FitContext::new(1)).unwrap_err().to_string().contains("hour"));
 }
+
+#[test]
+fn a_metric_that_is_undefined_takes_no_other_with_it() {
+    let csv = "a,y\n1,1\n2,2\n3,4\n".to_owned();
+    let data = TableOptions::default().target("y").from_bytes("three.csv", csv.as_bytes()).unwrap();
+    let options = CompareOptions { models: vec!["mean".into()], folds: 2, ..CompareOptions::default() };
+    let table = compare(&data, &options, &FitContext::new(1)).unwrap();
+    let mean = &table.models[0];
+    assert_eq!(mean.status, "ok", "{table}");
+    let of = |name: &str| mean.scores.iter().find(|s| s.metric == name).unwrap();
+    assert!(of("rmse").mean.is_finite() && of("r2").mean.is_nan(), "{table}");
+    assert!(table.notes.iter().any(|n| n.starts_with("no r2: R² of one row is undefined")), "{table}");
+    assert!(!table.to_string().contains("NaN"), "{table}");
+    // Of a metric of the other task alone nothing is left.
+    let wrong = CompareOptions { metrics: vec!["accuracy".into()], ..options };
+    let table = compare(&data, &wrong, &FitContext::new(1)).unwrap();
+    assert!(table.models[0].scores.is_empty() && table.models[0].status != "ok", "{table}");
+}
+
+#[test]
+fn one_class_is_refused_before_anything_is_fitted() {
+    let csv = "a,y\n".to_owned() + &"1,same\n2,same\n".repeat(20);
+    let data = TableOptions::default().target("y").from_bytes("one.csv", csv.as_bytes()).unwrap();
+    let error = compare(&data, &CompareOptions::default(), &FitContext::new(1)).unwrap_err().to_string();
+    assert!(error.starts_with("one.csv: the target `y` has a single class, `same`; "), "{error}");
+    assert!(error.contains("at least two classes"), "{error}");
+}
+
+#[test]
+fn fits_that_leave_something_to_be_known_are_noted() {
+    let data = shop(true);
+    let models = vec!["knn".to_owned(), "KNeighborsClassifier".to_owned()];
+    let options = CompareOptions { models, folds: 2, max_rows: Some(8), ..CompareOptions::default() };
+    let table = compare(&data, &options, &FitContext::new(1)).unwrap();
+    assert!(table.models.iter().all(|m| m.model == "knn"), "{table}");
+    let note = "knn, in 2 of 3 fits: n_neighbors is 5, more than the rows to learn from (4)";
+    assert!(table.notes.iter().any(|n| n.starts_with(note)), "{:?}", table.notes);
+}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Picked};
 use super::folds::counted;
-use super::member::{Member, common_tags};
+use super::member::{Member, common_tags, notes_of};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -31,7 +31,7 @@ params! {
     /// ```
     pub struct BaggingClassifier named "bagging" checked by BaggingClassifier::check {
         /// The learner.
-        estimator: Member = Member::named("decision_tree"), Legal::Any("{ type, params }");
+        estimator: Member = Member::named("decision_tree"), Legal::Any("a name or { type, params }");
         /// How many models.
         n_estimators: usize = 10, Legal::int(1, 100_000);
         /// Rows drawn for each, as a share of all.
@@ -56,7 +56,7 @@ params! {
     /// ```
     pub struct BaggingRegressor named "bagging" checked by BaggingRegressor::check {
         /// The learner.
-        estimator: Member = Member::named("decision_tree"), Legal::Any("{ type, params }");
+        estimator: Member = Member::named("decision_tree"), Legal::Any("a name or { type, params }");
         /// How many models.
         n_estimators: usize = 10, Legal::int(1, 100_000);
         /// Rows drawn for each, as a share of all.
@@ -347,6 +347,10 @@ impl Model for FittedBagging {
 
     fn n_features(&self) -> usize {
         self.features
+    }
+
+    fn notes(&self) -> Vec<String> {
+        notes_of(&self.members)
     }
 
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {

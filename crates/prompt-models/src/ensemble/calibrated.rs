@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrator::Calibrator;
 use super::folds::{counted, held_out_folds};
-use super::member::{Member, common_tags};
+use super::member::{Member, common_tags, notes_of};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -38,9 +38,9 @@ params! {
     /// ```
     pub struct CalibratedClassifier named "calibrated" checked by CalibratedClassifier::check {
         /// The learner.
-        estimator: Member = Member::named("linear_svm"), Legal::Any("{ type, params }");
-        /// `sigmoid` (Platt), `isotonic` (a thousand rows or more), or `temperature` (keeps the most probable class).
-        method: String = "sigmoid".to_owned(), Legal::OneOf(&["sigmoid", "isotonic", "temperature"]);
+        estimator: Member = Member::named("linear_svm"), Legal::Any("a name or { type, params }");
+        /// `sigmoid` (also called `platt`), `isotonic` (a thousand rows or more), or `temperature` (keeps the most probable class).
+        method: String = "sigmoid".to_owned(), Legal::OneOf(&["sigmoid", "platt", "isotonic", "temperature"]);
         /// Number of folds; fewer where a class has fewer rows.
         cv: usize = 5, Legal::int(2, 100);
         /// Whether the models of all folds are kept, or one of all rows.
@@ -150,6 +150,10 @@ impl Model for FittedCalibrated {
 
     fn n_features(&self) -> usize {
         self.models[0].n_features()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        notes_of(&self.models)
     }
 
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {

@@ -35,7 +35,7 @@ fn logit(p: f64) -> f64 {
 }
 
 impl Calibrator {
-    /// Fits `method` (`sigmoid`, `isotonic` or `temperature`) on probabilities of rows that the model did not learn from.
+    /// Fits `method` (`sigmoid` or `platt`, `isotonic`, `temperature`) on probabilities of rows that the model did not learn from.
     ///
     /// # Errors
     /// [`Error::Shape`] unless there is a code and a weight for every row; [`Error::Unknown`] for another method.
@@ -49,7 +49,7 @@ impl Calibrator {
                 let z: Vec<f64> = p.data().iter().map(|p| p.max(EDGE).ln()).collect();
                 Ok(Self::Temperature(fit_temperature(&Margins { z: &z, k, codes, weights })))
             }
-            "sigmoid" => {
+            "sigmoid" | "platt" => {
                 let columns = if k == 2 { 1 } else { k };
                 let z: Vec<f64> =
                     (0..p.rows()).flat_map(|i| p.row(i)[k - columns..].iter().map(|p| logit(*p))).collect();
@@ -67,7 +67,9 @@ impl Calibrator {
                 });
                 Ok(Self::Isotonic(functions.collect::<Result<_>>()?))
             }
-            other => Err(Error::unknown("calibration", other, ["sigmoid", "isotonic", "temperature"])),
+            other => {
+                Err(Error::unknown("calibration", other, ["sigmoid", "platt", "isotonic", "temperature"]))
+            }
         }
     }
 

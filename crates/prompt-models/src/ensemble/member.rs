@@ -19,10 +19,13 @@ use crate::learners;
 /// assert_eq!(member.estimator(Task::Classification)?.params()["c"], 0.5);
 /// let named: Member = serde_json::from_str(r#"{"type": "linear_svm", "params": {"c": 0.5}}"#).unwrap();
 /// assert_eq!(named.estimator(Task::Classification)?.params(), member.estimator(Task::Classification)?.params());
+/// // A name alone stands for the learner with its defaults.
+/// let plain: Member = serde_json::from_str(r#""linear_svm""#).unwrap();
+/// assert_eq!(plain, Member::named("linear_svm"));
 /// # Ok::<(), prompt_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written")]
 pub struct Member {
     /// The learner.
     #[serde(rename = "type")]
@@ -30,6 +33,32 @@ pub struct Member {
     /// Parameters other than its defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Value>,
+}
+
+/// How a member is written: its name, or a table with it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Name(String),
+    Table(Table),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "type")]
+    name: String,
+    #[serde(default)]
+    params: BTreeMap<String, Value>,
+}
+
+impl From<Written> for Member {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Name(name) => Self { name, params: BTreeMap::new() },
+            Written::Table(Table { name, params }) => Self { name, params },
+        }
+    }
 }
 
 impl Member {
@@ -79,4 +108,16 @@ pub(crate) fn check_members(owner: &str, members: &[Member], task: Task) -> Resu
         return Err(Error::param(owner, "members", "at least one model", "none"));
     }
     members.iter().try_for_each(|member| member.estimator(task).map(|_| ()))
+}
+
+/// What is to be known of the fits of several models: each remark once, with how many of them it is about.
+pub(crate) fn notes_of(models: &[Arc<dyn Model>]) -> Vec<String> {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for model in models {
+        for note in model.notes() {
+            *found.entry(format!("{}: {note}", model.kind())).or_default() += 1;
+        }
+    }
+    let all = models.len();
+    found.into_iter().map(|(note, count)| format!("{count} of {all} models inside, {note}")).collect()
 }

@@ -10,7 +10,7 @@ use prompt_core::{
 use serde::{Deserialize, Serialize};
 
 use super::folds::{counted, held_out_folds};
-use super::member::{Member, check_members, common_tags};
+use super::member::{Member, check_members, common_tags, notes_of};
 use super::voting::{damaged, decode_members, encode_members};
 
 params! {
@@ -28,9 +28,9 @@ params! {
     /// ```
     pub struct StackingClassifier named "stacking" checked by StackingClassifier::check {
         /// The first layer: `{ type, params }` each.
-        members: Vec<Member> = vec![Member::named("linear_svm"), Member::named("logistic_regression")], Legal::Any("a list of { type, params }");
+        members: Vec<Member> = vec![Member::named("linear_svm"), Member::named("logistic_regression")], Legal::Any("a list of names or { type, params }");
         /// The learner on top.
-        final_estimator: Member = Member::named("logistic_regression"), Legal::Any("{ type, params }");
+        final_estimator: Member = Member::named("logistic_regression"), Legal::Any("a name or { type, params }");
         /// Number of folds; fewer where a class has fewer rows.
         cv: usize = 5, Legal::int(2, 100);
         /// Whether the final learner also sees the columns that the members see.
@@ -39,7 +39,8 @@ params! {
 }
 
 params! {
-    /// A final learner on the members' out-of-fold numbers, as scikit-learn's `StackingRegressor`.
+    /// A final learner on the members' out-of-fold numbers, as scikit-learn's `StackingRegressor`. Of a member that says
+    /// more than its value, such as the interval of `conformal`, the value is taken.
     ///
     /// ```
     /// use prompt_models::ensemble::StackingRegressor;
@@ -48,9 +49,9 @@ params! {
     /// ```
     pub struct StackingRegressor named "stacking" checked by StackingRegressor::check {
         /// The first layer: `{ type, params }` each.
-        members: Vec<Member> = vec![Member::named("ridge"), Member::named("knn")], Legal::Any("a list of { type, params }");
+        members: Vec<Member> = vec![Member::named("ridge"), Member::named("knn")], Legal::Any("a list of names or { type, params }");
         /// The learner on top.
-        final_estimator: Member = Member::named("ridge"), Legal::Any("{ type, params }");
+        final_estimator: Member = Member::named("ridge"), Legal::Any("a name or { type, params }");
         /// Number of folds.
         cv: usize = 5, Legal::int(2, 100);
         /// Whether the final learner also sees the columns that the members see.
@@ -159,8 +160,8 @@ impl Plan<'_> {
         for row in 0..x.rows() {
             let out = meta.row_mut(row);
             let mut at = 0;
-            for answer in &answers {
-                let kept = layout.kept(answer.row(row));
+            for (member, answer) in fitted.iter().zip(&answers) {
+                let kept = layout.kept(member.output(), answer.row(row));
                 out[at..at + kept.len()].copy_from_slice(kept);
                 at += kept.len();
             }
@@ -176,7 +177,8 @@ impl Plan<'_> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Layout {
-    /// Numbers kept of each member's answer: the last one of two probabilities, all otherwise.
+    /// Numbers kept of each member's answer: the last one of two probabilities, those of all classes otherwise; of a member
+    /// for numbers its value, without what it says beside it (a conformal one says how wide its interval is).
     per_member: usize,
     members: usize,
     columns: usize,
@@ -187,7 +189,7 @@ impl Layout {
     fn new(members: &[Arc<dyn Model>], columns: usize, passthrough: bool) -> Self {
         let width = members.first().map_or(0, |m| m.output().width());
         let classes = members.first().is_some_and(|m| m.output().classes().is_some());
-        let per_member = if classes && width == 2 { 1 } else { width };
+        let per_member = if !classes || width == 2 { 1 } else { width };
         Self { per_member, members: members.len(), columns, passthrough }
     }
 
@@ -195,8 +197,11 @@ impl Layout {
         self.per_member * self.members
     }
 
-    fn kept<'a>(&self, answer: &'a [f64]) -> &'a [f64] {
-        &answer[answer.len() - self.per_member..]
+    fn kept<'a>(&self, output: &Output, answer: &'a [f64]) -> &'a [f64] {
+        match output {
+            Output::Classes(_) => &answer[answer.len() - self.per_member..],
+            _ => &answer[..self.per_member],
+        }
     }
 }
 
@@ -213,10 +218,17 @@ pub(super) const KIND: &str = "stacking";
 impl FittedStacking {
     fn of(members: Vec<Arc<dyn Model>>, last: Arc<dyn Model>, layout: Layout) -> Result<Self> {
         let wanted = Layout::new(&members, layout.columns, layout.passthrough);
-        let width = wanted.answers() + if layout.passthrough { layout.columns } else { 0 };
-        let output = members.first().map(Model::output);
-        let fits = members.iter().all(|m| Some(m.output()) == output && m.n_features() == layout.columns)
-            && wanted.per_member == layout.per_member
+        let width = layout.answers() + if layout.passthrough { layout.columns } else { 0 };
+        let first = members.first().map(Model::output);
+        // Members for numbers may say more than their value, each its own.
+        let alike = |output: &Output| match output {
+            Output::Values(names) => {
+                names.len() >= layout.per_member && first.is_some_and(|first| first.classes().is_none())
+            }
+            _ => Some(output) == first && wanted.per_member == layout.per_member,
+        };
+        let fits = members.iter().all(|m| alike(m.output()) && m.n_features() == layout.columns)
+            && layout.per_member > 0
             && wanted.members == layout.members
             && last.n_features() == width;
         if !fits || members.is_empty() {
@@ -260,6 +272,11 @@ impl Model for FittedStacking {
         self.layout.columns
     }
 
+    fn notes(&self) -> Vec<String> {
+        let layers = [&self.members[..], std::slice::from_ref(&self.last)].concat();
+        notes_of(&layers)
+    }
+
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         let Kept { members, last, answer, dense, sparse } = scratch.get();
         members.resize_with(self.members.len(), Scratch::new);
@@ -267,7 +284,7 @@ impl Model for FittedStacking {
         for (member, scratch) in self.members.iter().zip(members) {
             answer.resize(member.output().width(), 0.0);
             member.score_row(row, scratch, answer);
-            dense.extend_from_slice(self.layout.kept(answer));
+            dense.extend_from_slice(self.layout.kept(member.output(), answer));
         }
         match row {
             RowView::Sparse { indices, values } if self.layout.passthrough => {

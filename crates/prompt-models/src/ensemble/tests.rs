@@ -1,5 +1,7 @@
 use prompt_core::artifact::Catalog;
-use prompt_core::{Dense, Estimator, Fit, FitContext, Learner, Matrix, Predict, Seed, Tags, Target};
+use prompt_core::{
+    Dense, Estimator, Fit, FitContext, Learner, Matrix, Model, Params, Predict, Seed, Tags, Target,
+};
 use serde_json::json;
 
 use super::*;
@@ -184,4 +186,63 @@ fn an_ensemble_takes_what_its_members_take() {
     finite(CalibratedClassifier::default().estimator(forest).fit(&x, &y, &ctx).unwrap().predict(&x).unwrap());
     let refused = VotingClassifier::default().fit(&x, &y, &ctx).unwrap_err().to_string();
     assert!(refused.contains("voting"), "{refused}");
+}
+
+#[test]
+fn a_stack_of_numbers_takes_the_value_of_a_member_that_says_more() {
+    let (x, _) = data(120);
+    let y = Target::regression((0..120).map(|i| x.row(i).dot(&[2.0, -1.0])).collect()).unwrap();
+    let ridge = Member::named("ridge");
+    let conformal = Member::named("conformal");
+    for members in [vec![conformal.clone(), ridge.clone()], vec![ridge, conformal.clone()], vec![conformal]] {
+        let stack =
+            StackingRegressor::default().members(members.clone()).fit(&x, &y, &FitContext::new(1)).unwrap();
+        let found = stack.predict(&x).unwrap().values().unwrap();
+        let off =
+            found.iter().zip(y.as_regression().unwrap()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1.0, "{members:?}: off by {off}");
+        assert_eq!(stack.last().n_features(), members.len(), "a number of each member");
+    }
+}
+
+#[test]
+fn members_are_named_as_models_are() {
+    let plain: StackingClassifier = serde_json::from_value(json!({
+        "members": ["LinearSVC", { "type": "naive_bayes", "params": { "alpha": 0.5 } }],
+        "final_estimator": "logistic_regression",
+    }))
+    .unwrap();
+    plain.validate().unwrap();
+    let task = prompt_core::Task::Classification;
+    assert_eq!(plain.members[0].estimator(task).unwrap().name(), "linear_svm");
+    assert_eq!(plain.members[1].estimator(task).unwrap().params()["alpha"], 0.5);
+    let voting = VotingClassifier::default();
+    let voting = Estimator::with_param(&voting, "members", &json!(["random_forest", "knn"])).unwrap();
+    assert_eq!(voting.params()["members"], json!([{ "type": "random_forest" }, { "type": "knn" }]));
+    assert!(Estimator::with_param(&VotingClassifier::default(), "members", &json!([1])).is_err());
+    // Platt's line has two names, here and in the learners that are calibrated themselves.
+    let calibrated = CalibratedClassifier::default();
+    Estimator::with_param(&calibrated, "method", &json!("platt"))
+        .unwrap()
+        .fit_model(&data(60).0, &data(60).1, &FitContext::new(1))
+        .unwrap();
+    let svm = crate::learners::estimator(task, "linear_svm").unwrap();
+    assert_eq!(svm.with_param("calibration", &json!("sigmoid")).unwrap().params()["calibration"], "platt");
+}
+
+#[test]
+fn what_is_to_be_known_of_a_member_is_known_of_the_ensemble() {
+    let (x, y) = data(60);
+    let mut hasty = Member::named("logistic_regression");
+    hasty.params.insert("max_iter".into(), json!(1));
+    let voting = VotingClassifier::default().members(vec![hasty.clone(), Member::named("majority")]);
+    let notes = voting.fit(&x, &y, &FitContext::new(1)).unwrap().notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].starts_with("1 of 2 models inside, logistic_regression: it did not converge"),
+        "{notes:?}"
+    );
+    let bagging = BaggingClassifier::default().estimator(hasty).n_estimators(3);
+    let notes = bagging.fit(&x, &y, &FitContext::new(1)).unwrap().notes();
+    assert!(notes[0].starts_with("3 of 3 models inside"), "{notes:?}");
 }

@@ -9,7 +9,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::member::{Member, check_members, common_tags};
+use super::member::{Member, check_members, common_tags, notes_of};
 
 params! {
     /// Models of all rows that vote on the class, as scikit-learn's `VotingClassifier`.
@@ -33,7 +33,7 @@ params! {
     /// ```
     pub struct VotingClassifier named "voting" checked by VotingClassifier::check {
         /// Who votes: `{ type, params }` each.
-        members: Vec<Member> = vec![Member::named("logistic_regression"), Member::named("linear_svm")], Legal::Any("a list of { type, params }");
+        members: Vec<Member> = vec![Member::named("logistic_regression"), Member::named("linear_svm")], Legal::Any("a list of names or { type, params }");
         /// `soft`: the mean of the probabilities; `hard`: the share of members for each class.
         voting: String = "soft".to_owned(), Legal::OneOf(&["soft", "hard"]);
         /// How much each member counts; all alike when absent.
@@ -52,7 +52,7 @@ params! {
     /// ```
     pub struct VotingRegressor named "voting" checked by VotingRegressor::check {
         /// Whose mean it is: `{ type, params }` each.
-        members: Vec<Member> = vec![Member::named("ridge"), Member::named("knn")], Legal::Any("a list of { type, params }");
+        members: Vec<Member> = vec![Member::named("ridge"), Member::named("knn")], Legal::Any("a list of names or { type, params }");
         /// How much each member counts; all alike when absent.
         weights: Option<Vec<f64>> = None, Legal::Any("a number ≥ 0 for each member, or null");
     }
@@ -199,6 +199,10 @@ impl Model for FittedVoting {
 
     fn n_features(&self) -> usize {
         self.members.first().map_or(0, Model::n_features)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        notes_of(&self.members)
     }
 
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {

@@ -106,20 +106,11 @@ pub enum Grid {
 }
 
 /// Learners that this build has not; naming one is no error, and the results say so.
-pub const PLANNED: &[&str] = &["xgboost", "lightgbm", "sgd"];
+pub const PLANNED: &[&str] = &["xgboost", "lightgbm"];
 
 /// Whether a name is promised but not in this build.
 pub(super) fn is_planned(name: &str) -> bool {
     PLANNED.contains(&name) && !learners::is_known(name)
-}
-
-/// The name of a learner as this workspace spells it.
-fn canonical(name: &str) -> &str {
-    match name {
-        "naive_bayes" => "multinomial_nb",
-        "linear_svc" => "linear_svm",
-        other => other,
-    }
 }
 
 impl Model {
@@ -173,7 +164,7 @@ impl<'de> Visitor<'de> for ModelsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Models, A::Error> {
         let mut models: Vec<(String, Model)> = Vec::new();
         while let Some(given) = map.next_key::<String>()? {
-            let name = canonical(&given).to_owned();
+            let name = learners::canonical(&given).to_owned();
             if models.iter().any(|(n, _)| *n == name) {
                 return Err(A::Error::custom(format!("model `{name}` is named twice")));
             }

@@ -123,6 +123,10 @@ impl Model for Forest {
         self.trees.columns()
     }
 
+    fn is_finite(&self) -> bool {
+        self.importances.iter().all(|v| v.is_finite()) && self.trees.is_finite()
+    }
+
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         out.fill(0.0);
         self.trees.add_row(row, scratch.get(), out);

@@ -42,6 +42,14 @@ pub struct Summary {
     pub converged: bool,
 }
 
+impl Summary {
+    /// What to tell a person of it: nothing where it converged.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let note = "it did not converge: its rounds ran out before the tolerance was met; raise max_iter or scale the columns";
+        (!self.converged).then(|| note.to_owned()).into_iter().collect()
+    }
+}
+
 /// A fitted linear classifier: weights by feature, an intercept and a [`Link`].
 ///
 /// Two classes share one margin, that of the second. Otherwise each class has its own; a class that no training
@@ -219,6 +227,17 @@ impl Model for LinearClassifier {
 
     fn n_features(&self) -> usize {
         self.features
+    }
+
+    fn is_finite(&self) -> bool {
+        // A class that was not there has the intercept −∞.
+        self.weights.iter().all(|v| v.is_finite())
+            && self.intercept.iter().all(|v| *v < f64::INFINITY)
+            && self.summary.is_none_or(|s| s.objective.is_finite())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.summary.map_or_else(Vec::new, |s| s.notes())
     }
 
     fn score_row(&self, row: RowView<'_>, _: &mut Scratch, out: &mut [f64]) {

@@ -123,6 +123,17 @@ trait State {
 
     /// The difference between the primal and a feasible dual value: an upper bound of the distance to the minimum.
     fn gap(&mut self, w: &[f64], l1: f64, l2: f64) -> f64 {
+        if l1 == 0.0 && l2 > 0.0 {
+            // The lasso's dual has no other feasible point than the solution; ridge regression's own dual at the residuals
+            // r·y − ½·‖r‖² − ‖Xᵀr‖²/(2·l2) leaves a gap of ‖Xᵀr − l2·w‖²/(2·l2).
+            let mut sum = 0.0;
+            for (j, w) in w.iter().enumerate() {
+                if self.norm(j) > 0.0 {
+                    sum += (self.pull(j) - l2 * w).powi(2);
+                }
+            }
+            return sum / (2.0 * l2);
+        }
         let mut dual = 0f64;
         for (j, w) in w.iter().enumerate() {
             dual = dual.max((self.pull(j) - l2 * w).abs());

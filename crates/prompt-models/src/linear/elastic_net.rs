@@ -96,3 +96,31 @@ impl Learner for ElasticNet {
         Ok(LinearRegressor::new(Self::NAME, params, weights, bias).with_summary(summary))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prompt_core::{Dense, Fit, Seed};
+
+    use super::*;
+
+    #[test]
+    fn a_penalty_without_l1_converges_too_and_to_the_ridge_solution() {
+        let mut rng = Seed::new(5).rng();
+        // More rows than columns are solved by products, fewer by the columns.
+        for (n, p) in [(60, 4), (12, 20)] {
+            let x = Dense::new(n, p, (0..n * p).map(|_| rng.normal()).collect()).unwrap();
+            let y: Vec<f64> =
+                (0..n).map(|i| 3.0 + x.row(i)[0] - 2.0 * x.row(i)[1] + 0.1 * rng.normal()).collect();
+            let (x, y) = (Matrix::from(x), Target::regression(y).unwrap());
+            let ctx = FitContext::new(1);
+            let net = ElasticNet::default().alpha(0.2).l1_ratio(0.0).tol(1e-10).fit(&x, &y, &ctx).unwrap();
+            let summary = net.summary().unwrap();
+            assert!(summary.converged && summary.iterations < 1000, "{summary:?}");
+            // Ridge does not divide its errors by the rows.
+            let ridge = super::super::Ridge::default().alpha(0.2 * n as f64).fit(&x, &y, &ctx).unwrap();
+            for (a, b) in net.weights().iter().zip(ridge.weights()) {
+                assert!((a - b).abs() < 1e-4, "{a} is not {b}");
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use prompt_core::{
     ClassWeight, Control, Error, Event, FitContext, Learner, Legal, Matrix, Params, Prediction, Result, Tags,
-    Target, check_data, params,
+    Target, check_data, check_fitted, params,
 };
 
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,10 @@ impl LogisticRegression {
             None => y,
         };
         check_data(Self::NAME, Tags { one_class: true, ..Self::TAGS }, x, &y)?;
-        self.fitted(x, &Problem::soft(Self::NAME, q, weights.map(<[f64]>::to_vec), classes)?, ctx)
+        let problem = Problem::soft(Self::NAME, q, weights.map(<[f64]>::to_vec), classes)?;
+        let fitted = self.fitted(x, &problem, ctx)?;
+        check_fitted::<Self>(Self::TAGS, &fitted, x)?;
+        Ok(fitted)
     }
 
     fn fitted(&self, x: &Matrix, problem: &Problem, ctx: &FitContext) -> Result<LinearClassifier> {

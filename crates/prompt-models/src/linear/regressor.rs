@@ -88,6 +88,15 @@ impl Model for LinearRegressor {
         self.weights.len()
     }
 
+    fn is_finite(&self) -> bool {
+        self.weights.iter().chain([&self.intercept]).all(|v| v.is_finite())
+            && self.summary.is_none_or(|s| s.objective.is_finite())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.summary.map_or_else(Vec::new, |s| s.notes())
+    }
+
     fn score_row(&self, row: RowView<'_>, _: &mut Scratch, out: &mut [f64]) {
         if let [out] = out {
             *out = self.value_of(row);

@@ -97,8 +97,9 @@ params! {
         max_iter: usize = 10_000, Legal::at_least(1);
         /// How much each class counts.
         class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
-        /// How values become probabilities: `temperature`, `platt` or `none`.
-        calibration: Calibration = Calibration::Temperature, Legal::OneOf(&["temperature", "platt", "none"]);
+        /// How values become probabilities: `temperature`, `platt` (also called `sigmoid`) or `none`.
+        calibration: Calibration = Calibration::Temperature,
+            Legal::OneOf(&["temperature", "platt", "sigmoid", "none"]);
         /// Folds that values are held out in.
         calibration_folds: usize = 5, Legal::int(2, 100);
     }

@@ -33,6 +33,7 @@ pub enum Calibration {
     Temperature,
     /// σ(a_c·z_c + b_c) for each class, fitted on held-out margins, divided by their sum: the predicted class may
     /// differ from that of the largest margin.
+    #[serde(alias = "sigmoid")]
     Platt,
     /// softmax(z) as it is: the order of the margins, not calibrated.
     None,
@@ -79,8 +80,9 @@ params! {
         class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
         /// Value of the constant feature whose weight is the intercept; 0 for none.
         intercept_scaling: f64 = 1.0, Legal::not_negative();
-        /// How margins become probabilities: `temperature`, `platt` or `none`.
-        calibration: Calibration = Calibration::Temperature, Legal::OneOf(&["temperature", "platt", "none"]);
+        /// How margins become probabilities: `temperature`, `platt` (also called `sigmoid`) or `none`.
+        calibration: Calibration = Calibration::Temperature,
+            Legal::OneOf(&["temperature", "platt", "sigmoid", "none"]);
         /// Folds that margins are held out in.
         calibration_folds: usize = 5, Legal::int(2, 100);
     }

@@ -22,7 +22,8 @@ params! {
     /// The classes of the nearest rows, as scikit-learn's `KNeighborsClassifier`.
     ///
     /// The probability of a class is the share of the `n_neighbors` nearest rows that have it. Of rows at the same
-    /// distance the earlier are nearer. With fewer rows than neighbours all rows are asked. Sample weights are refused.
+    /// distance the earlier are nearer. With fewer rows than neighbours all rows are asked,
+    /// and the model's notes say so. Sample weights are refused.
     ///
     /// ```
     /// use prompt_core::{Dense, Fit, FitContext, Matrix, Predict, Target};

@@ -23,6 +23,8 @@ pub struct KnnModel {
     x: Matrix,
     answers: Answers,
     n_neighbors: usize,
+    /// Neighbours that the fit was to ask; more than there are rows are not there. Not saved.
+    asked: usize,
     weights: NeighbourWeights,
     metric: Metric,
     /// Of each row what the metric needs of it alone.
@@ -67,8 +69,9 @@ impl KnnModel {
             Matrix::Dense(x) if metric == Metric::Euclidean => Panels::new(x),
             _ => None,
         };
+        let asked = n_neighbors;
         let n_neighbors = n_neighbors.min(x.rows()).max(1);
-        Self { output, x, answers, n_neighbors, weights, metric, own, panels }
+        Self { output, x, answers, n_neighbors, asked, weights, metric, own, panels }
     }
 
     /// The nearest rows, nearest first, with their distances.
@@ -168,6 +171,17 @@ impl Model for KnnModel {
 
     fn n_features(&self) -> usize {
         self.x.cols()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = || {
+            format!(
+                "n_neighbors is {}, more than the rows to learn from ({}), so that all are asked for every answer; lower it",
+                self.asked,
+                self.x.rows()
+            )
+        };
+        (self.asked > self.x.rows()).then(note).into_iter().collect()
     }
 
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {

@@ -297,7 +297,10 @@ impl Platform {
             models: config
                 .models
                 .iter()
-                .filter(|name| learners::names(task).contains(&name.as_str()) || !learners::is_known(name))
+                .filter(|name| {
+                    let name = learners::canonical(name);
+                    learners::names(task).contains(&name) || !learners::is_known(name)
+                })
                 .cloned()
                 .collect(),
             folds: config.folds,

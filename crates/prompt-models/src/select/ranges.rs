@@ -24,7 +24,7 @@ use crate::learners;
 /// [`Error::Unknown`](prompt_core::Error::Unknown) with the names known for the task.
 pub fn builtin_space(task: Task, name: &str) -> Result<Space> {
     let learner = learners::estimator(task, name)?;
-    Ok(match name {
+    Ok(match learner.name() {
         "decision_tree" => Space::new().int("max_depth", 2, 24).log_int("min_samples_leaf", 1, 64).log_int(
             "min_samples_split",
             2,

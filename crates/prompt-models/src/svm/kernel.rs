@@ -35,6 +35,16 @@ pub enum Gamma {
     Value(f64),
 }
 
+impl std::fmt::Display for Gamma {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Scale => f.write_str("scale"),
+            Self::Auto => f.write_str("auto"),
+            Self::Value(v) => write!(f, "{v}"),
+        }
+    }
+}
+
 impl Gamma {
     /// Whether a number is given that is no γ.
     pub(crate) fn is_sound(self) -> bool {
@@ -210,6 +220,10 @@ impl Rows {
     /// [`padded`](Self::padded) numbers for each. However many queries come together, the bits are the same.
     pub(crate) fn values<const Q: usize>(&self, queries: [&[f64]; Q], out: &mut [f64]) {
         let padded = self.padded();
+        if padded == 0 {
+            // No row carries the machine, as where every target lies within ε: there are no values.
+            return;
+        }
         match &self.stored {
             Stored::Panels(panels) => vectorised(
                 #[inline(always)]

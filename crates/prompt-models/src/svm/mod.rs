@@ -38,6 +38,8 @@ pub(crate) fn register(catalog: &mut Catalog) {
 
 #[cfg(test)]
 mod examination {
+    use prompt_core::{Dense, Fit, FitContext, Matrix, Params, Target};
+
     use super::*;
     use crate::linear::Calibration;
 
@@ -53,5 +55,23 @@ mod examination {
         svc_poly: Svc::default().kernel(Kernel::Poly).coef0(1.0).calibration(Calibration::None);
         svr: Svr::default().c(10.0);
         svr_linear: Svr::default().kernel(Kernel::Linear);
+    }
+
+    #[test]
+    fn kernel_values_that_overflow_are_refused_by_name() {
+        let x = Matrix::from(Dense::from_rows(&[[1e3, 2e3], [3e3, 1e3], [2e3, 9e3], [4e3, 3e3]]));
+        let y = Target::labels(["a", "b", "a", "b"]);
+        let wild = Svc::default().kernel(Kernel::Poly).degree(100).gamma(Gamma::Value(1.0));
+        let error = wild.fit(&x, &y, &FitContext::new(1)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "svm: the fit came to numbers that are not finite; scale the columns, or lower gamma, degree, coef0"
+        );
+    }
+
+    #[test]
+    fn an_illegal_gamma_is_shown_as_it_was_given() {
+        let error = Svc::default().with_param("gamma", &0.into()).unwrap_err().to_string();
+        assert_eq!(error, "svm: parameter `gamma` must be scale, auto or a number > 0, got 0");
     }
 }

@@ -218,6 +218,15 @@ impl Model for SvmModel {
         self.rows.cols()
     }
 
+    fn is_finite(&self) -> bool {
+        let numbers = self.machines.iter().flat_map(|m| m.coefficients.iter().chain([&m.rho]));
+        numbers.chain([&self.summary.objective]).all(|v| v.is_finite())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.summary.notes()
+    }
+
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         self.score_group([row], scratch.get(), out);
     }

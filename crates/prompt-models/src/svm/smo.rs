@@ -63,7 +63,11 @@ impl Problem<'_> {
             let partner = best_partner(&state, top, diagonal[i % rows], &row_i, &diagonal);
             let bottom = partner.lowest;
             violation = top - bottom;
-            if violation.is_nan() || violation <= self.tol {
+            // Numbers that overflowed lead nowhere.
+            if violation.is_nan() || violation == f64::INFINITY {
+                break;
+            }
+            if violation <= self.tol {
                 converged = true;
                 break;
             }
@@ -96,6 +100,10 @@ impl Problem<'_> {
 
     fn finish(&self, state: State, iterations: usize, converged: bool) -> Solution {
         let State { alpha, pull, up, down } = state;
+        // Kernel values or targets that overflowed: there is no such machine, which its threshold says.
+        if pull.iter().any(|v| !v.is_finite()) {
+            return Solution { alpha, rho: f64::NAN, objective: f64::NAN, iterations, converged: false };
+        }
         // On the margin the pull is −rho; where nothing is on it, rho lies between those of both sides.
         let (mut sum, mut count, mut above, mut below) = (0.0, 0usize, f64::INFINITY, f64::NEG_INFINITY);
         for t in 0..alpha.len() {

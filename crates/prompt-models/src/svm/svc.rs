@@ -55,8 +55,9 @@ params! {
         cache_size: usize = 200, Legal::int(1, 1 << 20);
         /// How much each class counts.
         class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
-        /// How margins become probabilities: `temperature`, `platt` or `none`.
-        calibration: Calibration = Calibration::Temperature, Legal::OneOf(&["temperature", "platt", "none"]);
+        /// How margins become probabilities: `temperature`, `platt` (also called `sigmoid`) or `none`.
+        calibration: Calibration = Calibration::Temperature,
+            Legal::OneOf(&["temperature", "platt", "sigmoid", "none"]);
         /// Folds that margins are held out in.
         calibration_folds: usize = 5, Legal::int(2, 100);
     }
@@ -70,7 +71,7 @@ impl Svc {
         if self.gamma.is_sound() {
             return Ok(());
         }
-        Err(Error::param(Self::NAME, "gamma", "scale, auto or a number > 0", format!("{:?}", self.gamma)))
+        Err(Error::param(Self::NAME, "gamma", "scale, auto or a number > 0", self.gamma))
     }
 
     /// Machines for every two classes over the given rows.

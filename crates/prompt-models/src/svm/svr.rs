@@ -54,7 +54,7 @@ impl Svr {
         if self.gamma.is_sound() {
             return Ok(());
         }
-        Err(Error::param(Self::NAME, "gamma", "scale, auto or a number > 0", format!("{:?}", self.gamma)))
+        Err(Error::param(Self::NAME, "gamma", "scale, auto or a number > 0", self.gamma))
     }
 }
 

@@ -121,7 +121,14 @@ pub(crate) fn divided(data: &LoadedTable, task: Option<Task>) -> Result<(String,
         )
     })?;
     let task = task.unwrap_or_else(|| task_of(column));
-    Ok((name.to_owned(), target_of(name, column, task)?, task))
+    let y = target_of(name, column, task)?;
+    match y.as_classes() {
+        Ok((_, classes)) if classes.len() == 1 => Err(Error::input(
+            format!("{}: the target `{name}` has a single class, `{}`", data.path.display(), classes.name(0)),
+            "give rows of at least two classes; numbers to be predicted as such need the target kind `numbers`",
+        )),
+        _ => Ok((name.to_owned(), y, task)),
+    }
 }
 
 fn names(table: &Table) -> String {
@@ -132,7 +139,7 @@ fn names(table: &Table) -> String {
 /// compared on the validation rows, by macro-F1 or RMSE; the winner is kept as it was fitted on training rows alone.
 ///
 /// # Errors
-/// A table without target or training rows, an unknown learner or parameter, data that the learner refuses, or a stop asked
+/// A table without target or training rows, a target of a single class, an unknown learner or parameter, data that the learner refuses, or a stop asked
 /// for through `ctx`.
 pub fn train(
     recipe: &TableRecipe,

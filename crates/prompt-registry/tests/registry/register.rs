@@ -122,8 +122,14 @@ fn unknown_things_are_answered_with_the_known_ones() {
     let registry = bench.with_versions("security", 1);
     registry.register("intent", &bench.model(1.0), RegisterInfo::default()).unwrap();
     let message = |text: &str| registry.resolve(&at(text)).unwrap_err().to_string();
-    assert_eq!(message("securty"), "unknown model `securty`; known: intent, security");
-    assert_eq!(message("securty:1"), "unknown model `securty`; known: intent, security");
+    assert_eq!(
+        message("securty"),
+        "unknown model `securty`; known: intent, security; did you mean `security`?"
+    );
+    assert_eq!(
+        message("securty:1"),
+        "unknown model `securty`; known: intent, security; did you mean `security`?"
+    );
     assert_eq!(message("security:2"), "unknown version `security:2`; known: security:1 (staged)");
     assert_eq!(
         message("security@production"),

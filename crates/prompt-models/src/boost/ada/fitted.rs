@@ -71,6 +71,10 @@ impl Model for AdaBoost {
         self.trees.columns()
     }
 
+    fn is_finite(&self) -> bool {
+        self.weights.iter().chain(&self.importances).all(|v| v.is_finite()) && self.trees.is_finite()
+    }
+
     fn score_row(&self, row: RowView<'_>, scratch: &mut Scratch, out: &mut [f64]) {
         let Memory { dense, said } = scratch.get();
         if self.output.classes().is_none() {

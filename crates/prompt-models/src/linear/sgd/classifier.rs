@@ -81,8 +81,9 @@ params! {
         average: usize = 0, Legal::at_least(0);
         /// How much each class counts.
         class_weight: ClassWeight = ClassWeight::None, Legal::Any("none, balanced, or a table class → weight");
-        /// How margins become probabilities, except for `log_loss`: `temperature`, `platt` or `none`.
-        calibration: Calibration = Calibration::Temperature, Legal::OneOf(&["temperature", "platt", "none"]);
+        /// How margins become probabilities, except for `log_loss`: `temperature`, `platt` (also called `sigmoid`) or `none`.
+        calibration: Calibration = Calibration::Temperature,
+            Legal::OneOf(&["temperature", "platt", "sigmoid", "none"]);
         /// Folds that margins are held out in.
         calibration_folds: usize = 5, Legal::int(2, 100);
     }

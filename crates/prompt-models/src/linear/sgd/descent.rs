@@ -218,6 +218,8 @@ impl Rows<'_> {
                 }
             }
         }
+        // Without a tolerance there is none to miss.
+        summary.converged |= s.tol.is_none();
         Ok(Run { state: w.finish(), steps: t - 1, summary })
     }
 

@@ -83,6 +83,14 @@ impl<M: Linear> Model for SgdModel<M> {
         self.linear.score_rows(x, first, scratch, out);
     }
 
+    fn is_finite(&self) -> bool {
+        self.linear.is_finite()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.linear.notes()
+    }
+
     fn coefficient(&self, column: usize, out: &mut [f64]) -> bool {
         self.linear.coefficient(column, out)
     }

@@ -94,6 +94,11 @@ impl TreeNodes {
         self.columns
     }
 
+    /// Whether the values of all leaves are finite.
+    pub fn is_finite(&self) -> bool {
+        self.values.iter().chain(&self.covers).all(|v| v.is_finite())
+    }
+
     /// Numbers a leaf.
     pub fn width(&self) -> usize {
         self.width
