@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use prompt_models::aside::Aside;
 use prompt_models::card::{Measured, model_card};
 use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, Result, Scorer, Task};
@@ -220,6 +221,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     });
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
+    let notes = notes(told.scorer);
     if args.json {
         let mut object = json!({
             "model": manifest.name,
@@ -232,6 +234,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
             "fit_seconds": told.fit_seconds,
             "bytes": manifest.files.values().map(|f| f.bytes).sum::<u64>(),
             "registered": registered,
+            "notes": notes,
         });
         for (name, rows) in told.rows_left_out {
             object[*name] = json!(rows);
@@ -258,6 +261,13 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     }
     eprint!("{}", incomplete(told.cut, "the model was trained"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a person should know of a trained model before relying on it, also said on standard error.
+pub(crate) fn notes(scorer: &dyn Scorer) -> Vec<String> {
+    let notes = Aside::of(scorer).map(|aside| aside.notes()).unwrap_or_default();
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes
 }
 
 /// `tabular` is a task of its own kind, and one of those that can be named.

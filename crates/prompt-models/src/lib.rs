@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod aside;
 pub mod baseline;
 pub mod bayes;
 pub mod boost;

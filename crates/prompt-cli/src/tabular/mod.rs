@@ -135,8 +135,16 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -
     let live =
         args.live_examples.map_or(Ok(Vec::new()), |n| live::of_table(model, &table, &shown, &labels, n))?;
     let columns = if args.output_dir.is_some() { slices(data, &rows, target) } else { Vec::new() };
-    let rows =
-        Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
+    let kept = crate::evaluate::kept(model, Batch::Table(&table), &prediction, &truth)?;
+    let rows = Rows {
+        truth: &truth,
+        prediction: &prediction,
+        kept: kept.as_ref(),
+        texts: &shown,
+        columns: &columns,
+        live: &live,
+        which,
+    };
     let mut found = measure(args, model, &rows, ctx)?;
     found.numbers["bad_lines"] = data.bad.len().into();
     let code = finish(args, model, found, &rows)?;
