@@ -61,6 +61,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         recipe = saved_as_told(recipe, saved_as)?;
     }
 
+    let weight_field = config.as_ref().and_then(|c| c.data.weight_field.clone());
+    recipe = recipe.weight_field(args.weights.name.clone().or(weight_field));
+
     let network = args.model.as_deref().is_some_and(neural::is_network);
     let traces = if network { traces(args) } else { Traces::default() };
     let task_fields = args.task_fields.clone();

@@ -126,6 +126,7 @@ impl Job<'_> {
         })?;
         let options = TableOptions {
             ignore: args.ignore.clone(),
+            weight: args.weights.name.clone(),
             kinds: crate::tabular::target_kind(target, args.target_kind),
             strict: args.strict,
             ..TableOptions::default().target(target)
@@ -159,6 +160,7 @@ impl Job<'_> {
             recipe = recipe.model(name)?;
         }
         recipe = crate::train::with_params(recipe, &args.params, args.from.as_deref())?;
+        recipe = recipe.weight_field(args.weights.name.clone());
         let mut fields = recipe.fields();
         fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.texts.label_map)?);

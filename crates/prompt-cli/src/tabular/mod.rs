@@ -16,7 +16,7 @@ use prompt_models::metrics::fairness::SliceColumn;
 use prompt_models::tabular::{TableRecipe, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
 
-use crate::args::{Evaluate, TargetKind, Threshold, Train};
+use crate::args::{Evaluate, TargetKind, Threshold, Train, label_map};
 use crate::evaluate::{Rows, Truth, finish, measure};
 use crate::live;
 use crate::out::{bad_lines, incomplete};
@@ -68,6 +68,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
     let target = args.target.as_deref().unwrap_or(TARGET);
     let options = TableOptions {
         ignore: args.ignore.clone(),
+        weight: args.weights.name.clone(),
         kinds: target_kind(target, args.target_kind),
         strict: args.strict,
         max_line_bytes: args.lines.bytes(),
@@ -117,7 +118,8 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -
     let prediction = score(model, &table)?;
     let (truth, labels): (_, Vec<String>) = match prediction.output() {
         Output::Classes(classes) => {
-            let codes = labelled.classes(classes, &rows)?.as_classes()?.0.to_vec();
+            let meant = label_map(&args.texts.label_map)?.collect();
+            let codes = labelled.classes(classes, &meant, &rows)?.as_classes()?.0.to_vec();
             let labels = codes.iter().map(|&c| classes.name(c).to_owned()).collect();
             (Truth::Classes(codes), labels)
         }
@@ -204,6 +206,12 @@ impl Labelled {
     ) -> Result<Self> {
         let schema = TableSchema::of_model(&model.manifest)?;
         let target = target.unwrap_or(&schema.target);
+        if target.is_empty() {
+            return Err(Error::input(
+                format!("the model `{}` does not say what its target was called", model.manifest.name),
+                "name the column of the truth with --target COLUMN",
+            ));
+        }
         let output = model.scorer.heads().first().map_or(Output::Values(Vec::new()), |h| h.output.clone());
         let options = TableOptions { strict, max_line_bytes, ..schema.options_with_target(target, &output) };
         let data = options.read(path)?;
@@ -217,10 +225,11 @@ impl Labelled {
         Ok(Self { data, name, target })
     }
 
-    /// The rows' classes among those of the model.
-    fn classes(&self, classes: &Classes, rows: &[usize]) -> Result<Target> {
+    /// The rows' classes among those of the model; `meant` is what labels of the file stand for.
+    fn classes(&self, classes: &Classes, meant: &BTreeMap<String, String>, rows: &[usize]) -> Result<Target> {
         let (codes, own) = self.target.as_classes()?;
-        let known: Vec<Option<u32>> = own.names().iter().map(|name| classes.code(name)).collect();
+        let known: Vec<Option<u32>> =
+            own.names().iter().map(|name| classes.code(meant.get(name).unwrap_or(name))).collect();
         let code = |&row: &usize| {
             known[codes[row] as usize].ok_or_else(|| {
                 self.data.wrong_row(
@@ -230,7 +239,10 @@ impl Labelled {
                         own.name(codes[row]),
                         classes.names().join(", ")
                     ),
-                    "correct it, or leave the row out",
+                    format!(
+                        "correct it, say what it means with --label-map {}=CLASS, or leave the row out",
+                        own.name(codes[row])
+                    ),
                 )
             })
         };

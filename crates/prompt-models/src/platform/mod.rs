@@ -254,6 +254,7 @@ impl Platform {
         }
         let options = TableOptions {
             kinds,
+            weight: data.weight_field.clone(),
             ignore: data.ignore.clone(),
             strict: data.strict,
             max_line_bytes: data.max_line_bytes.unwrap_or(TableOptions::default().max_line_bytes),

@@ -112,7 +112,7 @@ impl Rows {
     }
 }
 
-/// The table without its target, and the target.
+/// The table without its target, and the target, with the weights of the rows where the table has some.
 pub(crate) fn divided(data: &LoadedTable, task: Option<Task>) -> Result<(String, Target, Task)> {
     let (name, column) = data.table.with_role(Role::Target).next().ok_or_else(|| {
         Error::input(
@@ -121,7 +121,11 @@ pub(crate) fn divided(data: &LoadedTable, task: Option<Task>) -> Result<(String,
         )
     })?;
     let task = task.unwrap_or_else(|| task_of(column));
-    Ok((name.to_owned(), target_of(name, column, task)?, task))
+    let mut y = target_of(name, column, task)?;
+    if let Some(weights) = &data.weights {
+        y = y.with_weights(weights.clone())?;
+    }
+    Ok((name.to_owned(), y, task))
 }
 
 fn names(table: &Table) -> String {
