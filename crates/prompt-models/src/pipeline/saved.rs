@@ -7,6 +7,7 @@ use prompt_core::artifact::{Bundle, Catalog, Manifest};
 use prompt_core::{Classes, Error, Params, Result, Scorer};
 use prompt_data::sanitise::Sanitiser;
 
+use crate::interop::BoosterFile;
 use crate::tabular::{self, TableScorer};
 
 /// The decoders of everything that this crate and the crates below it can save.
@@ -61,13 +62,18 @@ impl std::fmt::Debug for LoadedModel {
 }
 
 impl LoadedModel {
-    /// Opens the folder of a saved pipeline and checks every byte. With the feature `encoder` it may also be a Hugging Face
+    /// Opens the folder of a saved pipeline and checks every byte, or a file that XGBoost (`.json`, `.ubj`) or LightGBM
+    /// (`.txt`) saved, which reads tables ([`BoosterFile`]). With the feature `encoder` it may also be a Hugging Face
     /// folder of a text classifier (`config.json`, weights, tokenizer) as it is.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be read; [`Error::Artifact`] when it was altered, is newer than this program, or
     /// is no pipeline; [`Error::Unsupported`] for a Hugging Face folder without the feature.
     pub fn open(dir: &Path) -> Result<Self> {
+        if BoosterFile::is_one(dir) {
+            let file = BoosterFile::open(dir)?;
+            return Ok(Self { manifest: file.manifest(dir), scorer: Arc::new(file) });
+        }
         if dir.join("config.json").is_file() && !dir.join("manifest.json").exists() {
             return Self::checkpoint(dir);
         }
