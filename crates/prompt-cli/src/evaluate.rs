@@ -265,7 +265,7 @@ fn slices(data: &Dataset, texts: &[String]) -> Vec<SliceColumn> {
 }
 
 /// A label that the model does not know is told by its line.
-fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
+pub(crate) fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
     let foreign = |label: &str| !classes.names().iter().any(|name| name == label);
     let found =
         data.iter().zip(0..).find_map(|(e, row)| Some((row, e.label.as_deref().filter(|l| foreign(l))?)));

@@ -25,6 +25,9 @@ use crate::out::{bad_lines, incomplete, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    if let Some(from) = &args.go_on_from {
+        return crate::further::run(args, from, threads, stop);
+    }
     if args.config.is_none() && args.task == tabular::TASK {
         for (given, option) in [(args.from.is_some(), "--from"), (args.saved_as.is_some(), "--saved-as")] {
             if given {

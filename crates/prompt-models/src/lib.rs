@@ -16,6 +16,7 @@ pub mod ensemble;
 pub mod experiment;
 pub mod explain;
 pub mod forest;
+pub mod further;
 pub mod hub;
 pub mod interop;
 pub mod learners;

@@ -32,6 +32,15 @@ pub(crate) struct Train {
     /// Begin the training of a network anew even where a stopped one could go on.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// A saved model of the learner sgd that goes on learning from these rows, one step for each, with its parameters; it
+    /// stays as it is. A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(
+        long = "continue",
+        value_name = "MODEL",
+        conflicts_with_all = ["config", "task", "model", "from", "saved_as", "fresh", "params", "target_kind", "task_fields",
+            "ignore", "Steps"]
+    )]
+    pub(crate) go_on_from: Option<String>,
     /// A parameter of the learner.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,

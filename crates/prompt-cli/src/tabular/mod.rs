@@ -111,7 +111,7 @@ fn cut(data: &LoadedTable) -> Option<&Error> {
 /// `prompt evaluate` with a model of tables.
 pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
     let labelled =
-        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
+        Labelled::read(model, &args.data, (args.target.as_deref(), None), (args.strict, args.lines.bytes()))?;
     let (data, target) = (&labelled.data, labelled.name.as_str());
     let (rows, which) = crate::evaluate::choose(args.split, data.table.rows(), |split| data.rows_of(split))?;
     let table = data.table.select_rows(&rows);
@@ -190,18 +190,19 @@ fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
 }
 
 /// A table with a target for a model.
-struct Labelled {
-    data: LoadedTable,
+pub(crate) struct Labelled {
+    pub(crate) data: LoadedTable,
     /// The column of the target.
     name: String,
-    target: Target,
+    pub(crate) target: Target,
 }
 
 impl Labelled {
-    fn read(
+    /// The rows with their targets, weighted where a column of weights is named.
+    pub(crate) fn read(
         model: &LoadedModel,
         path: &std::path::Path,
-        target: Option<&str>,
+        (target, weight): (Option<&str>, Option<&str>),
         (strict, max_line_bytes): (bool, usize),
     ) -> Result<Self> {
         let schema = TableSchema::of_model(&model.manifest)?;
@@ -213,7 +214,9 @@ impl Labelled {
             ));
         }
         let output = model.scorer.heads().first().map_or(Output::Values(Vec::new()), |h| h.output.clone());
-        let options = TableOptions { strict, max_line_bytes, ..schema.options_with_target(target, &output) };
+        let weight = weight.map(str::to_owned);
+        let options =
+            TableOptions { strict, max_line_bytes, weight, ..schema.options_with_target(target, &output) };
         let data = options.read(path)?;
         complain(&data);
         let task = match output {
@@ -221,12 +224,20 @@ impl Labelled {
             _ => Task::Regression,
         };
         let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
-        let (name, target) = (target.to_owned(), target_of(target, column, task)?);
+        let (name, mut target) = (target.to_owned(), target_of(target, column, task)?);
+        if let Some(weights) = &data.weights {
+            target = target.with_weights(weights.clone())?;
+        }
         Ok(Self { data, name, target })
     }
 
     /// The rows' classes among those of the model; `meant` is what labels of the file stand for.
-    fn classes(&self, classes: &Classes, meant: &BTreeMap<String, String>, rows: &[usize]) -> Result<Target> {
+    pub(crate) fn classes(
+        &self,
+        classes: &Classes,
+        meant: &BTreeMap<String, String>,
+        rows: &[usize],
+    ) -> Result<Target> {
         let (codes, own) = self.target.as_classes()?;
         let known: Vec<Option<u32>> =
             own.names().iter().map(|name| classes.code(meant.get(name).unwrap_or(name))).collect();
@@ -246,14 +257,18 @@ impl Labelled {
                 )
             })
         };
-        Target::codes(rows.iter().map(code).collect::<Result<_>>()?, classes.clone())
+        let target = Target::codes(rows.iter().map(code).collect::<Result<_>>()?, classes.clone())?;
+        match self.target.weights() {
+            Some(weights) => target.with_weights(rows.iter().map(|&row| weights[row]).collect()),
+            None => Ok(target),
+        }
     }
 }
 
 /// `prompt threshold` with a model of tables.
 pub(crate) fn traffic(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
     let labelled =
-        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
+        Labelled::read(model, &args.data, (args.target.as_deref(), None), (args.strict, args.lines.bytes()))?;
     let data = &labelled.data;
     let learned = data.rows_of(Split::Train);
     let rows: Vec<usize> = (0..data.table.rows()).filter(|row| learned.binary_search(row).is_err()).collect();
