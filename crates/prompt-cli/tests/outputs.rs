@@ -199,7 +199,9 @@ fn rows_count_by_a_column_of_weights() {
     let tuned = shell.run(&[&tune[..], &["--weight-field", "w", "--trials", "2"]].concat()).succeeds().json();
     assert!(tuned["best"]["value"].as_f64().unwrap() > 0.9, "{tuned}");
     // Rows that count otherwise are other data.
-    shell.run(&[&tune[..], &["--ignore", "w", "--trials", "2"]].concat()).fails_with(&["the study cannot be resumed", "\"weights\""]);
+    shell
+        .run(&[&tune[..], &["--ignore", "w", "--trials", "2"]].concat())
+        .fails_with(&["the study cannot be resumed", "\"weights\""]);
 
     shell.write("bad.csv", weighted() + "3,low,-2\n");
     let bad = ["--task", "tabular", "--target", "y", "--weight-field", "w"];
