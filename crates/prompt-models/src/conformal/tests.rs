@@ -17,7 +17,7 @@ mod examination {
         catalog: catalog();
         conformal: ConformalClassifier::default();
         conformal_aps: ConformalClassifier::default().score("aps".into()).per_class(false).alpha(0.2);
-        conformal_abstaining: ConformalClassifier::default().abstain_to(Some("b".into()));
+        conformal_abstaining: ConformalClassifier::default().alpha(0.3).abstain_to(Some("b".into()));
     }
 }
 
