@@ -86,6 +86,15 @@ pub(crate) struct TextFields {
     pub(crate) label_map: Vec<String>,
 }
 
+/// How much each row counts.
+#[derive(Args)]
+pub(crate) struct WeightField {
+    /// The field or column that says how much each row counts, in learning and in what is measured: a number ≥ 0 in every
+    /// row. It is not learned from.
+    #[arg(long = "weight-field", value_name = "COLUMN")]
+    pub(crate) name: Option<String>,
+}
+
 /// How long a line of a file may be.
 #[derive(Args, Clone, Copy)]
 pub(crate) struct LineLimit {

@@ -13,6 +13,7 @@ use crate::progress::Progress;
 pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
     let options = TableOptions {
         ignore: args.ignore.clone(),
+        weight: args.weights.name.clone(),
         kinds: crate::tabular::target_kind(&args.target, args.target_kind),
         strict: args.strict,
         max_line_bytes: args.lines.bytes(),

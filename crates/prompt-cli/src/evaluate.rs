@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use prompt_models::LoadedModel;
+use prompt_models::aside::{Aside, PromiseKept};
 use prompt_models::card::{Measured, model_card};
 use prompt_models::core::{Batch, CancelToken, Classes, Error, FitContext, Prediction, Result};
 use prompt_models::data::read::ReadOptions;
@@ -76,8 +77,16 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
     };
     let live = args.live_examples.map_or(Ok(Vec::new()), |n| live::of_texts(&model, &texts, &shown, n))?;
     let columns = if args.output_dir.is_some() { slices(&data, &texts) } else { Vec::new() };
-    let rows =
-        Rows { truth: &truth, prediction: &prediction, texts: &texts, columns: &columns, live: &live, which };
+    let kept = kept(&model, Batch::Texts(&texts), &prediction, &truth)?;
+    let rows = Rows {
+        truth: &truth,
+        prediction: &prediction,
+        kept: kept.as_ref(),
+        texts: &texts,
+        columns: &columns,
+        live: &live,
+        which,
+    };
     let mut found = measure(args, &model, &rows, &ctx)?;
     found.numbers["bad_lines"] = Value::from(loaded.bad.len());
     found.numbers["unlabelled_rows"] = Value::from(without.len());
@@ -97,11 +106,27 @@ pub(crate) enum Truth {
 pub(crate) struct Rows<'a> {
     pub(crate) truth: &'a Truth,
     pub(crate) prediction: &'a Prediction,
+    /// What became of a promise, where the model gives one.
+    pub(crate) kept: Option<&'a PromiseKept>,
     pub(crate) texts: &'a [String],
     pub(crate) columns: &'a [SliceColumn],
     pub(crate) live: &'a [LiveExample],
     /// What they are called.
     pub(crate) which: &'static str,
+}
+
+/// How far the promise of a conformal model was kept on these records.
+pub(crate) fn kept(
+    model: &LoadedModel,
+    batch: Batch<'_>,
+    prediction: &Prediction,
+    truth: &Truth,
+) -> Result<Option<PromiseKept>> {
+    let Some(aside) = Aside::of(&*model.scorer) else { return Ok(None) };
+    match truth {
+        Truth::Classes(codes) => aside.sets_kept(&*model.scorer, batch, codes),
+        Truth::Numbers(numbers) => aside.intervals_kept(prediction, numbers),
+    }
 }
 
 /// Numbers, their table, and the files of a report where one was asked for.
@@ -123,7 +148,7 @@ pub(crate) fn measure(
     let dataset = args.data.display().to_string();
     let live = rows.live;
     let written = args.output_dir.is_some();
-    match rows.truth {
+    let mut found = match rows.truth {
         Truth::Classes(truth) => {
             let (proba, classes) = rows.prediction.probabilities()?;
             let (codes, names) = (rows.prediction.codes()?, classes.names());
@@ -156,7 +181,7 @@ pub(crate) fn measure(
                 }
             }
             let card = Measured::classes(&dataset, rows.which, &report);
-            Ok(Found { numbers, text, files, card })
+            Found { numbers, text, files, card }
         }
         Truth::Numbers(truth) => {
             let predicted = rows.prediction.values()?;
@@ -175,9 +200,14 @@ pub(crate) fn measure(
             let numbers = serde_json::to_value(&report).unwrap_or_default();
             let text = if written { text_of(&files).to_owned() } else { report.to_string() };
             let card = Measured::numbers(&dataset, rows.which, &report);
-            Ok(Found { numbers, text, files, card })
+            Found { numbers, text, files, card }
         }
+    };
+    if let Some(kept) = rows.kept {
+        found.numbers["conformal"] = serde_json::to_value(kept).unwrap_or_default();
+        found.text.push_str(&format!("\n{kept}"));
     }
+    Ok(found)
 }
 
 /// Writes the folder where one was named, and prints.
@@ -235,7 +265,7 @@ fn slices(data: &Dataset, texts: &[String]) -> Vec<SliceColumn> {
 }
 
 /// A label that the model does not know is told by its line.
-fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
+pub(crate) fn refuse_foreign(data: &Dataset, classes: &Classes) -> Result<()> {
     let foreign = |label: &str| !classes.names().iter().any(|name| name == label);
     let found =
         data.iter().zip(0..).find_map(|(e, row)| Some((row, e.label.as_deref().filter(|l| foreign(l))?)));

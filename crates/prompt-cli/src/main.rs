@@ -11,6 +11,7 @@ mod distill;
 mod evaluate;
 mod explain;
 mod fields;
+mod further;
 mod live;
 mod metrics;
 mod model;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use prompt_models::aside::Aside;
 use prompt_models::card::{Measured, model_card};
 use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, Result, Scorer, Task};
@@ -24,6 +25,9 @@ use crate::out::{bad_lines, incomplete, left_out, outln};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> Result<ExitCode> {
+    if let Some(from) = &args.go_on_from {
+        return crate::further::run(args, from, threads, stop);
+    }
     if args.config.is_none() && args.task == tabular::TASK {
         for (given, option) in [(args.from.is_some(), "--from"), (args.saved_as.is_some(), "--saved-as")] {
             if given {
@@ -59,6 +63,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if let Some(saved_as) = &args.saved_as {
         recipe = saved_as_told(recipe, saved_as)?;
     }
+
+    let weight_field = config.as_ref().and_then(|c| c.data.weight_field.clone());
+    recipe = recipe.weight_field(args.weights.name.clone().or(weight_field));
 
     let network = args.model.as_deref().is_some_and(neural::is_network);
     let traces = if network { traces(args) } else { Traces::default() };
@@ -225,6 +232,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     }
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
+    let notes = notes(told.scorer);
     if args.json {
         let mut object = json!({
             "model": manifest.name,
@@ -264,6 +272,13 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     }
     eprint!("{}", incomplete(told.cut, "the model was trained"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a person should know of a trained model before relying on it, also said on standard error.
+pub(crate) fn notes(scorer: &dyn Scorer) -> Vec<String> {
+    let notes = Aside::of(scorer).map(|aside| aside.notes()).unwrap_or_default();
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes
 }
 
 /// `tabular` is a task of its own kind, and one of those that can be named.

@@ -38,6 +38,7 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
         other => other?,
     };
     let manifest = save(&args.out, &model.scorer, model.manifest)?;
+    let notes = crate::train::notes(&*model.scorer);
     let importance = parameter_importance(&tuned.trials, &ctx.unobserved()).unwrap_or_default();
     if let Some(path) = &args.plot {
         let title = format!("Parameters of {}", manifest.name);
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
                 "report": model.report,
                 "study": study,
                 "out": args.out,
+                "notes": notes,
             })
         )?;
         return Ok(ExitCode::SUCCESS);
@@ -124,6 +126,7 @@ impl Job<'_> {
         })?;
         let options = TableOptions {
             ignore: args.ignore.clone(),
+            weight: args.weights.name.clone(),
             kinds: crate::tabular::target_kind(target, args.target_kind),
             strict: args.strict,
             ..TableOptions::default().target(target)
@@ -157,6 +160,7 @@ impl Job<'_> {
             recipe = recipe.model(name)?;
         }
         recipe = crate::train::with_params(recipe, &args.params, args.from.as_deref())?;
+        recipe = recipe.weight_field(args.weights.name.clone());
         let mut fields = recipe.fields();
         fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.texts.label_map)?);

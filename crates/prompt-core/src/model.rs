@@ -1,5 +1,6 @@
 //! Learners and models over a [`Matrix`], typed and chosen at run time.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -130,6 +131,12 @@ pub trait Model: Persist + Send + Sync {
     fn coefficient(&self, _column: usize, _out: &mut [f64]) -> bool {
         false
     }
+
+    /// The model itself, for whom it says more of a row than its scores: prediction sets, the spread of a forest. `None`
+    /// where there is nothing more.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 }
 
 impl<M: Model + ?Sized> Model for Arc<M> {
@@ -153,6 +160,9 @@ impl<M: Model + ?Sized> Model for Arc<M> {
     }
     fn coefficient(&self, column: usize, out: &mut [f64]) -> bool {
         (**self).coefficient(column, out)
+    }
+    fn as_any(&self) -> Option<&dyn Any> {
+        (**self).as_any()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::artifact::{Node, Persist};
 use crate::chain::FittedChain;
 use crate::error::{Error, Result};
-use crate::matrix::SparseRow;
+use crate::matrix::{Matrix, SparseRow};
 use crate::model::{Model, predict};
 use crate::prediction::{Output, Prediction};
 use crate::scratch::Scratch;
@@ -81,6 +81,18 @@ pub trait Scorer: Persist + Send + Sync {
     fn notices(&self) -> &[String] {
         &[]
     }
+
+    /// The columns that the model behind the features reads of these records: one row a record.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where there is no such model or it reads no such batch, and as [`score`](Self::score).
+    fn columns(&self, _batch: Batch<'_>) -> Result<Matrix> {
+        Err(Error::unsupported(
+            "this scorer",
+            "columns: it has no model behind features",
+            "take a model that was trained on columns",
+        ))
+    }
 }
 
 /// Texts → features → model, with one head.
@@ -117,11 +129,7 @@ impl<F: Featurizer, M: Model> Scorer for TextScorer<F, M> {
     }
 
     fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
-        let Batch::Texts(texts) = batch else {
-            return Err(Error::unsupported("a text scorer", "this kind of batch", "give it texts"));
-        };
-        let x = self.chain.first().featurize(texts)?;
-        Ok(vec![predict(self.chain.second(), &x)?])
+        Ok(vec![predict(self.chain.second(), &self.columns(batch)?)?])
     }
 
     fn score_text(&self, text: &str, scratch: &mut Scratch, out: &mut [f64]) -> Result<()> {
@@ -142,6 +150,13 @@ impl<F: Featurizer, M: Model> Scorer for TextScorer<F, M> {
 
     fn model(&self) -> Option<&dyn Model> {
         Some(self.chain.second())
+    }
+
+    fn columns(&self, batch: Batch<'_>) -> Result<Matrix> {
+        let Batch::Texts(texts) = batch else {
+            return Err(Error::unsupported("a text scorer", "this kind of batch", "give it texts"));
+        };
+        self.chain.first().featurize(texts)
     }
 }
 

@@ -139,6 +139,48 @@ impl Dataset {
         self.all("target", |e| e.target)
     }
 
+    /// The weight of every row: a number ≥ 0 in this field, also one written as text (CSV).
+    ///
+    /// ```
+    /// use prompt_data::{Dataset, Example};
+    /// let mut examples = [Example::new("a"), Example::new("b")];
+    /// examples[0].extra.set("weight", &2.5)?;
+    /// let data = Dataset::new(examples.clone());
+    /// let error = data.weights("weight").unwrap_err().to_string();
+    /// assert!(error.starts_with("in memory, row 1: the row has no weight in `weight`"), "{error}");
+    /// examples[1].extra.set("weight", &"0")?;
+    /// assert_eq!(Dataset::new(examples).weights("weight")?, [2.5, 0.0]);
+    /// # Ok::<(), prompt_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the first row without a weight, or with one that is no number ≥ 0; [`Error::Input`] where all
+    /// are zero.
+    pub fn weights(&self, field: &str) -> Result<Vec<f64>> {
+        let weight = |(row, example): (usize, &Example)| {
+            let value = example.extra.get(field).filter(|value| !value.is_null());
+            let number = value.as_ref().and_then(|value| match value {
+                serde_json::Value::String(text) => text.trim().parse::<f64>().ok(),
+                other => other.as_f64(),
+            });
+            number.filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
+                let what = match value {
+                    Some(value) => format!("the weight `{field}` is {value}, no number ≥ 0"),
+                    None => format!("the row has no weight in `{field}`; it has {}", present(example)),
+                };
+                self.wrong_row(row, what, "write a number ≥ 0 in every row; 0 leaves a row out")
+            })
+        };
+        let weights: Vec<f64> = self.examples.iter().enumerate().map(weight).collect::<Result<_>>()?;
+        if !weights.is_empty() && weights.iter().all(|w| *w == 0.0) {
+            return Err(Error::input(
+                format!("{}: all weights in `{field}` are zero", self.origin),
+                "give some row a positive weight",
+            ));
+        }
+        Ok(weights)
+    }
+
     /// The source of every row.
     ///
     /// # Errors

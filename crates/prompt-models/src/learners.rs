@@ -113,6 +113,9 @@ pub fn is_known(name: &str) -> bool {
     entries().any(|e| e.name == name)
 }
 
+/// The learners of builds with the feature of their name.
+const BY_FEATURE: [&str; 2] = ["xgboost", "lightgbm"];
+
 fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
     let name = canonical(name);
     entries().find(|e| e.name == name).and_then(|e| Some((e, maker(e, task)?))).ok_or_else(|| {
@@ -128,6 +131,16 @@ fn found(task: Task, name: &str) -> Result<(&'static Entry, Maker)> {
             let help = "take it where texts are learned from: `prompt train`, `prompt tune` with a task of texts, \
                         the sections [deep] and [encoders] of an experiment";
             return Error::unsupported(format!("the network `{name}`"), "columns: it reads texts itself", help);
+        }
+        if BY_FEATURE.contains(&name) {
+            return Error::unsupported(
+                "this build",
+                format!("the learner `{name}`"),
+                format!(
+                    "build with the feature `{name}` (cargo install --path crates/prompt-cli --features {name}), which needs \
+                     the library itself, or take hist_gradient_boosting; a model that {name} saved is read in every build"
+                ),
+            );
         }
         let what = match task {
             Task::Classification => "model",
@@ -192,6 +205,10 @@ mod tests {
                 }
             }
             assert!(builtin_grid(task, "nothing").is_err());
+        }
+        for name in BY_FEATURE.iter().filter(|name| !is_known(name)) {
+            let error = estimator(Task::Regression, name).unwrap_err().to_string();
+            assert!(error.contains(&format!("--features {name}")), "{error}");
         }
         let mut all: Vec<&str> = entries().map(|e| e.name).collect();
         all.sort_unstable();

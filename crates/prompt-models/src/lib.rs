@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod aside;
 pub mod baseline;
 pub mod bayes;
 pub mod boost;
@@ -15,6 +16,7 @@ pub mod ensemble;
 pub mod experiment;
 pub mod explain;
 pub mod forest;
+pub mod further;
 pub mod hub;
 pub mod interop;
 pub mod learners;

@@ -43,6 +43,8 @@ pub struct Recipe {
     learner: Learner,
     /// Parameters that the caller set: they are not searched.
     fixed: Vec<String>,
+    /// The field of row weights.
+    weight_field: Option<String>,
 }
 
 /// What learns.
@@ -76,6 +78,7 @@ impl Recipe {
             predicts: Task::Classification,
             learner: Learner::Columns(learners::estimator(Task::Classification, "linear_svm")?),
             fixed: Vec::new(),
+            weight_field: None,
         })
     }
 
@@ -144,6 +147,13 @@ impl Recipe {
         self
     }
 
+    /// With row weights: numbers ≥ 0 in this field of every row ([`Dataset::weights`]). What is measured is weighted too.
+    #[must_use]
+    pub fn weight_field(mut self, name: Option<String>) -> Self {
+        self.weight_field = name;
+        self
+    }
+
     /// The learner's name.
     pub fn learner(&self) -> &'static str {
         match &self.learner {
@@ -186,12 +196,17 @@ impl Recipe {
     }
 
     /// What each row is to be predicted as.
-    fn target(&self, data: &Dataset) -> Result<Target> {
-        if self.predicts() == Task::Regression {
-            return Target::regression(data.targets()?);
+    pub(crate) fn target(&self, data: &Dataset) -> Result<Target> {
+        let target = if self.predicts() == Task::Regression {
+            Target::regression(data.targets()?)?
+        } else {
+            let labels = data.labels()?;
+            Target::labels_among(&labels, &self.classes(&labels)?)?
+        };
+        match &self.weight_field {
+            Some(field) => target.with_weights(data.weights(field)?),
+            None => Ok(target),
         }
-        let labels = data.labels()?;
-        Target::labels_among(&labels, &self.classes(&labels)?)
     }
 
     /// The sanitiser, where there is one.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use prompt_core::artifact::digest;
 use prompt_core::{
     Error, FitContext, FitTransform, Params as _, Result, StudyStore, Subset, Target, TextMap, Texts,
     Transform, map_texts,
@@ -88,6 +89,7 @@ pub fn tune_table(
         "encoder": encoder,
         "folding": recipe.folding,
     });
+    let about = with_weights(about, &y);
     let source = MadeFolds::new(folds, features);
     let tuned = tune((&*estimator, &fixed), (&source, &y), (options, about), store, ctx)?;
     let mut recipe = TableRecipe { task: Some(task), ..recipe.clone() };
@@ -115,8 +117,7 @@ pub fn tune_texts(
         return Err(Error::input(format!("{} has no training rows", data.origin()), "give labelled rows"));
     }
     let data = data.select(&parts.train);
-    let labels = data.labels()?;
-    let y = Target::labels_among(&labels, &recipe.classes(&labels)?)?;
+    let y = recipe.target(&data)?;
     let folds =
         KFold::default().folds(options.folds).split(y.len(), Some(y.as_classes()?.0), None, ctx.seed())?;
     let given = data.texts();
@@ -137,6 +138,7 @@ pub fn tune_texts(
                 "classes": y.as_classes()?.1.names(),
                 "rows": y.len(),
             });
+            let about = with_weights(about, &y);
             let rows = neural::FoldedRows { texts: &*texts, y: &y, folds: &folds, task: recipe.predicts() };
             let tuned = neural::tune_network((network, recipe.fixed()), &rows, (options, about), store, ctx)?;
             return with_best(tuned, recipe);
@@ -160,9 +162,20 @@ pub fn tune_texts(
         "classes": y.as_classes()?.1.names(),
         "rows": y.len(),
     });
+    let about = with_weights(about, &y);
     let source = MadeFolds::new(folds, features);
     let tuned = tune((&**estimator, recipe.fixed()), (&source, &y), (options, about), store, ctx)?;
     with_best(tuned, recipe)
+}
+
+/// What a study knows of its rows, with their weights: rows that count otherwise make other data of the same file. Without
+/// weights it is what it was before there were any, so that older studies go on.
+fn with_weights(mut about: Value, y: &Target) -> Value {
+    if let Some(weights) = y.weights() {
+        let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+        about["weights"] = digest([&bytes[..]]).into();
+    }
+    about
 }
 
 /// The recipe with the best point set.

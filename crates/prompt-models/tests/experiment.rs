@@ -246,3 +246,33 @@ fn any_labels_can_be_learned_as_text() {
     assert!(best.test.as_ref().unwrap().security.is_none());
     assert!(results.gates.iter().all(|g| g.name != "security_score"), "gates of another task do not apply");
 }
+
+#[test]
+fn training_rows_count_by_their_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data.jsonl");
+    // A third of the training rows, which weigh more than the rest together, says the opposite; test rows agree with it.
+    let lines: String = (0..150)
+        .map(|i| {
+            let (test, odd) = (i % 5 == 4, i % 3 == 0);
+            let word = i % 2 + usize::from(odd || test);
+            let text = format!("{} {i}", ["water the garden", "read the paper"][i % 2]);
+            let (label, split) = (["one", "two"][word % 2], if test { "test" } else { "train" });
+            let weight = if odd { 20.0 } else { 1.0 };
+            json!({"text": text, "label": label, "split": split, "importance": weight}).to_string() + "\n"
+        })
+        .collect();
+    std::fs::write(&path, lines).unwrap();
+    let accuracy = |field: Option<&str>| {
+        let out = dir.path().join(field.unwrap_or("plain"));
+        let mut given = config(&out, &[("logistic_regression", plain())]);
+        given.data.path = Some(path.clone());
+        given.data.weight_field = field.map(str::to_owned);
+        given.task = prompt_models::experiment::Task::Text;
+        given.selection.criteria = vec!["f1_macro".into()];
+        given.gates = prompt_models::experiment::Gates::default();
+        run(given).best().unwrap().test.as_ref().unwrap().report.accuracy
+    };
+    assert!(accuracy(None) < 0.1);
+    assert!(accuracy(Some("importance")) > 0.9);
+}

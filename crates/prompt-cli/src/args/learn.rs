@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use prompt_models::neural::TaskField;
 
-use super::{LineLimit, RegistryPlace, TargetKind, TextFields};
+use super::{LineLimit, RegistryPlace, TargetKind, TextFields, WeightField};
 
 #[derive(Args)]
 pub(crate) struct Train {
@@ -32,6 +32,15 @@ pub(crate) struct Train {
     /// Begin the training of a network anew even where a stopped one could go on.
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// A saved model of the learner sgd that goes on learning from these rows, one step for each, with its parameters; it
+    /// stays as it is. A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry.
+    #[arg(
+        long = "continue",
+        value_name = "MODEL",
+        conflicts_with_all = ["config", "task", "model", "from", "saved_as", "fresh", "params", "target_kind", "task_fields",
+            "ignore", "Steps"]
+    )]
+    pub(crate) go_on_from: Option<String>,
     /// A parameter of the learner.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
@@ -42,6 +51,8 @@ pub(crate) struct Train {
     /// of texts they are classes, unless the learner is for numbers alone).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
+    #[command(flatten)]
+    pub(crate) weights: WeightField,
     /// A further field that an encoder learns beside the label, as a head of its own: names are classes, numbers (also
     /// in a CSV file) are numbers, and rows in which it is absent or blank teach the others. The weight of its loss is 1
     /// unless it is said. It may not be called as a column of the answers is, such as label or score.
@@ -145,6 +156,8 @@ pub(crate) struct Compare {
     /// Columns that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) weights: WeightField,
     /// Only these learners.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
@@ -205,6 +218,8 @@ pub(crate) struct Tune {
     /// Columns of a table that are not learned from.
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) weights: WeightField,
     #[command(flatten)]
     pub(crate) texts: TextFields,
     /// The learner (the task's default otherwise); for texts, in a build with the feature neural, also a network.

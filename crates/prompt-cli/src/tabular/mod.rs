@@ -16,7 +16,7 @@ use prompt_models::metrics::fairness::SliceColumn;
 use prompt_models::tabular::{TableRecipe, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
 
-use crate::args::{Evaluate, TargetKind, Threshold, Train};
+use crate::args::{Evaluate, TargetKind, Threshold, Train, label_map};
 use crate::evaluate::{Rows, Truth, finish, measure};
 use crate::live;
 use crate::out::{bad_lines, incomplete};
@@ -68,6 +68,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
     let target = args.target.as_deref().unwrap_or(TARGET);
     let options = TableOptions {
         ignore: args.ignore.clone(),
+        weight: args.weights.name.clone(),
         kinds: target_kind(target, args.target_kind),
         strict: args.strict,
         max_line_bytes: args.lines.bytes(),
@@ -110,14 +111,15 @@ fn cut(data: &LoadedTable) -> Option<&Error> {
 /// `prompt evaluate` with a model of tables.
 pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -> Result<ExitCode> {
     let labelled =
-        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
+        Labelled::read(model, &args.data, (args.target.as_deref(), None), (args.strict, args.lines.bytes()))?;
     let (data, target) = (&labelled.data, labelled.name.as_str());
     let (rows, which) = crate::evaluate::choose(args.split, data.table.rows(), |split| data.rows_of(split))?;
     let table = data.table.select_rows(&rows);
     let prediction = score(model, &table)?;
     let (truth, labels): (_, Vec<String>) = match prediction.output() {
         Output::Classes(classes) => {
-            let codes = labelled.classes(classes, &rows)?.as_classes()?.0.to_vec();
+            let meant = label_map(&args.texts.label_map)?.collect();
+            let codes = labelled.classes(classes, &meant, &rows)?.as_classes()?.0.to_vec();
             let labels = codes.iter().map(|&c| classes.name(c).to_owned()).collect();
             (Truth::Classes(codes), labels)
         }
@@ -135,8 +137,16 @@ pub(crate) fn evaluate(args: &Evaluate, model: &LoadedModel, ctx: &FitContext) -
     let live =
         args.live_examples.map_or(Ok(Vec::new()), |n| live::of_table(model, &table, &shown, &labels, n))?;
     let columns = if args.output_dir.is_some() { slices(data, &rows, target) } else { Vec::new() };
-    let rows =
-        Rows { truth: &truth, prediction: &prediction, texts: &shown, columns: &columns, live: &live, which };
+    let kept = crate::evaluate::kept(model, Batch::Table(&table), &prediction, &truth)?;
+    let rows = Rows {
+        truth: &truth,
+        prediction: &prediction,
+        kept: kept.as_ref(),
+        texts: &shown,
+        columns: &columns,
+        live: &live,
+        which,
+    };
     let mut found = measure(args, model, &rows, ctx)?;
     found.numbers["bad_lines"] = data.bad.len().into();
     let code = finish(args, model, found, &rows)?;
@@ -180,24 +190,33 @@ fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
 }
 
 /// A table with a target for a model.
-struct Labelled {
-    data: LoadedTable,
+pub(crate) struct Labelled {
+    pub(crate) data: LoadedTable,
     /// The column of the target.
     name: String,
-    target: Target,
+    pub(crate) target: Target,
 }
 
 impl Labelled {
-    fn read(
+    /// The rows with their targets, weighted where a column of weights is named.
+    pub(crate) fn read(
         model: &LoadedModel,
         path: &std::path::Path,
-        target: Option<&str>,
+        (target, weight): (Option<&str>, Option<&str>),
         (strict, max_line_bytes): (bool, usize),
     ) -> Result<Self> {
         let schema = TableSchema::of_model(&model.manifest)?;
         let target = target.unwrap_or(&schema.target);
+        if target.is_empty() {
+            return Err(Error::input(
+                format!("the model `{}` does not say what its target was called", model.manifest.name),
+                "name the column of the truth with --target COLUMN",
+            ));
+        }
         let output = model.scorer.heads().first().map_or(Output::Values(Vec::new()), |h| h.output.clone());
-        let options = TableOptions { strict, max_line_bytes, ..schema.options_with_target(target, &output) };
+        let weight = weight.map(str::to_owned);
+        let options =
+            TableOptions { strict, max_line_bytes, weight, ..schema.options_with_target(target, &output) };
         let data = options.read(path)?;
         complain(&data);
         let task = match output {
@@ -205,14 +224,23 @@ impl Labelled {
             _ => Task::Regression,
         };
         let column = data.table.column(target).ok_or_else(|| Error::unknown("column", target, [""; 0]))?;
-        let (name, target) = (target.to_owned(), target_of(target, column, task)?);
+        let (name, mut target) = (target.to_owned(), target_of(target, column, task)?);
+        if let Some(weights) = &data.weights {
+            target = target.with_weights(weights.clone())?;
+        }
         Ok(Self { data, name, target })
     }
 
-    /// The rows' classes among those of the model.
-    fn classes(&self, classes: &Classes, rows: &[usize]) -> Result<Target> {
+    /// The rows' classes among those of the model; `meant` is what labels of the file stand for.
+    pub(crate) fn classes(
+        &self,
+        classes: &Classes,
+        meant: &BTreeMap<String, String>,
+        rows: &[usize],
+    ) -> Result<Target> {
         let (codes, own) = self.target.as_classes()?;
-        let known: Vec<Option<u32>> = own.names().iter().map(|name| classes.code(name)).collect();
+        let known: Vec<Option<u32>> =
+            own.names().iter().map(|name| classes.code(meant.get(name).unwrap_or(name))).collect();
         let code = |&row: &usize| {
             known[codes[row] as usize].ok_or_else(|| {
                 self.data.wrong_row(
@@ -222,18 +250,25 @@ impl Labelled {
                         own.name(codes[row]),
                         classes.names().join(", ")
                     ),
-                    "correct it, or leave the row out",
+                    format!(
+                        "correct it, say what it means with --label-map {}=CLASS, or leave the row out",
+                        own.name(codes[row])
+                    ),
                 )
             })
         };
-        Target::codes(rows.iter().map(code).collect::<Result<_>>()?, classes.clone())
+        let target = Target::codes(rows.iter().map(code).collect::<Result<_>>()?, classes.clone())?;
+        match self.target.weights() {
+            Some(weights) => target.with_weights(rows.iter().map(|&row| weights[row]).collect()),
+            None => Ok(target),
+        }
     }
 }
 
 /// `prompt threshold` with a model of tables.
 pub(crate) fn traffic(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
     let labelled =
-        Labelled::read(model, &args.data, args.target.as_deref(), (args.strict, args.lines.bytes()))?;
+        Labelled::read(model, &args.data, (args.target.as_deref(), None), (args.strict, args.lines.bytes()))?;
     let data = &labelled.data;
     let learned = data.rows_of(Split::Train);
     let rows: Vec<usize> = (0..data.table.rows()).filter(|row| learned.binary_search(row).is_err()).collect();

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use prompt_models::LoadedModel;
-use prompt_models::core::{Error, Output, Prediction, Result, argmax};
+use prompt_models::aside::{Aside, Said};
+use prompt_models::core::{Batch, Error, Output, Prediction, Result, argmax};
 use prompt_models::data::table::{BadRow, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
-use prompt_models::score::{OUTPUT, ScoreSummary};
+use prompt_models::score::{OUTPUT, SET_SEPARATOR, ScoreSummary, number_names};
 use prompt_models::tabular::TableSchema;
 use serde_json::{Value, json};
 
@@ -39,17 +40,47 @@ pub(crate) fn predict(
     out: &mut (dyn Write + Send),
     summary: &mut ScoreSummary,
 ) -> Result<()> {
-    let prediction = score(model, &data.table)?;
+    let answers = Answers::of(model, &data)?;
     let failed = |e| Error::io("write", OUTPUT, e);
     match format {
-        Format::Jsonl => write_lines(&data, &prediction, out).map_err(failed)?,
-        Format::Csv => write_csv(&data, &prediction, out).map_err(failed)?,
-        Format::Parquet => parquet(&data, &prediction, out)?,
+        Format::Jsonl => write_lines(&data, &answers, out).map_err(failed)?,
+        Format::Csv => write_csv(&data, &answers, out).map_err(failed)?,
+        Format::Parquet => parquet(&data, &answers, out)?,
     }
     *summary = ScoreSummary { scored: data.table.rows() as u64, bad: data.bad.len() as u64 };
     match data.bad.pop().filter(|_| data.cut) {
         Some(cut) => Err(cut.error),
         None => Ok(()),
+    }
+}
+
+/// What the model says of the rows.
+struct Answers {
+    prediction: Prediction,
+    /// The column of what it says beside the scores, and what that is of every row.
+    aside: Option<(&'static str, Vec<Said>)>,
+}
+
+impl Answers {
+    fn of(model: &LoadedModel, data: &LoadedTable) -> Result<Self> {
+        let prediction = score(model, &data.table)?;
+        let said = |aside: Aside<'_>| {
+            let column = aside.column()?;
+            Some(aside.of_batch(&*model.scorer, Batch::Table(&data.table)).map(|said| (column, said)))
+        };
+        let aside = Aside::of(&*model.scorer).and_then(said).transpose()?;
+        Ok(Self { prediction, aside })
+    }
+
+    fn said(&self, row: usize) -> Option<(&'static str, &Said)> {
+        let (name, said) = self.aside.as_ref()?;
+        Some((name, said.get(row)?))
+    }
+
+    /// The names of a set's classes.
+    fn names(&self, codes: &[u32]) -> Vec<&str> {
+        let classes = self.prediction.output().classes();
+        codes.iter().filter_map(|&code| classes.map(|classes| classes.name(code))).collect()
     }
 }
 
@@ -96,12 +127,13 @@ impl Names {
     }
 }
 
-fn write_lines(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
-    let ours: &[&str] = match prediction.output() {
-        Output::Classes(_) => &["label", "probabilities", "confidence"],
-        _ => &["score"],
+fn write_lines(data: &LoadedTable, answers: &Answers, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut ours = match answers.prediction.output() {
+        Output::Classes(_) => ["label", "probabilities", "confidence"].map(str::to_owned).to_vec(),
+        output => number_names(output),
     };
-    let names = Names::new(data, &ours.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    ours.extend(answers.aside.iter().map(|(name, _)| (*name).to_owned()));
+    let names = Names::new(data, &ours);
     for entry in entries(data) {
         let row = match entry {
             Ok(row) => row,
@@ -111,7 +143,8 @@ fn write_lines(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write)
             }
         };
         let own = data.json(row).map(|(name, value)| (names.of(name), value));
-        let fields = own.chain(scored(row, prediction));
+        let scored = scored(row, answers);
+        let fields = own.chain(scored.iter().map(|(name, value)| (name.as_str(), value.clone())));
         for (at, (name, value)) in fields.enumerate() {
             let before = if at == 0 { '{' } else { ',' };
             write!(out, "{before}{}:{value}", Value::from(name))?;
@@ -122,38 +155,50 @@ fn write_lines(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write)
 }
 
 /// The prediction of a row as JSON fields.
-fn scored(row: usize, prediction: &Prediction) -> Vec<(&'static str, String)> {
-    let scores = prediction.row(row);
-    match prediction.output() {
+fn scored(row: usize, answers: &Answers) -> Vec<(String, String)> {
+    let scores = answers.prediction.row(row);
+    let mut fields = match answers.prediction.output() {
         Output::Classes(classes) => {
             let best = argmax(scores);
             let probabilities: serde_json::Map<String, Value> =
                 classes.names().iter().zip(scores).map(|(name, p)| (name.clone(), json!(p))).collect();
             vec![
-                ("label", Value::from(classes.name(best as u32)).to_string()),
-                ("probabilities", Value::Object(probabilities).to_string()),
-                ("confidence", json!(scores.get(best)).to_string()),
+                ("label".to_owned(), Value::from(classes.name(best as u32)).to_string()),
+                ("probabilities".to_owned(), Value::Object(probabilities).to_string()),
+                ("confidence".to_owned(), json!(scores.get(best)).to_string()),
             ]
         }
-        _ => vec![("score", json!(scores.first()).to_string())],
-    }
+        output => {
+            let values = scores.iter().map(|score| json!(score).to_string());
+            number_names(output).into_iter().zip(values).collect()
+        }
+    };
+    fields.extend(answers.said(row).map(|(name, said)| {
+        let value = match said {
+            Said::Set(codes) => json!(answers.names(codes)),
+            Said::Number(number) => json!(number),
+        };
+        (name.to_owned(), value.to_string())
+    }));
+    fields
 }
 
 /// The input's columns and ours, as CSV and Parquet hold them.
-fn columns(data: &LoadedTable, prediction: &Prediction) -> (Names, Vec<String>) {
-    let scored: Vec<String> = match prediction.output() {
+fn columns(data: &LoadedTable, answers: &Answers) -> (Names, Vec<String>) {
+    let mut scored: Vec<String> = match answers.prediction.output() {
         Output::Classes(classes) => ["label".to_owned(), "confidence".to_owned()]
             .into_iter()
             .chain(classes.names().iter().map(|name| format!("p_{name}")))
             .collect(),
-        _ => vec!["score".to_owned()],
+        output => number_names(output),
     };
+    scored.extend(answers.aside.iter().map(|(name, _)| (*name).to_owned()));
     let ours = [&["line".to_owned(), "error".to_owned()][..], &scored].concat();
     (Names::new(data, &ours), scored)
 }
 
-fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -> std::io::Result<()> {
-    let (names, scored) = columns(data, prediction);
+fn write_csv(data: &LoadedTable, answers: &Answers, out: &mut dyn Write) -> std::io::Result<()> {
+    let (names, scored) = columns(data, answers);
     let header: Vec<&str> = std::iter::once("line")
         .chain(names.0.iter().map(|(_, new)| new.as_str()))
         .chain(scored.iter().map(String::as_str))
@@ -167,7 +212,7 @@ fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -
             Ok(row) => {
                 cells[0] = data.lines[row].to_string();
                 let own = data.cells(row).map(|(_, cell)| cell.to_owned());
-                let all = own.chain(scored_cells(row, prediction));
+                let all = own.chain(scored_cells(row, answers));
                 cells.iter_mut().skip(1).zip(all).for_each(|(cell, text)| *cell = text);
             }
             Err(bad) => {
@@ -182,10 +227,10 @@ fn write_csv(data: &LoadedTable, prediction: &Prediction, out: &mut dyn Write) -
     csv.into_inner().and_then(Write::flush)
 }
 
-fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
-    let scores = prediction.row(row);
+fn scored_cells(row: usize, answers: &Answers) -> Vec<String> {
+    let scores = answers.prediction.row(row);
     let numbers = scores.iter().map(f64::to_string);
-    match prediction.output() {
+    let mut cells: Vec<String> = match answers.prediction.output() {
         Output::Classes(classes) => {
             let best = argmax(scores);
             [classes.name(best as u32).to_owned(), scores[best].to_string()]
@@ -193,19 +238,30 @@ fn scored_cells(row: usize, prediction: &Prediction) -> Vec<String> {
                 .chain(numbers)
                 .collect()
         }
-        _ => numbers.take(1).collect(),
-    }
+        _ => numbers.collect(),
+    };
+    cells.extend(answers.said(row).map(|(_, said)| match said {
+        Said::Set(codes) => answers.names(codes).join(SET_SEPARATOR),
+        Said::Number(number) => number.to_string(),
+    }));
+    cells
 }
 
 /// The columns of the CSV form: cells as text, scores as numbers.
 #[cfg(feature = "parquet")]
-fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + Send)) -> Result<()> {
+fn parquet(data: &LoadedTable, answers: &Answers, out: &mut (dyn Write + Send)) -> Result<()> {
     use prompt_models::data::write::{ParquetCell as Cell, ParquetColumn as Kind, ParquetWriter};
     let failed = |e: std::io::Error| Error::io("write", OUTPUT, e);
     let named = |name: String, kind| (name, kind);
-    let (names, scored) = columns(data, prediction);
+    let (names, scored) = columns(data, answers);
     let own = names.0.iter().map(|(_, new)| named(new.clone(), Kind::Text));
-    let kind = |name: &String| if name == "label" { Kind::Text } else { Kind::Number };
+    let is_text = |name: &str| {
+        let set = |(column, said): &(&str, Vec<Said>)| {
+            *column == name && matches!(said.first(), Some(Said::Set(_)))
+        };
+        name == "label" || answers.aside.as_ref().is_some_and(set)
+    };
+    let kind = |name: &String| if is_text(name) { Kind::Text } else { Kind::Number };
     let columns: Vec<(String, Kind)> = [named("line".to_owned(), Kind::Whole)]
         .into_iter()
         .chain(own)
@@ -221,8 +277,8 @@ fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + S
             Ok(row) => {
                 cells[0] = line(data.lines.get(row).copied());
                 let own = data.cells(row).map(|(_, cell)| text(cell));
-                let scores = scored.iter().zip(scored_cells(row, prediction)).map(|(name, cell)| {
-                    if name == "label" {
+                let scores = scored.iter().zip(scored_cells(row, answers)).map(|(name, cell)| {
+                    if is_text(name) {
                         Cell::Text(cell)
                     } else {
                         cell.parse().map_or(Cell::Null, Cell::Number)
@@ -243,6 +299,6 @@ fn parquet(data: &LoadedTable, prediction: &Prediction, out: &mut (dyn Write + S
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet(_: &LoadedTable, _: &Prediction, _: &mut (dyn Write + Send)) -> Result<()> {
+fn parquet(_: &LoadedTable, _: &Answers, _: &mut (dyn Write + Send)) -> Result<()> {
     Err(crate::predict::no_parquet())
 }

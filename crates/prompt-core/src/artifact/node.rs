@@ -117,6 +117,16 @@ impl Node {
         self
     }
 
+    /// The same with another part in the place of the one of this name.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] when there is none.
+    pub fn with_part(mut self, name: &str, part: Node) -> Result<Self> {
+        self.get_child(name)?;
+        self.children.iter_mut().filter(|(n, _)| n == name).for_each(|(_, old)| *old = part.clone());
+        Ok(self)
+    }
+
     fn bad(&self, what: impl std::fmt::Display) -> Error {
         Error::artifact(
             &self.kind,

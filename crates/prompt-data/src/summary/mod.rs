@@ -132,7 +132,9 @@ impl Summary {
 
 /// A file that is read whole first.
 fn whole(path: &Path, options: &TableOptions, ctx: &FitContext) -> Result<Summary> {
-    let all = TableOptions { target: None, split: String::new(), kinds: BTreeMap::new(), ..options.clone() };
+    let (target, weight) = (None, None);
+    let all =
+        TableOptions { target, weight, split: String::new(), kinds: BTreeMap::new(), ..options.clone() };
     of(&all.read(path)?, &options.missing, ctx)
 }
 

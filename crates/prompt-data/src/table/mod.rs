@@ -79,6 +79,7 @@ impl Kind {
 /// | option | default | meaning |
 /// |---|---|---|
 /// | `target` | none | the column to be predicted |
+/// | `weight` | none | the column of row weights: numbers ≥ 0 in every row; never a feature |
 /// | `split` | `split` | the column that says train, validation or test, where there is one; never a feature |
 /// | `ignore` | none | columns that are left out |
 /// | `kinds` | inferred | the kind of a column by name |
@@ -101,6 +102,8 @@ impl Kind {
 pub struct TableOptions {
     /// The column to be predicted.
     pub target: Option<String>,
+    /// The column that says how much each row counts: a number ≥ 0 in every row.
+    pub weight: Option<String>,
     /// The column that says which split a row belongs to.
     pub split: String,
     /// Columns that are left out.
@@ -119,6 +122,7 @@ impl Default for TableOptions {
     fn default() -> Self {
         Self {
             target: None,
+            weight: None,
             split: "split".to_owned(),
             ignore: Vec::new(),
             kinds: BTreeMap::new(),
@@ -132,10 +136,12 @@ impl Default for TableOptions {
 /// A table and what was seen on the way.
 #[derive(Debug)]
 pub struct LoadedTable {
-    /// The columns but the one of splits; the target has [`Role::Target`].
+    /// The columns but those of splits and of weights; the target has [`Role::Target`].
     pub table: Table,
     /// The split of every row, where the file has such a column.
     pub splits: Option<Vec<Split>>,
+    /// The weight of every row, where a column of weights was named.
+    pub weights: Option<Vec<f64>>,
     /// The line of every row.
     pub lines: Vec<u64>,
     /// What a person should know: columns of mixed kinds, columns without a value.
@@ -323,9 +329,17 @@ impl TableOptions {
         let unknown = |what: &'static str, name: &str| {
             Error::unknown(what, name, raw.columns.iter().map(|c| c.name.as_str()))
         };
-        let named = self.target.iter().chain(&self.ignore).chain(self.kinds.keys());
-        if let Some(name) = named.clone().find(|n| !raw.columns.iter().any(|c| c.name == **n)) {
-            return Err(unknown("column", name));
+        let named = self.target.iter().chain(&self.weight).chain(&self.ignore).chain(self.kinds.keys());
+        let missing: Vec<&str> =
+            named.filter(|n| !raw.columns.iter().any(|c| c.name == **n)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            return Err(unknown("column", &missing.join("`, `")));
+        }
+        if let Some(name) = self.weight.as_ref().filter(|name| self.target.as_ref() == Some(name)) {
+            return Err(Error::input(
+                format!("column `{name}` is named as the target and as the column of weights"),
+                "name two different columns",
+            ));
         }
         if raw.lines.is_empty() {
             return Err(match raw.bad.into_iter().next() {
@@ -339,10 +353,14 @@ impl TableOptions {
         let lines: Vec<u64> = rows.iter().map(|&row| raw.lines[row]).collect();
         let mut notes = Vec::new();
         let mut table = Table::new();
-        let mut splits = None;
+        let (mut splits, mut weights) = (None, None);
         for column in &raw.columns {
             let cells: Vec<Option<&str>> = rows.iter().map(|&row| self.value(column.cell(row))).collect();
             let is_target = self.target.as_deref() == Some(column.name.as_str());
+            if self.weight.as_deref() == Some(column.name.as_str()) {
+                weights = Some(read_weights(path, &column.name, &cells, &lines)?);
+                continue;
+            }
             if self.ignore.contains(&column.name) {
                 continue;
             }
@@ -357,6 +375,7 @@ impl TableOptions {
         Ok(LoadedTable {
             table,
             splits,
+            weights,
             digest: digest(raw.columns.iter().flat_map(|c| [c.name.as_bytes(), c.bytes()])),
             lines,
             notes,
@@ -439,6 +458,26 @@ impl TableOptions {
         let cell = cell.trim();
         let missing = cell.is_empty() || self.missing.iter().any(|m| m.eq_ignore_ascii_case(cell));
         (!missing).then_some(cell)
+    }
+}
+
+/// Rows that could not be counted would silently count as something: the first is an error.
+fn read_weights(path: &Path, name: &str, cells: &[Option<&str>], lines: &[u64]) -> Result<Vec<f64>> {
+    const HELP: &str = "write a number ≥ 0 in every row; 0 leaves a row out";
+    let read = |(cell, line): (&Option<&str>, &u64)| {
+        let weight = cell.and_then(|c| c.parse::<f64>().ok()).filter(|w| w.is_finite() && *w >= 0.0);
+        weight.ok_or_else(|| {
+            let what = match cell {
+                Some(cell) => format!("the weight `{name}` is `{cell}`, no number ≥ 0"),
+                None => format!("the weight `{name}` has no value"),
+            };
+            Error::parse(path, *line, None, what, HELP)
+        })
+    };
+    let weights: Vec<f64> = cells.iter().zip(lines).map(read).collect::<Result<_>>()?;
+    match weights.iter().all(|w| *w == 0.0) {
+        true => Err(Error::parse(path, None, None, format!("all weights in `{name}` are zero"), HELP)),
+        false => Ok(weights),
     }
 }
 

@@ -153,3 +153,29 @@ fn what_cannot_be_a_table_is_refused_with_the_place() {
     assert!(loaded.table.rows() == 1 && error.contains("line 3: the target `b` has no value"), "{error}");
     assert!(refused(&plain, "a,split\n1,train\n2,later\n").contains("line 3: column `split` holds `later`"));
 }
+
+#[test]
+fn weights_stand_beside_the_table_and_bad_ones_are_refused_with_their_row() {
+    let options = TableOptions { weight: Some("w".into()), ..TableOptions::default().target("y") };
+    let read = |text: &str| options.from_bytes("t.csv", text.as_bytes());
+    let loaded = read("a,w,y\n1,0.5,2\n,0,4\n5,1e3,6\n").unwrap();
+    assert_eq!(loaded.weights.as_deref(), Some(&[0.5, 0.0, 1000.0][..]));
+    assert_eq!((loaded.table.cols(), loaded.table.column("w").is_none()), (2, true));
+    // A row that is none takes its weight with it.
+    let loaded = read("a,w,y\n1,0.5,2\n3,4,\n5,2,6\n").unwrap();
+    assert_eq!((loaded.weights.as_deref(), loaded.bad.len()), (Some(&[0.5, 2.0][..]), 1));
+    for (text, says) in [
+        ("a,w,y\n1,1,2\n3,-1,4\n", "t.csv, line 3: the weight `w` is `-1`, no number ≥ 0"),
+        ("a,w,y\n1,1,2\n3,heavy,4\n", "t.csv, line 3: the weight `w` is `heavy`"),
+        ("a,w,y\n1,,2\n3,1,4\n", "t.csv, line 2: the weight `w` has no value"),
+        ("a,w,y\n1,inf,2\n3,1,4\n", "t.csv, line 2: the weight `w` is `inf`"),
+        ("a,w,y\n1,0,2\n3,0,4\n", "all weights in `w` are zero"),
+        ("a,v,y\n1,1,2\n", "unknown column `w`; known: a, v, y"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    let same = TableOptions { weight: Some("y".into()), ..options.clone() };
+    let error = same.from_bytes("t.csv", b"a,w,y\n1,1,2\n").unwrap_err().to_string();
+    assert!(error.contains("target and as the column of weights"), "{error}");
+}

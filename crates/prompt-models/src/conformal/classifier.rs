@@ -1,5 +1,6 @@
 //! A classifier that abstains when it is not sure.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
@@ -9,7 +10,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::PredictionSets;
+use super::{PredictionSets, rows_needed};
 use crate::ensemble::{Member, common_tags, counted, stratified_part};
 
 params! {
@@ -19,6 +20,9 @@ params! {
     /// a row whose set holds several classes or none goes there: the class takes over the probability of all classes in the
     /// set, or all of it where that would not make it the most probable. Otherwise the probabilities are the learner's own, and
     /// the sets are read with [`FittedConformal::sets`].
+    ///
+    /// A class with fewer than ⌈1/α⌉ − 1 calibration rows is in every set ([`PredictionSets::too_few`]). Where that is so of
+    /// all classes, or of one and rows are routed, the sets would say nothing and the fit is refused.
     ///
     /// ```
     /// use prompt_core::{Dense, Matrix};
@@ -51,6 +55,44 @@ params! {
 impl ConformalClassifier {
     fn check(&self) -> Result<()> {
         self.estimator.estimator(Task::Classification).map(|_| ())
+    }
+
+    /// Sets that rule out nothing are refused: where no class has calibration rows enough; and, where rows are routed, where
+    /// one has not: it would be in every set, and all other rows would be routed.
+    fn refuse_empty_promises(&self, sets: &PredictionSets, classes: &Classes, truth: &[u32]) -> Result<()> {
+        let too_few: Vec<u32> = sets.too_few().collect();
+        let all = too_few.len() == classes.len();
+        if !(all || (self.abstain_to.is_some() && !too_few.is_empty())) {
+            return Ok(());
+        }
+        let rows = |class: u32| truth.iter().filter(|c| **c == class).count();
+        let (what, more) = match (self.per_class, too_few.iter().copied().max_by_key(|c| rows(*c))) {
+            (true, Some(class)) if all => (
+                format!("at most {} calibration rows of a class cannot support", rows(class)),
+                "; or drop the promise for each class with per_class = false",
+            ),
+            (true, _) => {
+                let named: Vec<String> =
+                    too_few.iter().map(|&c| format!("{} of `{}`", rows(c), classes.name(c))).collect();
+                let to = self.abstain_to.as_deref().unwrap_or_default();
+                (
+                    format!(
+                        "too few calibration rows of a class ({}) put it into every set, so that nearly all rows would \
+                         go to `{to}`: they cannot support",
+                        named.join(", ")
+                    ),
+                    "; or drop the promise for each class with per_class = false",
+                )
+            }
+            (false, _) => (format!("{} calibration rows cannot support", truth.len()), ""),
+        };
+        Err(Error::input(
+            format!("{}: {what} α = {}", Self::NAME, self.alpha),
+            format!(
+                "it takes {}; give more rows, a larger alpha or a larger calibration_share{more}",
+                rows_needed(self.alpha)
+            ),
+        ))
     }
 }
 
@@ -91,6 +133,7 @@ impl Learner for ConformalClassifier {
             &self.score,
             self.per_class,
         )?;
+        self.refuse_empty_promises(&sets, classes, truth.as_classes()?.0)?;
         FittedConformal::of(model, sets, abstain)
     }
 }
@@ -137,6 +180,14 @@ impl FittedConformal {
     /// The model inside.
     pub fn model(&self) -> &Arc<dyn Model> {
         &self.model
+    }
+
+    /// The set of a row by the model inside, whether or not the row is routed; `held` is memory for its probabilities.
+    pub(crate) fn set_of(&self, row: RowView<'_>, scratch: &mut Scratch, held: &mut Vec<f64>) -> Vec<u32> {
+        held.clear();
+        held.resize(self.model.output().width(), 0.0);
+        self.model.score_row(row, scratch, held);
+        self.sets.of(held)
     }
 
     /// The class of rows whose set is not one class.
@@ -193,6 +244,10 @@ impl Model for FittedConformal {
         let Kept { model, held } = scratch.get();
         self.model.score_row(row, model, out);
         self.route(out, held);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 

@@ -16,6 +16,7 @@ mod sets;
 
 pub use classifier::{ConformalClassifier, FittedConformal};
 pub use quantile::conformal_quantile;
+pub(crate) use quantile::rows_needed;
 pub use regressor::{ConformalRegressor, FittedConformalRegressor};
 pub use sets::{Coverage, PredictionSets};
 

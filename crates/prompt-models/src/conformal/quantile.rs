@@ -25,3 +25,9 @@ pub fn conformal_quantile(scores: &[(f64, f64)], alpha: f64) -> f64 {
     }
     f64::INFINITY
 }
+
+/// The fewest calibration rows that can rule anything out: ⌈1/α⌉ − 1.
+pub(crate) fn rows_needed(alpha: f64) -> f64 {
+    // 1/0.1 and its like may come out a little above the whole number.
+    (1.0 / alpha - 1e-9).ceil() - 1.0
+}

@@ -1,5 +1,6 @@
 //! Numbers with an interval.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
@@ -9,7 +10,7 @@ use prompt_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::conformal_quantile;
+use super::{conformal_quantile, rows_needed};
 use crate::ensemble::{Member, common_tags, counted, stratified_part};
 
 params! {
@@ -80,7 +81,7 @@ impl Learner for ConformalRegressor {
         if !half.is_finite() {
             return Err(Error::input(
                 format!("conformal: {} calibration rows cannot support α = {}", scores.len(), self.alpha),
-                format!("it takes {:.0}; give more rows, or a larger α", (1.0 / self.alpha).ceil() - 1.0),
+                format!("it takes {}; give more rows, or a larger α", rows_needed(self.alpha)),
             ));
         }
         FittedConformalRegressor::of(model, self.alpha, half)
@@ -158,6 +159,10 @@ impl Model for FittedConformalRegressor {
         self.model.score_row(row, model, answer);
         let value = answer[0];
         out.copy_from_slice(&[value, value - self.half, value + self.half]);
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 

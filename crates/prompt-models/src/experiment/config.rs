@@ -132,6 +132,8 @@ pub struct Data {
     pub synthetic: SynthParams,
     /// Names of the input fields and meaning of label values.
     pub fields: Fields,
+    /// The field of row weights of `path`, numbers ≥ 0: training and validation rows count by it, test rows count alike.
+    pub weight_field: Option<String>,
     /// Stop at the first bad line instead of reporting it and going on.
     pub strict: bool,
     /// Longest legal line of a file in bytes; 16 MiB when absent. Longer ones are skipped and reported.

@@ -98,9 +98,15 @@ pub(super) fn prepare(config: &ExperimentConfig, ctx: &FitContext) -> Result<Pre
     }
 
     // Training and validation rows as the model reads them; test rows as they were written, since scoring sanitises.
-    let train_set = labelled(&as_read, &codes, &train);
-    let validation_set = labelled(&as_read, &codes, &validation);
+    let mut train_set = labelled(&as_read, &codes, &train);
+    let mut validation_set = labelled(&as_read, &codes, &validation);
     let test_set = labelled(&data, &codes, &test);
+    if let Some(field) = &config.data.weight_field {
+        let weights = data.weights(field)?;
+        for (set, rows) in [(&mut train_set, &train), (&mut validation_set, &validation)] {
+            set.weights = rows.iter().map(|&row| weights[row]).collect();
+        }
+    }
     drop((as_read, data));
     let (external, external_origin, external_bad) = external(config, &classes)?;
     let known = coverage::repeated(&train_set.texts, &external.texts);
@@ -274,7 +280,9 @@ fn external(config: &ExperimentConfig, classes: &Classes) -> Result<(LabelledSet
 
 /// Digest of texts and labels in order.
 fn digest_of(set: &LabelledSet, classes: &Classes) -> String {
-    digest(set.texts.iter().map(String::as_str).chain(set.codes.iter().map(|&c| classes.name(c))))
+    let weights: Vec<String> = set.weights.iter().map(f64::to_string).collect();
+    let rows = set.texts.iter().map(String::as_str).chain(set.codes.iter().map(|&c| classes.name(c)));
+    digest(rows.chain(weights.iter().map(String::as_str)))
 }
 
 /// SHA-256 over parts, each with its length, in hexadecimal.

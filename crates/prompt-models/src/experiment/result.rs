@@ -200,6 +200,8 @@ pub struct LabelledSet {
     pub codes: Vec<u32>,
     /// Where each came from, where known.
     pub sources: Vec<Option<String>>,
+    /// What each counts; empty where all count alike.
+    pub weights: Vec<f64>,
 }
 
 /// What was learned from and scored on.

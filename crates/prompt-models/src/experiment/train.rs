@@ -46,12 +46,12 @@ impl Rows {
         let codes = data.train.codes.iter().chain(&data.validation.codes).copied().collect();
         let given = (texts.len() > train)
             .then(|| Fold { train: (0..train).collect(), test: (train..texts.len()).collect() });
-        Ok(Self {
-            texts,
-            target: Target::codes(codes, data.classes.clone())?,
-            train: (0..train).collect(),
-            given,
-        })
+        let mut target = Target::codes(codes, data.classes.clone())?;
+        let weights: Vec<f64> = data.train.weights.iter().chain(&data.validation.weights).copied().collect();
+        if !weights.is_empty() {
+            target = target.with_weights(weights)?;
+        }
+        Ok(Self { texts, target, train: (0..train).collect(), given })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What trees and forests become.
 
+use std::any::Any;
+
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{Error, Matrix, Model, Output, Result, RowView, Scratch, Tags};
 use serde::{Deserialize, Serialize};
@@ -148,6 +150,10 @@ impl Model for Forest {
                 }
             }
         }
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 }
 

@@ -30,7 +30,8 @@ fn refused<T>(what: impl Into<String>, help: &str) -> Found<T> {
     Err(Fault::Refused(what.into(), help.to_owned()))
 }
 
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<TreeSum> {
+/// A model with the names of the columns it was trained on, in their order; none where the file does not say.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(TreeSum, Vec<String>)> {
     let bad = |line: u64, what: String| Error::parse(path, line, None, what, HELP);
     let text = std::str::from_utf8(bytes)
         .map_err(|e| bad(1, format!("no text of a LightGBM model: byte {} is not UTF-8", e.valid_up_to())))?;
@@ -42,7 +43,22 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<TreeSum> {
     })
 }
 
-fn model(text: &str) -> Found<TreeSum> {
+/// The names of the columns; those that LightGBM gives columns without names are none.
+fn names(header: &Section<'_>, columns: usize) -> Found<Vec<String>> {
+    let Some(line) = header.values.get("feature_names") else { return Ok(Vec::new()) };
+    let names: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    if names.iter().enumerate().all(|(at, name)| *name == format!("Column_{at}")) {
+        return Ok(Vec::new());
+    }
+    match names.len() == columns {
+        true => Ok(names),
+        false => {
+            Err(header.fault(&format!("feature_names holds {} names of {columns} columns", names.len())))
+        }
+    }
+}
+
+fn model(text: &str) -> Found<(TreeSum, Vec<String>)> {
     let (header, trees) = sections(text)?;
     let version = header.get("version")?;
     if !matches!(version, "v3" | "v4") {
@@ -73,7 +89,8 @@ fn model(text: &str) -> Found<TreeSum> {
         push(&mut forest, t % each, tree, version)?;
     }
     let divisor = if header.values.contains_key("average_output") { (trees.len() / each).max(1) } else { 1 };
-    Ok(TreeSum { forest, output, transform, start: vec![0.0; each], divisor: divisor as f64 })
+    let names = names(&header, columns)?;
+    Ok((TreeSum { forest, output, transform, start: vec![0.0; each], divisor: divisor as f64 }, names))
 }
 
 /// The header and the trees; the parts after the trees say nothing about predictions.

@@ -11,11 +11,15 @@
 //!
 //! All trees of the file are used, also those after the best iteration of a stopped training. The files do not say
 //! what the classes are called: they are named by their numbers until `with_classes` names them.
+//!
+//! A model reads a row of numbers in the order of its training. [`BoosterFile`] puts it before tables, whose columns it
+//! finds by the names in the file.
 
 mod forest;
 mod library;
 mod lightgbm;
 mod scorer;
+mod table;
 mod ubjson;
 mod xgboost;
 
@@ -29,6 +33,7 @@ use scorer::Memory;
 pub(crate) use forest::{Forest as ForeignTrees, Seen};
 pub use library::{Library, LibraryModel};
 pub(crate) use scorer::TreeSum;
+pub use table::BoosterFile;
 
 macro_rules! saved_model {
     ($(#[$meta:meta])* $name:ident, $kind:literal, $read:path) => {
@@ -56,7 +61,16 @@ macro_rules! saved_model {
             /// # Errors
             /// As [`open`](Self::open), but for reading.
             pub fn parse(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self> {
-                $read(path.as_ref(), bytes).map(Self)
+                Self::parse_named(path.as_ref(), bytes).map(|(model, _)| model)
+            }
+
+            /// The same with the names of the columns, in the order in which the model reads them; none where the file
+            /// does not say.
+            ///
+            /// # Errors
+            /// As [`parse`](Self::parse).
+            pub fn parse_named(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(Self, Vec<String>)> {
+                $read(path.as_ref(), bytes).map(|(sum, names)| (Self(sum), names))
             }
 
             /// The same under these names of its classes, in the order of their numbers.
@@ -153,6 +167,7 @@ pub(crate) fn register(catalog: &mut Catalog) {
     catalog.model::<XgboostModel>(XgboostModel::KIND);
     catalog.model::<LightgbmModel>(LightgbmModel::KIND);
     catalog.model::<LibraryModel>(library::KIND);
+    catalog.scorer::<BoosterFile>(table::KIND);
 }
 
 #[cfg(test)]

@@ -279,3 +279,94 @@ fn a_library_s_file_inside_an_artifact_opens_and_damage_to_it_is_refused() {
     }
     assert!(LibraryModel::new(Library::Xgboost, Value::Null, file, None).is_err());
 }
+
+mod tables {
+    use prompt_core::{Batch, Scorer};
+    use prompt_data::table::{LoadedTable, TableOptions};
+
+    use super::*;
+    use crate::pipeline::{LoadedModel, catalog};
+
+    /// A model of the columns a (below 10: −1, else 2) and, where a ≥ 10, b: its file names them in this order or not at all.
+    fn xgboost(names: &str) -> String {
+        format!(
+            r#"{{"version": [3, 2, 0], "learner": {{"feature_names": {names},
+            "learner_model_param": {{"base_score": "5E-1", "num_class": "0", "num_feature": "2"}},
+            "objective": {{"name": "reg:squarederror"}},
+            "gradient_booster": {{"name": "gbtree", "model": {{"tree_info": [0], "trees": [{{
+            "tree_param": {{"size_leaf_vector": "1"}}, "left_children": [1, -1, 3, -1, -1],
+            "right_children": [2, -1, 4, -1, -1], "split_indices": [0, 0, 1, 0, 0],
+            "split_conditions": [10, -1, 100, 2, 3], "default_left": [1, 0, 0, 0, 0]}}]}}}}}}}}"#
+        )
+    }
+
+    fn table(csv: &str) -> LoadedTable {
+        TableOptions::default().from_bytes("t.csv", csv.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn columns_are_found_by_name_and_else_by_order() {
+        let of = |json: &str| BoosterFile::parse("m.json", json.as_bytes()).unwrap();
+        let scores = |model: &BoosterFile, csv: &str| {
+            let found = model.score(Batch::Table(&table(csv).table)).map(|mut p| p.swap_remove(0));
+            found.map(|p| p.values().unwrap()).map_err(|e| e.to_string())
+        };
+        let named = of(&xgboost(r#"["a", "b"]"#));
+        assert_eq!(named.names(), ["a", "b"]);
+        assert_eq!(scores(&named, "a,b\n1,1\n20,1\n20,300\n,1\n").unwrap(), [-0.5, 2.5, 3.5, -0.5]);
+        // In another order, and with a column that the model does not read.
+        assert_eq!(scores(&named, "note,b,a\nx,1,1\nx,1,20\ny,300,20\n").unwrap(), [-0.5, 2.5, 3.5]);
+        let error = scores(&named, "B,c\n1,1\n").unwrap_err();
+        assert!(error.contains("2 of the 2 columns") && error.contains("a, b; call the columns"), "{error}");
+        let error = scores(&named, "a,b\nx,1\ny,2\n").unwrap_err();
+        assert!(error.contains("column `a` holds category values"), "{error}");
+        for nameless in ["[]", "null"] {
+            let model = of(&xgboost(nameless));
+            assert_eq!(scores(&model, "x,y\n1,1\n20,1\n20,300\n").unwrap(), [-0.5, 2.5, 3.5]);
+            let error = scores(&model, "x,y,z\n1,1,1\n").unwrap_err();
+            assert!(error.contains("it takes 2, and the table has 3 (x, y, z)"), "{error}");
+        }
+        let error = BoosterFile::parse("m.json", xgboost(r#"["a"]"#).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("`feature_names` is no list of 2 names"), "{error}");
+        assert!(BoosterFile::parse("m.bin", b"").unwrap_err().to_string().contains("end in .json or .ubj"));
+    }
+
+    #[test]
+    fn the_libraries_own_files_are_scorers_that_can_be_saved() {
+        let fixture = fixture();
+        let mut csv = (0..14).map(|c| format!("c{c}")).collect::<Vec<_>>().join(",") + "\n";
+        for row in &fixture.rows {
+            let cells: Vec<String> =
+                row.iter().map(|v| v.map_or_else(String::new, |v| v.to_string())).collect();
+            csv += &(cells.join(",") + "\n");
+        }
+        let kinds = (0..14).map(|c| (format!("c{c}"), prompt_data::table::Kind::Number)).collect();
+        let data = TableOptions { kinds, ..TableOptions::default() };
+        let data = data.from_bytes("t.csv", csv.as_bytes()).unwrap();
+        for case in fixture.cases.iter().filter(|case| !case.positive_categories) {
+            let model = LoadedModel::open(&folder().join(&case.file)).unwrap();
+            assert_eq!(model.manifest.task, "tabular");
+            let found = model.scorer.score(Batch::Table(&data.table)).unwrap().swap_remove(0);
+            let expected = scores(&*open(case), &matrix(&fixture.rows, false));
+            assert_eq!(found.scores(), &expected, "{}", case.file);
+            let again = catalog().decode_scorer(&model.scorer.encode().unwrap()).unwrap();
+            assert_eq!(again.score(Batch::Table(&data.table)).unwrap()[0].scores(), &expected);
+        }
+    }
+
+    #[test]
+    fn lightgbm_names_its_columns_in_the_header() {
+        let text = std::fs::read_to_string(folder().join("lightgbm-binary.txt")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("feature_names=")).unwrap();
+        let named = (0..14).map(|c| format!("f{c}")).collect::<Vec<_>>().join(" ");
+        let renamed = text.replace(line, &format!("feature_names={named}"));
+        let model = BoosterFile::parse("m.txt", renamed.as_bytes()).unwrap();
+        assert_eq!((model.names().len(), model.names()[13].as_str()), (14, "f13"));
+        let default = (0..14).map(|c| format!("Column_{c}")).collect::<Vec<_>>().join(" ");
+        let unnamed = text.replace(line, &format!("feature_names={default}"));
+        assert!(BoosterFile::parse("m.txt", unnamed.as_bytes()).unwrap().names().is_empty());
+        let short = text.replace(line, "feature_names=a b");
+        let error = BoosterFile::parse("m.txt", short.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("2 names of 14 columns"), "{error}");
+    }
+}

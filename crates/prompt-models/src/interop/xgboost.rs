@@ -15,7 +15,8 @@ const NEWEST: i64 = 3;
 const HELP: &str = "save the model again with Booster.save_model, as .json or .ubj";
 
 /// Reads a file; what begins like JSON text is read as such, all else as UBJSON.
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<TreeSum> {
+/// With the names of the columns it was trained on, in their order; none where the file does not say.
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(TreeSum, Vec<String>)> {
     let bad = |what: String| Error::parse(path, None, None, what, HELP);
     // Both begin with `{`; text goes on with a quote or a space, the binary form with the type of a length.
     let text = bytes.iter().skip(1).find(|b| !b.is_ascii_whitespace()).is_none_or(|b| *b == b'"');
@@ -73,7 +74,17 @@ fn count(value: &Value, name: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("`{name}` is `{text}`, no whole number ≥ 0"))
 }
 
-fn model(root: &Value) -> Found<TreeSum> {
+/// The names of the columns: a list as long as there are columns, or empty.
+fn names(learner: &Value, columns: usize) -> Found<Vec<String>> {
+    let Some(list) = learner.get("feature_names").and_then(Value::as_array) else { return Ok(Vec::new()) };
+    let names: Option<Vec<String>> = list.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+    match names {
+        Some(names) if names.is_empty() || names.len() == columns => Ok(names),
+        _ => Err(format!("`feature_names` is no list of {columns} names").into()),
+    }
+}
+
+fn model(root: &Value) -> Found<(TreeSum, Vec<String>)> {
     let version =
         list(root, "version")?.first().and_then(Value::as_i64).ok_or("`version` is no number".to_owned())?;
     if version > NEWEST {
@@ -120,7 +131,9 @@ fn model(root: &Value) -> Found<TreeSum> {
             other => other,
         })?;
     }
-    Ok(TreeSum { forest, output: objective.output, transform: objective.transform, start, divisor: 1.0 })
+    let names = names(learner, columns)?;
+    let Objective { output, transform, .. } = objective;
+    Ok((TreeSum { forest, output, transform, start, divisor: 1.0 }, names))
 }
 
 /// What an objective's name stands for.

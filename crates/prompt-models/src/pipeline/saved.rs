@@ -8,6 +8,7 @@ use prompt_core::{Classes, Error, Params, Result, Scorer};
 use prompt_data::sanitise::Sanitiser;
 
 use super::device;
+use crate::interop::BoosterFile;
 use crate::tabular::{self, TableScorer};
 
 /// The decoders of everything that this crate and the crates below it can save. Text encoders are computed on the CPU by
@@ -74,7 +75,8 @@ impl std::fmt::Debug for LoadedModel {
 }
 
 impl LoadedModel {
-    /// Opens the folder of a saved pipeline and checks every byte. With the feature `encoder` it may also be a Hugging Face
+    /// Opens the folder of a saved pipeline and checks every byte, or a file that XGBoost (`.json`, `.ubj`) or LightGBM
+    /// (`.txt`) saved, which reads tables ([`BoosterFile`]). With the feature `encoder` it may also be a Hugging Face
     /// folder of a text classifier (`config.json`, weights, tokenizer) as it is.
     ///
     /// # Errors
@@ -93,6 +95,10 @@ impl LoadedModel {
     /// `cpu` for a pipeline without a text encoder.
     pub fn open_on(dir: &Path, device: &str) -> Result<Self> {
         device::check(device)?;
+        if BoosterFile::is_one(dir) {
+            let file = BoosterFile::open(dir)?;
+            return Ok(Self { manifest: file.manifest(dir), scorer: Arc::new(file) });
+        }
         if dir.join("config.json").is_file() && !dir.join("manifest.json").exists() {
             return Self::checkpoint(dir, device);
         }

@@ -79,6 +79,8 @@ pub struct Data {
     pub target: String,
     /// Whether it holds `classification` classes or `regression` numbers; by the column when absent.
     pub target_kind: Option<TargetKind>,
+    /// The column of row weights, numbers ≥ 0; it is not learned from, and what is measured is weighted by it too.
+    pub weight_field: Option<String>,
     /// Columns that are not learned from.
     pub ignore: Vec<String>,
     /// Kinds of columns by name; the others are inferred.
@@ -97,6 +99,7 @@ impl Default for Data {
             rows: 2000,
             target: "target".to_owned(),
             target_kind: None,
+            weight_field: None,
             ignore: Vec::new(),
             kinds: BTreeMap::new(),
             strict: false,

@@ -41,6 +41,7 @@ use prompt_data::table::{LoadedTable, TableOptions};
 use prompt_data::write::FolderLock;
 use serde_json::json;
 
+use crate::aside::Aside;
 use crate::compare::{CompareOptions, compare};
 use crate::experiment::data_path;
 use crate::learners;
@@ -191,6 +192,7 @@ impl Platform {
             ..TrainOptions::default()
         };
         let trained = train(&recipe, &data, &options, &ctx)?;
+        notes.extend(Aside::of(&*trained.scorer).map(|aside| aside.notes()).unwrap_or_default());
         folder.note_model("model")?;
         save(&dir.join("model"), &trained.scorer, trained.manifest.clone())?;
 
@@ -252,6 +254,7 @@ impl Platform {
         }
         let options = TableOptions {
             kinds,
+            weight: data.weight_field.clone(),
             ignore: data.ignore.clone(),
             strict: data.strict,
             max_line_bytes: data.max_line_bytes.unwrap_or(TableOptions::default().max_line_bytes),

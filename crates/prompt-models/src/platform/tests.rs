@@ -171,3 +171,30 @@ fn no_step_of_a_study_sees_a_held_out_row() {
     let (tuned, _) = tune_table(&recipe, &data, &options, store, &FitContext::new(1)).unwrap();
     assert!(tuned.value < 0.1, "r2 of numbers that nothing tells: {}", tuned.value);
 }
+
+#[test]
+fn a_column_of_weights_is_counted_by_and_not_learned_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.csv");
+    let mut csv = "x,y,w\n".to_owned();
+    for i in 0..200 {
+        let (x, odd) = (i % 10, i % 3 == 0);
+        let y = if (x < 5) == odd { "high" } else { "low" };
+        csv += &format!("{x},{y},{}\n", if odd { 50 } else { 1 });
+    }
+    std::fs::write(&path, csv).unwrap();
+    let mut config = PlatformConfig::default();
+    config.data.path = Some(path);
+    config.data.target = "y".into();
+    config.data.weight_field = Some("w".into());
+    config.compare.models = vec!["decision_tree".into(), "majority".into()];
+    config.explain.rows = 0;
+    config.output.dir = dir.path().join("out");
+    let results = Platform::new(config).unwrap().run(&FitContext::new(1)).unwrap();
+    assert_eq!(results.model, "decision_tree");
+    let manifest = std::fs::read_to_string(dir.path().join("out/model/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["params"]["table"]["columns"], json!({ "x": "number" }));
+    let Some(Report::Classification(test)) = results.test else { panic!("{results}") };
+    assert!(test.accuracy > 0.9, "{test}");
+}

@@ -22,6 +22,7 @@ use crate::pipeline::LoadedModel;
 pub use parquet::score_parquet;
 pub(crate) use record::{COLUMNS, column_twice};
 use record::{Record, RecordWriter};
+pub use record::{SET_SEPARATOR, number_names};
 
 /// Bytes of lines that are scored at once; with a second buffer for the output this bounds the memory.
 const BATCH_BYTES: usize = 4 << 20;
@@ -57,8 +58,9 @@ pub struct ScoreSummary {
     pub bad: u64,
 }
 
-/// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or `score`) of
-/// the model's first head, `heads` with the same for each further one by its name, and `flags` where the sanitiser flags
+/// Scores JSON lines. Each output line is the input object plus `label`, `probabilities` and `confidence` (or `score`, or the
+/// names of several numbers) of the model's first head, `prediction_set` (names of classes) or `spread` where the model has
+/// them, `heads` with the same for each further one by its name, and `flags` where the sanitiser flags
 /// something (`kind`, `start` and `end` in bytes of the text, and `decoded` for hidden text); the input's own label becomes
 /// `true_label`; a bad line becomes `{"line": N, "error": …}` in its place. Where the stream ends before its time (a
 /// truncated archive) one such line stands for all that are missing. `summary` counts what was done, also where it ends in
@@ -159,8 +161,9 @@ pub fn score_examples(
     output.flush().map_err(unwritten)
 }
 
-/// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`) of
-/// the first head, of each further one its label or number under its name and, of a label, `NAME_confidence`, `error`, and
+/// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`, or the
+/// names of several numbers) of the first head, `prediction_set` (names of classes with `|` between them) or `spread` where the
+/// model has them, of each further one its label or number under its name and, of a label, `NAME_confidence`, `error`, and
 /// `flags` (the kinds of what the sanitiser flags). A bad line keeps its place with its error; one stands for all that a
 /// truncated archive lacks. Cells that a spreadsheet would run are disarmed.
 ///

@@ -93,7 +93,7 @@ fn row(writer: &RecordWriter<'_>, example: &Example, scratch: &mut Scratch) -> R
     let scores = writer.scores(&example.text, scratch)?;
     let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
     let mut row = vec![whole(example.line), Cell::Text(example.text.clone()), text(example.label.clone())];
-    row.extend(writer.answers(&scores).into_iter().map(|answer| match answer {
+    row.extend(writer.answers(&example.text, &scores).into_iter().map(|answer| match answer {
         Answer::Name(name) => Cell::Text(name),
         Answer::Number(number) => Cell::Number(number),
     }));

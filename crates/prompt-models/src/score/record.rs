@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
-use prompt_core::{Classes, Error, Head, Result, Scratch, argmax};
+use prompt_core::{Classes, Error, Head, Output, Result, Scratch, argmax};
 use prompt_data::read::{JsonlText, repeated_key, there_twice};
 use prompt_data::sanitise::{Flag, FlagKind, Sanitiser};
 use prompt_data::{Example, Fields};
@@ -14,6 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::aside::{Aside, AsideMemory, Said};
 use crate::pipeline::LoadedModel;
 
 /// The fields that an output line sets itself; an input's own ones would come twice.
@@ -117,6 +118,8 @@ struct Named {
     name: String,
     /// The classes; of a number none.
     classes: Option<Classes>,
+    /// What its numbers are called; of classes none.
+    numbers: Vec<String>,
     /// `"name":` and, of every class, `"class"` and `"class":`.
     key: Vec<u8>,
     labels: Vec<Vec<u8>>,
@@ -128,27 +131,32 @@ impl Named {
         let quoted = |name: &str| serde_json::to_vec(name).unwrap_or_default();
         let classes = head.output.classes().cloned();
         let labels: Vec<Vec<u8>> = classes.iter().flat_map(Classes::names).map(|name| quoted(name)).collect();
-        if labels.is_empty() && head.output.width() != 1 {
+        let numbers = number_names(&head.output);
+        if labels.is_empty() && numbers.is_empty() {
             return Err(Error::unsupported(
                 "prompt predict",
-                format!("the head `{}` of several numbers", head.name),
-                "take a model of classes, or of one number",
+                format!("the head `{}` of several answers", head.name),
+                "take a model of classes, or of numbers",
             ));
         }
         let keys = labels.iter().map(|l| [l.as_slice(), b":"].concat()).collect();
         let key = [quoted(&head.name).as_slice(), b":"].concat();
-        Ok(Self { name: head.name.clone(), classes, key, labels, keys })
+        Ok(Self { name: head.name.clone(), classes, numbers, key, labels, keys })
     }
 
     /// How many numbers it has.
     fn width(&self) -> usize {
-        self.labels.len().max(1)
+        self.labels.len().max(self.numbers.len())
     }
 
     /// Label, probabilities and confidence, or the score, as members of an object.
     fn write(&self, scores: &[f64], out: &mut Vec<u8>) {
         if self.labels.is_empty() {
-            let _ = write!(out, "\"score\":{}", scores[0]);
+            for (i, (name, score)) in self.numbers.iter().zip(scores).enumerate() {
+                out.extend_from_slice(if i == 0 { b"" } else { b"," });
+                let _ = serde_json::to_writer(&mut *out, name);
+                let _ = write!(out, ":{score}");
+            }
             return;
         }
         let best = argmax(scores);
@@ -167,6 +175,16 @@ impl Named {
     }
 }
 
+/// What the numbers of an answer are called: a single one `score`, several by the model's own names (`value`, `lower`,
+/// `upper`); of classes nothing.
+pub fn number_names(output: &Output) -> Vec<String> {
+    match output {
+        Output::Values(names) if names.len() > 1 => names.clone(),
+        Output::Values(_) => vec!["score".to_owned()],
+        _ => Vec::new(),
+    }
+}
+
 /// What stands in a column of a table of answers.
 pub(super) enum Answer {
     Name(String),
@@ -181,6 +199,8 @@ pub(super) struct RecordWriter<'m> {
     /// The head whose label is the record's, and those beside it.
     first: Named,
     further: Vec<Named>,
+    /// What the model says beside its scores.
+    aside: Option<Aside<'m>>,
 }
 
 impl<'m> RecordWriter<'m> {
@@ -190,7 +210,16 @@ impl<'m> RecordWriter<'m> {
             Error::unsupported("prompt predict", "a model without heads", "take another model")
         })?;
         let explain = JsonlText::new(fields.clone())?;
-        Ok(Self { model, fields: fields.clone(), explain, first, further: heads.collect() })
+        let further: Vec<Named> = heads.collect();
+        if let Some(several) = further.iter().find(|head| head.numbers.len() > 1) {
+            return Err(Error::unsupported(
+                "prompt predict",
+                format!("the further head `{}` of several numbers", several.name),
+                "take a model whose further heads are classes or one number",
+            ));
+        }
+        let aside = Aside::of(&*model.scorer).filter(|aside| aside.column().is_some());
+        Ok(Self { model, fields: fields.clone(), explain, first, further, aside })
     }
 
     /// The same for a table, in which every column has a name of its own. (In JSON lines further heads are kept apart.)
@@ -256,7 +285,13 @@ impl<'m> RecordWriter<'m> {
     /// The columns of the answers, and whether they hold names. Heads beside the first have theirs without the
     /// probabilities of each class.
     pub(super) fn answer_columns(&self) -> Vec<(String, bool)> {
-        columns_of(self.first.classes.as_ref(), self.beside())
+        let mut columns = columns_of(self.first.classes.as_ref(), self.beside());
+        if self.first.numbers.len() > 1 {
+            columns.splice(..1, self.first.numbers.iter().map(|name| (name.clone(), false)));
+        }
+        let aside = self.aside.and_then(|aside| Some((aside.column()?.to_owned(), aside.is_set())));
+        columns.extend(aside);
+        columns
     }
 
     /// The further heads: a name, and whether it has classes.
@@ -265,7 +300,7 @@ impl<'m> RecordWriter<'m> {
     }
 
     /// What stands in those columns.
-    pub(super) fn answers(&self, scores: &[f64]) -> Vec<Answer> {
+    pub(super) fn answers(&self, text: &str, scores: &[f64]) -> Vec<Answer> {
         let best = |classes: &Classes, scores: &[f64]| {
             let best = argmax(scores);
             [Answer::Name(classes.name(best as u32).to_owned()), Answer::Number(scores[best])]
@@ -284,7 +319,26 @@ impl<'m> RecordWriter<'m> {
                 None => answers.push(Answer::Number(own[0])),
             }
         }
+        match self.said(text, scores) {
+            Some(Said::Set(codes)) => answers.push(Answer::Name(self.set_names(&codes).join(SET_SEPARATOR))),
+            Some(Said::Number(number)) => answers.push(Answer::Number(number)),
+            None => {}
+        }
         answers
+    }
+
+    /// What the model says of a text beside its scores.
+    fn said(&self, text: &str, scores: &[f64]) -> Option<Said> {
+        thread_local! {
+            static MEMORY: RefCell<AsideMemory> = RefCell::default();
+        }
+        let aside = self.aside.as_ref()?;
+        MEMORY.with_borrow_mut(|memory| aside.of_text(&*self.model.scorer, (text, scores), memory))
+    }
+
+    fn set_names(&self, codes: &[u32]) -> Vec<&str> {
+        let classes = self.first.classes.as_ref();
+        codes.iter().filter_map(|&code| classes.map(|classes| classes.name(code))).collect()
     }
 
     /// The cells of one record.
@@ -292,7 +346,7 @@ impl<'m> RecordWriter<'m> {
         let scores = self.scores(&example.text, scratch)?;
         let mut row =
             vec![example.line.to_string(), example.text.clone(), example.label.clone().unwrap_or_default()];
-        row.extend(self.answers(&scores).into_iter().map(|answer| match answer {
+        row.extend(self.answers(&example.text, &scores).into_iter().map(|answer| match answer {
             Answer::Name(name) => name,
             Answer::Number(number) => number.to_string(),
         }));
@@ -327,7 +381,7 @@ impl<'m> RecordWriter<'m> {
     fn write_field(&self, name: &str, raw: &str, is_label: bool, out: &mut Vec<u8>) {
         let name = if is_label {
             "true_label"
-        } else if OWN.contains(&name) || (name == "heads" && !self.further.is_empty()) {
+        } else if OWN.contains(&name) || self.writes(name) {
             return;
         } else {
             name
@@ -346,6 +400,26 @@ impl<'m> RecordWriter<'m> {
         }
     }
 
+    /// Appends what is said beside the scores, as a member of an object.
+    fn write_aside(&self, text: &str, scores: &[f64], out: &mut Vec<u8>) {
+        let Some((said, name)) = self.said(text, scores).zip(self.aside.as_ref().and_then(Aside::column))
+        else {
+            return;
+        };
+        let _ = write!(out, ",\"{name}\":");
+        let _ = match said {
+            Said::Set(codes) => serde_json::to_writer(&mut *out, &self.set_names(&codes)),
+            Said::Number(number) => serde_json::to_writer(&mut *out, &number),
+        };
+    }
+
+    /// Whether this model's answers have a field of this name, beside those of every model.
+    fn writes(&self, name: &str) -> bool {
+        (name == "heads" && !self.further.is_empty())
+            || self.first.numbers.iter().any(|number| number == name)
+            || self.aside.and_then(|aside| aside.column()) == Some(name)
+    }
+
     fn write_scores(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
         thread_local! {
             // The numbers of one record; kept so that scoring a stream allocates nothing per record.
@@ -359,6 +433,7 @@ impl<'m> RecordWriter<'m> {
             }
             let (own, mut rest) = scores.split_at(self.first.width());
             self.first.write(own, out);
+            self.write_aside(text, own, out);
             for (i, head) in self.further.iter().enumerate() {
                 out.extend_from_slice(if i == 0 { b",\"heads\":{" } else { b"," });
                 let (own, after) = rest.split_at(head.width());
@@ -381,6 +456,9 @@ impl<'m> RecordWriter<'m> {
         })
     }
 }
+
+/// Between the classes of a prediction set where it stands in a cell.
+pub const SET_SEPARATOR: &str = "|";
 
 /// What a person should look at in a text.
 #[derive(Serialize)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{
-    Batch, Error, Head, Model, Prediction, Result, Scorer, Scratch, Table, Transform, predict,
+    Batch, Error, Head, Matrix, Model, Prediction, Result, Scorer, Scratch, Table, Transform, predict,
 };
 use prompt_features::FittedTableEncoder;
 
@@ -79,10 +79,7 @@ impl Scorer for TableScorer {
     }
 
     fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
-        let Batch::Table(table) = batch else {
-            return Err(Error::unsupported("a model of tables", "this kind of batch", "give it a table"));
-        };
-        Ok(vec![self.predict(table)?])
+        Ok(vec![predict(&*self.model, &self.columns(batch)?)?])
     }
 
     fn score_text(&self, _: &str, _: &mut Scratch, _: &mut [f64]) -> Result<()> {
@@ -91,6 +88,13 @@ impl Scorer for TableScorer {
 
     fn model(&self) -> Option<&dyn Model> {
         Some(&*self.model)
+    }
+
+    fn columns(&self, batch: Batch<'_>) -> Result<Matrix> {
+        let Batch::Table(table) = batch else {
+            return Err(Error::unsupported("a model of tables", "this kind of batch", "give it a table"));
+        };
+        self.prepare.transform(table)
     }
 }
 

@@ -112,7 +112,7 @@ impl Rows {
     }
 }
 
-/// The table without its target, and the target.
+/// The table without its target, and the target, with the weights of the rows where the table has some.
 pub(crate) fn divided(data: &LoadedTable, task: Option<Task>) -> Result<(String, Target, Task)> {
     let (name, column) = data.table.with_role(Role::Target).next().ok_or_else(|| {
         Error::input(
@@ -121,14 +121,19 @@ pub(crate) fn divided(data: &LoadedTable, task: Option<Task>) -> Result<(String,
         )
     })?;
     let task = task.unwrap_or_else(|| task_of(column));
-    let y = target_of(name, column, task)?;
-    match y.as_classes() {
-        Ok((_, classes)) if classes.len() == 1 => Err(Error::input(
+    let mut y = target_of(name, column, task)?;
+    if let Ok((_, classes)) = y.as_classes()
+        && classes.len() == 1
+    {
+        return Err(Error::input(
             format!("{}: the target `{name}` has a single class, `{}`", data.path.display(), classes.name(0)),
             "give rows of at least two classes; numbers to be predicted as such need the target kind `numbers`",
-        )),
-        _ => Ok((name.to_owned(), y, task)),
+        ));
     }
+    if let Some(weights) = &data.weights {
+        y = y.with_weights(weights.clone())?;
+    }
+    Ok((name.to_owned(), y, task))
 }
 
 fn names(table: &Table) -> String {

@@ -1,5 +1,7 @@
 //! What stochastic gradient descent comes to: a linear model, and from where to go on.
 
+use std::any::Any;
+
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
 use prompt_core::{Error, Matrix, Model, Output, Result, RowView, Scratch};
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,7 @@ struct Facts {
 }
 
 /// A linear model under the descent's own kind of artifact.
-pub trait Linear: Model + Artifact {
+pub trait Linear: Model + Artifact + 'static {
     /// The kind.
     const KIND: &'static str;
 }
@@ -69,6 +71,10 @@ pub(crate) fn register(catalog: &mut Catalog) {
 impl<M: Linear> Model for SgdModel<M> {
     fn output(&self) -> &Output {
         self.linear.output()
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn n_features(&self) -> usize {
