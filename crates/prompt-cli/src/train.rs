@@ -226,13 +226,9 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
         Report::Classification(r) => Measured::classes(&dataset, told.measured_on, r),
         Report::Regression(r) => Measured::numbers(&dataset, told.measured_on, r),
     });
-    let notes = told.scorer.model().map_or_else(Vec::new, |model| model.notes());
-    for note in &notes {
-        eprintln!("note: {}: {note}", manifest.name);
-    }
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
-    let notes = notes(told.scorer);
+    let notes = notes(&manifest.name, told.scorer);
     if args.json {
         let mut object = json!({
             "model": manifest.name,
@@ -275,8 +271,10 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
 }
 
 /// What a person should know of a trained model before relying on it, also said on standard error.
-pub(crate) fn notes(scorer: &dyn Scorer) -> Vec<String> {
-    let notes = Aside::of(scorer).map(|aside| aside.notes()).unwrap_or_default();
+pub(crate) fn notes(name: &str, scorer: &dyn Scorer) -> Vec<String> {
+    let of_fit = scorer.model().map_or_else(Vec::new, |model| model.notes());
+    let mut notes: Vec<String> = of_fit.iter().map(|note| format!("{name}: {note}")).collect();
+    notes.extend(Aside::of(scorer).map(|aside| aside.notes()).unwrap_or_default());
     notes.iter().for_each(|note| eprintln!("note: {note}"));
     notes
 }

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Tune, threads: Option<usize>, stop: &CancelToken) -> Re
         other => other?,
     };
     let manifest = save(&args.out, &model.scorer, model.manifest)?;
-    let notes = crate::train::notes(&*model.scorer);
+    let notes = crate::train::notes(&manifest.name, &*model.scorer);
     let importance = parameter_importance(&tuned.trials, &ctx.unobserved()).unwrap_or_default();
     if let Some(path) = &args.plot {
         let title = format!("Parameters of {}", manifest.name);
