@@ -44,9 +44,11 @@ pub enum Precision {
     Int8,
 }
 
-/// Sequences end to end: ids, and where each sequence begins (with the number of ids at the end).
+/// Sequences end to end: which of the input they are, ids, and where each sequence begins (with the number of ids at the
+/// end).
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a> {
+    pub(crate) sequences: &'a [usize],
     pub(crate) ids: &'a [u32],
     pub(crate) offsets: &'a [usize],
 }

@@ -130,7 +130,7 @@ impl Runner {
             ids.extend_from_slice(sequences[i]);
             offsets.push(ids.len());
         }
-        let packed = Packed { ids: &ids, offsets: &offsets };
+        let packed = Packed { sequences: batch, ids: &ids, offsets: &offsets };
         let mut workspace = self.spare().pop().unwrap_or_default();
         prompt_kernels::team(threads, || self.network.forward(packed, &mut workspace, threads))?;
         let values = finish(packed, &workspace.hidden, threads);

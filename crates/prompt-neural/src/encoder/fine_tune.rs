@@ -7,17 +7,18 @@ use prompt_core::artifact::digest;
 use prompt_core::{
     ClassWeight, Error, FitContext, Head, Legal, Output, Params, Result, Target, Texts, Values, params,
 };
-use prompt_encoder::HeadKind;
+use prompt_encoder::{HeadKind, SurfaceFeatures};
 
 use super::fitted::FittedEncoder;
 use super::head::{Head as NetHead, HeadSpec, OWN, Pool, SEVERAL};
 use super::kept::kept;
 use super::model::{Model, encode, is_adapter};
 use super::probe::{Rows, probe};
+use super::surface::Surface;
 use super::task::TaskSpec;
 use crate::device::{self, DEVICES};
 use crate::loss::{Loss, LossKind, Scale};
-use crate::net::{Input, Store, Tape};
+use crate::net::{Store, Tape};
 use crate::network::{bytes_of, output_of, to_json};
 use crate::text::Batch;
 use crate::train::{
@@ -39,6 +40,10 @@ params! {
         /// The head: `published`, which transformers opens too; `linear`, one layer on the pooled vector; or for numbers
         /// `deep` (width → 256 → 64 → 1).
         head: String = "published".to_owned(), Legal::OneOf(NetHead::NAMES);
+        /// Whether heads read surface features of the whole text (lengths, marks, digits, keywords) behind the pooled
+        /// vector, as z = (ln(1 + x) − mean) / deviation over the rows that are learned from. Not for the published head.
+        /// At an encoder's rate a head hardly learns what they say: give it `probe_epochs`.
+        surface: bool = false, Legal::Bool;
         /// Epochs in which the head alone learns, before the encoder does: on vectors that the untouched encoder gives
         /// once, so that they cost little (linear probing, then fine-tuning; Kumar and others, 2022).
         probe_epochs: usize = 0, Legal::int(0, 100_000);
@@ -229,19 +234,21 @@ impl FineTune {
         files: &TrainFiles,
     ) -> Result<FittedEncoder> {
         let specs = self.head_specs(asked, texts.len())?;
+        let (train_rows, validation_rows) =
+            hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
         let (device, others) = device::open_all(&self.device, self.devices.min(self.accumulation))?;
         let learning = |device: Device| match self.gradient_checkpointing {
             true => device.autodiff().gradient_checkpointing(),
             false => device.autodiff(),
         };
-        let mut model = Model::open(folder, self, specs, Store::new(learning(device)), ctx)?;
+        let surface = self.surface.then(|| SurfaceFeatures::learn(texts, &train_rows));
+        let mut model = Model::open(folder, self, specs, surface, Store::new(learning(device)), ctx)?;
+        let surface = Surface::of(model.surface.as_ref(), texts);
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
         let cut = encoded.iter().filter(|(_, cut)| *cut).count();
         let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|(ids, _)| ids).collect();
 
-        let (train_rows, validation_rows) =
-            hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
         let mut options = self.training();
         options.others = others.into_iter().map(learning).collect();
         let mut tasks = Vec::new();
@@ -267,18 +274,19 @@ impl FineTune {
         let rows =
             memory::Rows { encoded: &encoded, train: &train_rows, judged: !validation_rows.is_empty() };
         memory::check(&model.store, &options, files, rows, ctx.seed(), &kept)?;
-        let identity = self.identity(&model.store, &encoded, asked, ctx)?;
+        let identity = self.identity(&model.store, (&encoded, &surface), asked, ctx)?;
         // A state to go on from is behind those epochs.
         let probe = match self.probe_epochs > 0 && !files.goes_on(&model.store, &identity)? {
             true => {
-                let rows = Rows { encoded: &encoded, train: &train_rows, validation: &validation_rows };
+                let (train, validation) = (train_rows.as_slice(), validation_rows.as_slice());
+                let rows = Rows { encoded: &encoded, train, validation, surface: &surface };
                 probe(&mut model, &tasks, rows, &self.probing(), self.head_dropout, ctx)?
             }
             false => Vec::new(),
         };
         let Model { net, store, .. } = &mut model;
         let forward = |s: &Store, tape: &mut Tape, batch: &Batch| {
-            net.forward(s, tape, &Input::new(batch, s), [self.dropout, self.head_dropout])
+            net.forward(s, tape, batch, &surface, [self.dropout, self.head_dropout])
         };
         let job = Job {
             forward: &forward,
@@ -331,6 +339,10 @@ impl FineTune {
             if kind == HeadKind::Deep && output.classes().is_some() && !ordinal {
                 let help = "take head = published or linear";
                 return Err(Error::unsupported("the deep head", "classes", help));
+            }
+            if kind == HeadKind::Published && self.surface {
+                let legal = "false where a head is published: take head = linear, or for numbers deep";
+                return Err(Error::param(Self::NAME, "surface", legal, true));
             }
             let scale = match y.values() {
                 Values::Regression(values) => Some(Scale::of(values, y.weights())),
@@ -386,7 +398,7 @@ impl FineTune {
     fn identity(
         &self,
         store: &Store,
-        encoded: &[Vec<u32>],
+        (encoded, surface): (&[Vec<u32>], &Surface),
         tasks: &[TaskSpec<'_>],
         ctx: &FitContext,
     ) -> Result<String> {
@@ -397,6 +409,7 @@ impl FineTune {
             parts.push(to_json(&(name, weight, class_weight, head))?.into_bytes());
             parts.extend(bytes_of(if i == 0 { encoded } else { &[] }, target)?);
         }
+        parts.push(surface.numbers().iter().flat_map(|v| v.to_le_bytes()).collect());
         parts.push(ctx.seed().value().to_le_bytes().to_vec());
         for i in 0..store.len() {
             parts.push(store.read(i)?.iter().flat_map(|v| v.to_le_bytes()).collect());

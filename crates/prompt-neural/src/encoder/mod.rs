@@ -16,6 +16,7 @@ mod probe;
 mod relative;
 mod saved;
 mod scorer;
+mod surface;
 mod task;
 
 pub use fine_tune::FineTune;

@@ -15,6 +15,7 @@ use super::fine_tune::FineTune;
 use super::fitted::FittedEncoder;
 use super::head::HeadSpec;
 use super::model::Model;
+use super::surface::Surface;
 use super::task::TaskSpec;
 use crate::net::{Input, Store, Tape, read};
 use crate::reference::{assert_close, list};
@@ -33,7 +34,7 @@ const FAMILIES: [&str; 9] = [
     "modernbert-mean",
 ];
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompt-encoder/tests/reference").join(name)
 }
 
@@ -51,7 +52,7 @@ fn published(outputs: usize) -> Vec<HeadSpec> {
 
 fn open(folder: &Path, outputs: usize) -> Model {
     let (params, store) = (FineTune::default(), Store::new(Device::flex()));
-    Model::open(folder, &params, published(outputs), store, &FitContext::new(1)).unwrap()
+    Model::open(folder, &params, published(outputs), None, store, &FitContext::new(1)).unwrap()
 }
 
 /// The logits of all rows in one batch.
@@ -59,8 +60,9 @@ fn logits(model: &Model, ids: &Value) -> Vec<Vec<f32>> {
     let encoded: Vec<Vec<u32>> =
         ids.as_array().unwrap().iter().map(|row| list(row).into_iter().map(|v| v as u32).collect()).collect();
     let batch = Batch::of(&encoded, (0..encoded.len()).collect());
-    let input = Input::new(&batch, &model.store);
-    let mut heads = model.net.forward(&model.store, &mut Tape::predicting(), &input, [0.0; 2]).unwrap();
+    let surface = Surface::default();
+    let mut heads =
+        model.net.forward(&model.store, &mut Tape::predicting(), &batch, &surface, [0.0; 2]).unwrap();
     let scores = heads.remove(0);
     let [_, width] = scores.dims();
     read(scores).unwrap().chunks(width).map(<[f32]>::to_vec).collect()
@@ -92,7 +94,7 @@ fn data() -> (Vec<&'static str>, Target) {
     (texts, Target::labels(["calm", "attack"].repeat(12)))
 }
 
-fn quick() -> FineTune {
+pub(super) fn quick() -> FineTune {
     FineTune::default().max_epochs(6).batch_size(6).learning_rate(1e-2).dropout(0.0).head_dropout(0.0)
 }
 
@@ -164,7 +166,7 @@ fn every_head_over_every_pooling_is_saved_and_learns_on() {
             assert!(!names.iter().any(|n| published(n) && !n.starts_with("prompt_head.")), "{names:?}");
             // Training can go on where it ended: the head is read again.
             let (specs, store) = (fitted.model.specs.clone(), Store::new(Device::flex()));
-            let again = Model::open(&path, &params, specs, store, &FitContext::new(9)).unwrap();
+            let again = Model::open(&path, &params, specs, None, store, &FitContext::new(9)).unwrap();
             assert!(again.store.read_all().unwrap() == fitted.model.store.read_all().unwrap(), "{family}");
             std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
         }
@@ -349,7 +351,7 @@ fn a_probed_run_goes_on_to_the_same_bits() {
 }
 
 /// Cancels at the first evaluation of the encoder.
-fn killed_at_once() -> FitContext {
+pub(super) fn killed_at_once() -> FitContext {
     let token = CancelToken::new();
     let cancel = token.clone();
     let observer = move |event: &Event<'_>| {
@@ -509,6 +511,7 @@ fn blocks_by_hand_have_the_gradients_of_burns_own() {
         &folder("bert"),
         &FineTune::default(),
         published(3),
+        None,
         Store::new(Device::flex().autodiff()),
         &FitContext::new(1),
     )
