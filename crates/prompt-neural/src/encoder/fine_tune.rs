@@ -82,7 +82,9 @@ params! {
         warmup: f64 = 0.1, Legal::between(0.0, 1.0);
         /// The gradient is shortened to this norm; none for no limit.
         clip_norm: Option<f64> = Some(1.0), Legal::positive().or_none();
-        /// Whether activations are computed again on the way back where that is cheap: less memory, more time.
+        /// Whether the layers of the encoder are computed again on the way back, one at a time (gradient checkpointing):
+        /// a step keeps their inputs instead of all that is inside them, and takes about a third more time. The result is
+        /// the same.
         gradient_checkpointing: bool = false, Legal::Bool;
         /// What is made small.
         loss: String = "cross_entropy".to_owned(), Legal::OneOf(LossKind::NAMES);
@@ -237,12 +239,8 @@ impl FineTune {
         let (train_rows, validation_rows) =
             hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
         let (device, others) = device::open_all(&self.device, self.devices.min(self.accumulation))?;
-        let learning = |device: Device| match self.gradient_checkpointing {
-            true => device.autodiff().gradient_checkpointing(),
-            false => device.autodiff(),
-        };
         let surface = self.surface.then(|| SurfaceFeatures::learn(texts, &train_rows));
-        let mut model = Model::open(folder, self, specs, surface, Store::new(learning(device)), ctx)?;
+        let mut model = Model::open(folder, self, specs, surface, Store::new(device.autodiff()), ctx)?;
         let surface = Surface::of(model.surface.as_ref(), texts);
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;
@@ -250,7 +248,7 @@ impl FineTune {
         let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|(ids, _)| ids).collect();
 
         let mut options = self.training();
-        options.others = others.into_iter().map(learning).collect();
+        options.others = others.into_iter().map(Device::autodiff).collect();
         let mut tasks = Vec::new();
         for (task, spec) in asked.iter().zip(&model.specs) {
             let loss = self.task_loss(task, spec, asked.len() > 1)?;
@@ -380,7 +378,7 @@ impl FineTune {
     }
 
     /// Which parameters learn in an epoch.
-    fn freeze(&self, epoch: usize, store: &mut Store) -> Result<()> {
+    pub(super) fn freeze(&self, epoch: usize, store: &mut Store) -> Result<()> {
         let freed = self.unfreeze_every.map_or(0, |every| epoch / every);
         let frozen = self.freeze_layers.saturating_sub(freed);
         for i in 0..store.len() {

@@ -135,7 +135,7 @@ impl Model {
         if lora.is_some() && config.family == Family::ModernBert {
             return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
         }
-        let encoder = Encoder::new(&config, lora, &mut builder);
+        let encoder = Encoder::new(&config, lora, params.gradient_checkpointing, &mut builder);
         // ModernBERT's files say how the published head pools.
         let modern = config.family == Family::ModernBert && params.head == "published";
         let said = config.head.pooling.as_deref().filter(|_| modern && params.pooling == "cls");
