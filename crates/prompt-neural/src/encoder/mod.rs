@@ -18,6 +18,7 @@ mod saved;
 mod scorer;
 mod surface;
 mod task;
+mod tuning;
 
 pub use fine_tune::FineTune;
 pub use fitted::FittedEncoder;
