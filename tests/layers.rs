@@ -63,7 +63,7 @@ fn arrows_point_one_way() {
     assert_eq!(graph.ours("prompt-core"), BTreeSet::new());
     assert_eq!(
         Graph::of("prompt-encoder").ours("prompt-encoder"),
-        BTreeSet::from(["prompt-core", "prompt-kernels"])
+        BTreeSet::from(["prompt-core", "prompt-features", "prompt-kernels"])
     );
     assert_eq!(Graph::of("prompt-kernels").ours("prompt-kernels"), BTreeSet::new());
     for lower in ["prompt-data", "prompt-features", "prompt-metrics", "prompt-registry"] {

@@ -7,6 +7,7 @@ mod engine;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod statics;
+mod surface;
 mod tokenizer;
 
 pub use api::{Aggregate, Answer, Classifier, Embedding, Encoder, Options, register, register_with};
@@ -17,6 +18,7 @@ pub use config::{
 };
 pub use engine::{Engine, OpenEngine, Packed, Pooling, Precision};
 pub use statics::{StaticEmbedding, StaticEmbeddings, TokenWeight};
+pub use surface::SurfaceFeatures;
 pub use tokenizer::{Encoded, Long, Tokenizer, Tokens, Window};
 
 // The code of the guide's chapter runs with the doctests.

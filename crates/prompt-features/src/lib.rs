@@ -18,7 +18,7 @@ pub use prepare::{
     FittedTargetEncoder, Imputer, IsolationForest, MinMaxScaler, OutlierFilter, RobustScaler,
     ScalerAccumulator, SelectKBest, StandardScaler, TargetEncoder,
 };
-pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale};
+pub use surface::{FittedSurface, SURFACE_FEATURES, Surface, SurfaceScale, surface_numbers};
 pub use tabular::{FittedTableEncoder, TableEncoder};
 pub use text::{Analyzer, StopWords, StripAccents, TokenPattern, is_space, is_word};
 pub use tfidf::{FittedTfidf, Tfidf};

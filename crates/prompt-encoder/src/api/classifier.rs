@@ -163,12 +163,23 @@ impl Classifier {
     /// Logits of sequences of token ids, special ones included, as Python gives them.
     ///
     /// # Errors
-    /// A sequence without ids, longer than the encoder takes, or with an id beyond the vocabulary.
+    /// A sequence without ids, longer than the encoder takes, or with an id beyond the vocabulary; heads that also read
+    /// the surface of a text, which ids do not tell.
     pub fn logits(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<f32>>> {
+        if self.config.head.surface.is_some() {
+            let help = "give it texts (`predict`)";
+            return Err(Error::unsupported("a head that reads surface features", "token ids alone", help));
+        }
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
+        self.logits_beside(&sequences, &[])
+    }
+
+    /// Logits of sequences; `surface` has the surface features of each, where the heads read them.
+    fn logits_beside(&self, sequences: &[&[u32]], surface: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
         let outputs = self.head.outputs();
-        self.runner.run(&sequences, |engine, batch, threads| {
-            let logits = self.head.logits(engine, batch, threads)?;
+        self.runner.run(sequences, |engine, batch, of, threads| {
+            let surface: Vec<&[f32]> = of.iter().filter_map(|i| surface.get(*i).copied()).collect();
+            let logits = self.head.logits(engine, batch, &surface, threads)?;
             Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
         })
     }
@@ -194,7 +205,15 @@ impl Classifier {
         let encoded = (0..texts.count()).map(|i| self.windows(texts.text(i))).collect::<Result<Vec<_>>>()?;
         let sequences: Vec<&[u32]> =
             encoded.iter().flat_map(|e| e.windows.iter().map(|w| w.ids.as_slice())).collect();
-        let mut numbers = self.logits(&sequences)?.into_iter().map(|logits| self.meaning.numbers(&logits));
+        let surface = self.surface(texts);
+        // Each window of a text has the features of the whole text.
+        let beside: Vec<&[f32]> = surface
+            .iter()
+            .zip(&encoded)
+            .flat_map(|(row, e)| e.windows.iter().map(|_| row.as_slice()))
+            .collect();
+        let mut numbers =
+            self.logits_beside(&sequences, &beside)?.into_iter().map(|logits| self.meaning.numbers(&logits));
         Ok(encoded
             .iter()
             .map(|e| {
@@ -202,6 +221,12 @@ impl Classifier {
                 self.answer(self.options.aggregate.rows(&self.heads, &windows), e)
             })
             .collect())
+    }
+
+    /// The surface features of each text; nothing where the heads read none.
+    fn surface<T: Texts + ?Sized>(&self, texts: &T) -> Vec<Vec<f32>> {
+        let Some(features) = &self.config.head.surface else { return Vec::new() };
+        (0..texts.count()).map(|i| features.row(texts.text(i))).collect()
     }
 
     fn answer(&self, scores: Vec<f64>, encoded: &Encoded) -> Answer {

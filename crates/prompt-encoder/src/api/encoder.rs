@@ -183,7 +183,7 @@ impl Encoder {
     pub(crate) fn pooled(&self, sequences: &[impl AsRef<[u32]>], scaled: bool) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let width = self.width();
-        self.runner.run(&sequences, |engine, batch, threads| {
+        self.runner.run(&sequences, |engine, batch, _, threads| {
             let mut pooled = engine::pooled(engine, batch, self.pooling, threads)?;
             if scaled {
                 pooled.chunks_exact_mut(width).for_each(unit);
@@ -199,7 +199,7 @@ impl Encoder {
     pub fn hidden_states(&self, sequences: &[impl AsRef<[u32]>]) -> Result<Vec<Vec<f32>>> {
         let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let width = self.width();
-        self.runner.run(&sequences, |engine, batch, threads| {
+        self.runner.run(&sequences, |engine, batch, _, threads| {
             engine::hidden_states(engine, batch, threads, |hidden| {
                 Ok(batch.offsets.windows(2).map(|b| hidden[b[0] * width..b[1] * width].to_vec()).collect())
             })

@@ -4,7 +4,8 @@ use prompt_core::Result;
 use serde_json::{Map, Value};
 
 use super::Fields;
-use super::own::PromptHead;
+use super::own::{HeadKind, PromptHead};
+use crate::surface::{KEY as SURFACE, SurfaceFeatures};
 
 /// Labels without names.
 pub(super) const MOST_LABELS: usize = 1 << 16;
@@ -62,6 +63,8 @@ pub struct HeadConfig {
     pub tasks: Option<MultiTask>,
     /// Heads that transformers does not have (`prompt_head`, `prompt_heads`), instead of the published one.
     pub prompt_heads: Vec<PromptHead>,
+    /// What those heads read beside the pooled vector, where they do (`prompt_surface`).
+    pub surface: Option<SurfaceFeatures>,
 }
 
 impl HeadConfig {
@@ -121,8 +124,20 @@ impl HeadConfig {
         };
         let pooling = f.string("classifier_pooling").map(str::to_owned);
         let prompt_heads = PromptHead::read_all(f, &labels, problem)?;
-        Ok(Self { labels, problem, architectures, pooling, tasks, prompt_heads })
+        let surface = surface(f, tasks.is_none(), &prompt_heads)?;
+        Ok(Self { labels, problem, architectures, pooling, tasks, prompt_heads, surface })
     }
+}
+
+/// Surface features are for heads that read them: a published one has no place for them.
+fn surface(f: &Fields<'_>, alone: bool, heads: &[PromptHead]) -> Result<Option<SurfaceFeatures>> {
+    let Some((_, value)) = f.value(&[SURFACE]) else { return Ok(None) };
+    let reads = |head: &PromptHead| head.kind != HeadKind::Published;
+    if !alone || heads.is_empty() || !heads.iter().all(reads) {
+        let what = "is only for heads of the kind linear or deep (`prompt_head`, `prompt_heads`)";
+        return Err(f.bad(format!("`{SURFACE}` {what}")));
+    }
+    SurfaceFeatures::from_json(value).map(Some).map_err(|what| f.bad(what))
 }
 
 /// The names of an object whose keys are `"0"`, `"1"`, … in any order.

@@ -88,6 +88,9 @@ impl HeadAnswer {
 /// A head of its own kind: in `"prompt_head": {"kind": "linear", "pooling": "mean"}`, whose tensors' names begin with
 /// `prompt_head.`, or one of the list `"prompt_heads"`, the n-th (from 0) with tensors `prompt_heads.n.…`.
 ///
+/// Where `prompt_surface` is there, all of them read surface features behind the pooled vector
+/// ([`SurfaceFeatures`](crate::SurfaceFeatures)), and none may be of the kind `published`.
+///
 /// A single head's classes are those of `id2label`, and `prompt_scale` is its scale. Each of a list says them itself:
 /// `{"name": "complexity", "kind": "linear", "pooling": "mean", "labels": ["low", "high"], "ordinal": true}` or, for a
 /// number, `"scale": {"mean": 3.5, "deviation": 1.2}`.

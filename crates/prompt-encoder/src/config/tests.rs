@@ -183,3 +183,57 @@ fn a_head_that_is_not_known_is_refused_with_what_is() {
         assert!(message.contains(wanted), "{message}");
     }
 }
+
+#[test]
+fn surface_features_stand_beside_heads_that_read_them_or_are_refused() {
+    let head = |kind: &str| {
+        format!(
+            r#""problem_type": "single_label_classification", "prompt_head": {{"kind": "{kind}", "pooling": "mean"}}"#
+        )
+    };
+    let surface = |features: &str, mean: &str, deviation: &str| {
+        format!(r#""prompt_surface": {{"features": {features}, "mean": {mean}, "deviation": {deviation}}}"#)
+    };
+    let two = r#"["word_count", "has_numbers"]"#;
+    let good = surface(two, "[1.5, 0]", "[0.5, 0]");
+    let config = read(&tiny(&format!("{}, {good}", head("linear")))).unwrap();
+    let features = config.head.surface.unwrap();
+    assert_eq!(features.names().collect::<Vec<_>>(), ["word_count", "has_numbers"]);
+    assert_eq!(features.row("7"), [((2f64.ln() - 1.5) / 0.5) as f32, 0.0]);
+
+    for (extra, wanted) in [
+        (good.clone(), "only for heads of the kind linear or deep"),
+        (format!("{}, {good}", head("published")), "only for heads of the kind linear or deep"),
+        (format!(r#"{}, "prompt_surface": 7"#, head("linear")), "must be an object, got 7"),
+        (
+            format!("{}, {}", head("linear"), good.replace("\"mean\": [1.5", "\"scale\": [1.5")),
+            "`prompt_surface.scale` is unknown; known: features, mean, deviation",
+        ),
+    ] {
+        let message = message(&tiny(&extra));
+        assert!(message.contains(wanted), "{extra}: {message}");
+    }
+    for (surface, wanted) in [
+        (surface("[]", "[]", "[]"), "names no feature"),
+        (surface("[\"vowels\"]", "[1]", "[1]"), "names \"vowels\"; known: word_count"),
+        (surface(r#"["word_count", "word_count"]"#, "[1, 1]", "[1, 1]"), "names \"word_count\" twice"),
+        (
+            surface(two, "[1]", "[1, 1]"),
+            "`prompt_surface.mean` must hold a number for each of 2 features, got 1",
+        ),
+        (surface(two, "[1, 1]", "[1, 1, 1]"), "`prompt_surface.deviation` must hold a number for each of 2"),
+        (surface(two, "[1, null]", "[1, 1]"), "`prompt_surface.mean` must hold finite numbers, got null"),
+        (surface(two, "[1, \"NaN\"]", "[1, 1]"), "must hold finite numbers, got \"NaN\""),
+        (
+            surface(two, "[1, 1]", "[1, -1]"),
+            "`prompt_surface.deviation` of \"has_numbers\" must be at least 0",
+        ),
+        (surface(two, "3", "[1, 1]"), "`prompt_surface.mean` must be a list, got 3"),
+    ] {
+        let message = message(&tiny(&format!("{}, {surface}", head("linear"))));
+        assert!(message.contains(wanted), "{surface}: {message}");
+    }
+    // Python writes NaN as a word that JSON does not know.
+    let word = surface(two, "[NaN, 1]", "[1, 1]");
+    assert!(message(&tiny(&format!("{}, {word}", head("linear")))).contains("not JSON"));
+}

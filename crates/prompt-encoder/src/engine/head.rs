@@ -7,6 +7,7 @@ use super::linear::{LayerNorm, Linear, Loader};
 use super::{Engine, Packed, Precision, hidden_states, kernel, pooled};
 use crate::checkpoint::Weights;
 use crate::config::{Details, EncoderConfig, HeadAnswer, HeadKind, HeadPooling, PromptHead};
+use crate::surface::SurfaceFeatures;
 
 /// How hidden states become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) fn unit(vector: &mut [f32]) {
 #[derive(Debug)]
 pub(crate) struct Head {
     pool: HeadPool,
+    /// How many surface features stand behind the pooled vector.
+    joined: usize,
     branches: Vec<Branch>,
 }
 
@@ -92,14 +95,15 @@ impl Head {
             let pool = HeadPool::load(&mut loader, h, first.pooling)?;
             let mut own = |head| Branch::own(&mut loader, config, head);
             let branches = config.head.prompt_heads.iter().map(&mut own).collect::<Result<_>>()?;
-            return Ok(Self { pool, branches });
+            let joined = config.head.surface.as_ref().map_or(0, SurfaceFeatures::width);
+            return Ok(Self { pool, joined, branches });
         }
         let modern = matches!(config.details, Details::ModernBert(_));
         let mean = modern && config.head.pooling.as_deref() == Some("mean");
         let (dense, out) = published(&mut loader, config, "")?;
         let out = loader.linear(out, [labels, h], true)?;
         let pool = HeadPool::Fixed(if mean { Pooling::Mean } else { Pooling::Cls });
-        Ok(Self { pool, branches: vec![Branch { layers: vec![dense], out }] })
+        Ok(Self { pool, joined: 0, branches: vec![Branch { layers: vec![dense], out }] })
     }
 
     /// Heads `head_0.fc`, `head_1.fc`, … as one layer.
@@ -111,7 +115,7 @@ impl Head {
         }
         let out = Linear::new(loader.level, Precision::F32, [bias.len(), h], &weight, Some(&bias))?;
         let branches = vec![Branch { layers: Vec::new(), out }];
-        Ok(Self { pool: HeadPool::Fixed(Pooling::Mean), branches })
+        Ok(Self { pool: HeadPool::Fixed(Pooling::Mean), joined: 0, branches })
     }
 
     /// Bytes of weights in memory.
@@ -123,15 +127,26 @@ impl Head {
         pool + self.branches.iter().map(Branch::bytes).sum::<usize>()
     }
 
-    /// Logits of a batch over what `engine` says of it, sequences × outputs.
-    pub(crate) fn logits(&self, engine: &dyn Engine, batch: Packed<'_>, threads: usize) -> Result<Vec<f32>> {
+    /// Logits of a batch over what `engine` says of it, sequences × outputs. `surface` has the surface features of each
+    /// sequence of the batch, where the head reads them.
+    pub(crate) fn logits(
+        &self,
+        engine: &dyn Engine,
+        batch: Packed<'_>,
+        surface: &[&[f32]],
+        threads: usize,
+    ) -> Result<Vec<f32>> {
         let n = batch.len();
-        let pooled = match &self.pool {
+        let mut pooled = match &self.pool {
             HeadPool::Fixed(how) => pooled(engine, batch, *how, threads)?,
             HeadPool::Attention(attention) => hidden_states(engine, batch, threads, |hidden| {
                 attention.run(batch, hidden, engine.width(), threads)
             })?,
         };
+        if self.joined > 0 {
+            let rows = pooled.chunks_exact(engine.width()).zip(surface);
+            pooled = rows.flat_map(|(row, surface)| row.iter().chain(*surface)).copied().collect();
+        }
         if let [only] = self.branches.as_slice() {
             return only.run(n, &pooled, threads);
         }
@@ -204,8 +219,10 @@ impl Branch {
     /// What `prompt_head`, or one of `prompt_heads`, describes.
     fn own(loader: &mut Loader<'_>, config: &EncoderConfig, head: &PromptHead) -> Result<Self> {
         let (h, prefix) = (config.hidden_size, &head.prefix);
+        // Published heads read none: the configuration was held to that.
+        let read = h + config.head.surface.as_ref().map_or(0, SurfaceFeatures::width);
         let (layers, name, inputs) = match head.kind {
-            HeadKind::Linear => (Vec::new(), "out", h),
+            HeadKind::Linear => (Vec::new(), "out", read),
             HeadKind::Published => {
                 let (dense, out) = published(loader, config, prefix)?;
                 (vec![dense], out, h)
@@ -215,7 +232,7 @@ impl Branch {
                     let linear = loader.linear(&format!("{prefix}{name}"), shape, true)?;
                     Ok(Dense { linear, activation: Activation::Relu, norm: None })
                 };
-                (vec![relu("regressor.0", [256, h])?, relu("regressor.1", [64, 256])?], "regressor.2", 64)
+                (vec![relu("regressor.0", [256, read])?, relu("regressor.1", [64, 256])?], "regressor.2", 64)
             }
         };
         let name = format!("{prefix}{name}");

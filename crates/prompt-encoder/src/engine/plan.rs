@@ -89,7 +89,7 @@ impl Runner {
     pub(crate) fn run<T: Send>(
         &self,
         sequences: &[&[u32]],
-        work: impl Fn(&dyn Engine, Packed<'_>, usize) -> Result<Vec<T>> + Sync,
+        work: impl Fn(&dyn Engine, Packed<'_>, &[usize], usize) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         self.check(sequences)?;
         let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
@@ -118,7 +118,7 @@ impl Runner {
         sequences: &[&[u32]],
         batch: &[usize],
         threads: usize,
-        work: impl Fn(&dyn Engine, Packed<'_>, usize) -> Result<Vec<T>>,
+        work: impl Fn(&dyn Engine, Packed<'_>, &[usize], usize) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
         let mut ids = Vec::new();
         let mut offsets = vec![0];
@@ -126,7 +126,7 @@ impl Runner {
             ids.extend_from_slice(sequences[i]);
             offsets.push(ids.len());
         }
-        work(self.engine(), Packed { ids: &ids, offsets: &offsets }, threads)
+        work(self.engine(), Packed { ids: &ids, offsets: &offsets }, batch, threads)
     }
 }
 

@@ -27,3 +27,15 @@ pub const SURFACE_FEATURES: [&str; COLUMNS] = [
 ];
 
 const COLUMNS: usize = 14;
+
+/// The numbers of one text as they are, in the order of [`SURFACE_FEATURES`].
+///
+/// ```
+/// use prompt_features::{SURFACE_FEATURES, surface_numbers};
+/// let numbers = surface_numbers("Is it 7? Yes.");
+/// assert_eq!((SURFACE_FEATURES[0], numbers[0]), ("word_count", 4.0));
+/// assert_eq!((SURFACE_FEATURES[6], numbers[6]), ("has_numbers", 1.0));
+/// ```
+pub fn surface_numbers(text: &str) -> [f64; SURFACE_FEATURES.len()] {
+    measure::measure(text, &mut measure::SurfaceWorkspace::default())
+}

@@ -14,7 +14,7 @@ use crate::select::Space;
 /// | `cnn`, `hybrid` | also `filters` 32 … 256 |
 /// | `lstm`, `bilstm`, `hybrid` | also `units` 32 … 256 |
 /// | `transformer` | also `heads` 1, 2, 4 and `layers` 1 … 4 |
-/// | `encoder` | `learning_rate` 10⁻⁵ … 5·10⁻⁵, `batch_size` 8 … 32, `dropout` and `head_dropout` 0 … 0.3 |
+/// | `encoder` | `learning_rate` 10⁻⁵ … 5·10⁻⁵, `batch_size` 8 … 32, `dropout` and `head_dropout` 0 … 0.3, `pooling` cls or mean |
 ///
 /// ```
 /// let space = prompt_models::neural::space("cnn");
@@ -36,7 +36,8 @@ pub fn space(name: &str) -> Space {
             .log_float("learning_rate", 1e-5, 5e-5)
             .choice("batch_size", [8, 16, 32])
             .float("dropout", 0.0, 0.3)
-            .float("head_dropout", 0.0, 0.3),
+            .float("head_dropout", 0.0, 0.3)
+            .choice("pooling", ["cls", "mean"]),
         _ => Space::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! From token ids to hidden states, family by family.
 
+use std::rc::Rc;
+
 use burn::tensor::{Int, Tensor, TensorData, activation, module};
 use prompt_core::Result;
 use prompt_encoder::{Activation, Details, EncoderConfig, Family};
@@ -8,13 +10,15 @@ use super::fused;
 use super::layers::{Dense, FRESH, Lora, Norm, activate, join_heads, split_heads};
 use super::modern::ModernLayer;
 use super::relative::{AfterFirst, Places, Projections, Relative};
-use crate::net::{Builder, Id, Input, Store, Tape, look_up};
+use crate::net::{Builder, Id, Input, Store, Tape, Twice, look_up};
 
 /// An encoder without its numbers.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     embeddings: Embeddings,
     layers: Layers,
+    /// Whether layers are computed again on the way back instead of keeping what they need there.
+    again: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +54,7 @@ enum Layers {
 }
 
 /// Attention and feed-forward, each added to its input and normalised after.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Block {
     query: Dense,
     key: Dense,
@@ -119,8 +123,8 @@ const ALBERT: Names = Names {
 
 impl Encoder {
     /// Builds it under canonical names, with adapters beside the queries and values of blocks where asked for.
-    pub(crate) fn new(config: &EncoderConfig, lora: Option<Lora>, b: &mut Builder<'_>) -> Self {
-        Self { embeddings: Embeddings::new(config, b), layers: Layers::new(config, lora, b) }
+    pub(crate) fn new(config: &EncoderConfig, lora: Option<Lora>, again: bool, b: &mut Builder<'_>) -> Self {
+        Self { embeddings: Embeddings::new(config, b), layers: Layers::new(config, lora, b), again }
     }
 
     /// \[rows, length\] → \[rows, length, width\].
@@ -144,31 +148,72 @@ impl Encoder {
         by_hand: bool,
     ) -> Result<Tensor<3>> {
         let x = self.embeddings.forward(s, tape, input);
-        let x = tape.dropout(x, dropout);
+        let mut x = tape.dropout(x, dropout);
+        let twice = (self.again && tape.keeps()).then(|| Twice::of(s));
         match &self.layers {
             Layers::Modern { layers, norm } => {
-                let x = layers.iter().fold(x, |x, layer| layer.forward(s, tape, x, input, dropout));
+                for layer in layers {
+                    let (learns, layer, input) = (layer.learns(s), layer.clone(), input.clone());
+                    let forward =
+                        move |s: &Store, tape: &mut Tape, x| Ok(layer.forward(s, tape, x, &input, dropout));
+                    x = through(s, tape, x, learns, twice.as_ref(), forward)?;
+                }
                 Ok(norm.forward(s, x))
             }
             Layers::Blocks { blocks, order, relative, after_first } => {
-                let hidden = input.hidden_keys(s);
-                let places = relative.as_ref().map(|r| (r, r.places(s, input.length)));
-                let mut x = x;
+                let common = |s: &Store, input: &Input, relative: Option<&Relative>| {
+                    (input.hidden_keys(s), relative.map(|r| r.places(s, input.length)))
+                };
+                // What all blocks read is made once, but for those that are computed again each in a graph of its own.
+                let once = twice.is_none().then(|| Rc::new(common(s, input, relative.as_ref())));
                 for (i, &block) in order.iter().enumerate() {
-                    let before = x.clone();
-                    let block = &blocks[block];
-                    x = if by_hand && block.can_be_fused() {
-                        fused::forward(&block.parts(), s, tape, x, input, dropout)?
-                    } else {
-                        block.forward(s, tape, x, &hidden, places.as_ref(), dropout)
+                    let (block, input) = (blocks[block].clone(), input.clone());
+                    let (relative, once) = (relative.clone(), once.clone());
+                    let after = after_first.clone().filter(|_| i == 0);
+                    let learns = block.learns(s);
+                    let forward = move |s: &Store, tape: &mut Tape, x: Tensor<3>| {
+                        if by_hand && block.can_be_fused() {
+                            return fused::forward(&block.parts(), s, tape, x, &input, dropout);
+                        }
+                        let read =
+                            once.clone().unwrap_or_else(|| Rc::new(common(s, &input, relative.as_ref())));
+                        let (hidden, places) = &*read;
+                        let before = x.clone();
+                        let x = block.forward(
+                            s,
+                            tape,
+                            x,
+                            hidden,
+                            relative.as_ref().zip(places.as_ref()),
+                            dropout,
+                        );
+                        Ok(match &after {
+                            Some(conv) => conv.forward(s, before, x, input.mask(s)),
+                            None => x,
+                        })
                     };
-                    if let (0, Some(conv)) = (i, after_first) {
-                        x = conv.forward(s, before, x, input.mask(s));
-                    }
+                    x = through(s, tape, x, learns, twice.as_ref(), forward)?;
                 }
                 Ok(x)
             }
         }
+    }
+}
+
+/// A layer, computed again on the way back where `twice` is there. One in which nothing learns, and nothing below it,
+/// keeps nothing.
+fn through(
+    s: &Store,
+    tape: &mut Tape,
+    x: Tensor<3>,
+    learns: bool,
+    twice: Option<&Twice>,
+    layer: impl Fn(&Store, &mut Tape, Tensor<3>) -> Result<Tensor<3>> + 'static,
+) -> Result<Tensor<3>> {
+    match twice {
+        _ if !learns && !x.is_tracked() => tape.without_keeping(|tape| layer(s, tape, x)),
+        Some(twice) => tape.again(x, twice, layer),
+        None => layer(s, tape, x),
     }
 }
 
@@ -345,6 +390,11 @@ impl Block {
         }
     }
 
+    /// Whether its numbers learn, or adapters beside them.
+    fn learns(&self, s: &Store) -> bool {
+        s.learns(self.query.weight) || self.query.is_adapted()
+    }
+
     /// Whether the block is one that [`fused`] knows.
     fn can_be_fused(&self) -> bool {
         self.positions.is_none() && self.activation == Activation::Gelu && !self.query.is_adapted()
@@ -370,7 +420,7 @@ impl Block {
         tape: &mut Tape,
         x: Tensor<3>,
         hidden: &Tensor<4>,
-        places: Option<&(&Relative, Places)>,
+        places: Option<(&Relative, &Places)>,
         dropout: f64,
     ) -> Tensor<3> {
         let q = split_heads(self.query.forward(s, x.clone()), self.heads);

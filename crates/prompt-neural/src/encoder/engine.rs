@@ -77,7 +77,7 @@ impl OpenEngine for Burn {
         let read = |name: &str, shape: &[usize]| weights.borrow_mut().get(name, shape).map(Some);
         let mut store = Store::new(self.device.clone());
         let mut builder = Builder::reading(&mut store, Seed::default(), &read);
-        let encoder = Encoder::new(config, None, &mut builder);
+        let encoder = Encoder::new(config, None, false, &mut builder);
         let store = store.complete()?;
         Ok(Box::new(OnBurn { encoder, store, width: config.hidden_size, name: self.name.clone() }))
     }

@@ -6,8 +6,9 @@ use prompt_core::{Dense, Head, Output, Prediction, Result, Texts};
 
 use super::head::HeadSpec;
 use super::model::{Model, encode};
+use super::surface::Surface;
 use crate::loss::Scale;
-use crate::net::{Input, Tape, read};
+use crate::net::{Tape, read};
 use crate::network::same_length_batches;
 use crate::outcome::probabilities;
 use crate::text::Batch;
@@ -70,15 +71,15 @@ impl FittedEncoder {
     /// # Errors
     /// As [`predict`](Self::predict).
     pub fn predict_heads<T: Texts + ?Sized>(&self, texts: &T) -> Result<Vec<Prediction>> {
-        let Model { net, store, tokenizer, specs, .. } = &self.model;
+        let Model { net, store, tokenizer, specs, surface, .. } = &self.model;
         let ids = |i| encode(tokenizer, texts.text(i), self.limit).map(|(ids, _)| ids);
         let encoded = (0..texts.count()).map(ids).collect::<Result<Vec<_>>>()?;
+        let surface = Surface::of(surface.as_ref(), texts);
         let mut all: Vec<Vec<f64>> =
             specs.iter().map(|spec| vec![0.0; encoded.len() * spec.output.width()]).collect();
         for rows in same_length_batches(&encoded, store) {
             let batch = Batch::of(&encoded, rows);
-            let input = Input::new(&batch, store);
-            let heads = net.forward(store, &mut Tape::predicting(), &input, [0.0; 2])?;
+            let heads = net.forward(store, &mut Tape::predicting(), &batch, &surface, [0.0; 2])?;
             for ((scores, spec), all) in heads.into_iter().zip(specs).zip(&mut all) {
                 let ([_, scored], width) = (scores.dims(), spec.output.width());
                 for (&row, z) in batch.rows.iter().zip(read(scores)?.chunks(scored)) {

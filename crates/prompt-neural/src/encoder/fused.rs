@@ -133,7 +133,7 @@ pub(super) fn forward(
 
     let mut inner = read(wide.forward(middle.clone()))?;
     let inner_width = inner.len() / tokens;
-    let slope = if tape.is_training() {
+    let slope = if tape.keeps() {
         let mut slope = inner;
         inner = vec![0.0; slope.len()];
         kernel::gelu(&mut slope, &mut inner);

@@ -127,10 +127,11 @@ impl Head {
         }
     }
 
-    pub(crate) fn new(config: &EncoderConfig, spec: &HeadSpec, b: &mut Builder<'_>) -> Self {
+    /// `joined` surface features stand behind the pooled vector; a published head reads none.
+    pub(crate) fn new(config: &EncoderConfig, spec: &HeadSpec, joined: usize, b: &mut Builder<'_>) -> Self {
         let steps = spec.output.width() - usize::from(spec.ordinal);
         let outputs = if spec.ordinal { 1 } else { steps };
-        let width = config.hidden_size;
+        let width = config.hidden_size + joined;
         let prefix = &spec.prefix;
         let (layers, last, inputs) = match spec.kind {
             HeadKind::Linear => (Layers::None, "out", width),
@@ -143,7 +144,7 @@ impl Head {
             }
             _ => {
                 let (layers, last) = published(config, prefix, b);
-                (layers, last, width)
+                (layers, last, config.hidden_size)
             }
         };
         let last =

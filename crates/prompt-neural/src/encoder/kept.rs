@@ -1,6 +1,6 @@
 //! How many numbers a step of fine-tuning keeps for its way back.
 
-use prompt_encoder::{Activation, Details, EncoderConfig, Family};
+use prompt_encoder::{Details, EncoderConfig, Family};
 
 use super::fine_tune::FineTune;
 
@@ -26,28 +26,24 @@ pub(super) fn kept(params: &FineTune, config: &EncoderConfig, tokens: f64, lengt
     let frozen = frozen(params);
     let embeds = frozen == 0 && params.lora_rank.is_none();
     let begin = if embeds { 3.0 * config.embedding_size as f64 } else { 0.0 };
-    // A block that burn differentiates keeps nothing below the lowest one that learns. ALBERT's share their numbers.
-    let layers = match (by_hand(params, config), config.family) {
-        (true, _) => config.layers,
-        (false, Family::Albert) if frozen > 0 => 0,
-        (false, Family::Albert) => config.layers,
-        (false, _) => config.layers.saturating_sub(frozen),
+    // Nothing is kept below the lowest layer that learns. ALBERT's share their numbers.
+    let layers = match config.family {
+        Family::Albert if frozen > 0 => 0,
+        Family::Albert => config.layers,
+        _ => config.layers.saturating_sub(frozen),
     };
-    // What burn computes again it does not keep; how much that is depends on the layers.
-    let share = if params.gradient_checkpointing { 0.6 } else { 1.0 };
-    tokens * (begin + share * layers as f64 * block)
+    let inside = match (params.gradient_checkpointing, layers) {
+        // The inputs of all, and what is inside the one that is computed again.
+        (true, 1..) => layers as f64 * width + block,
+        _ => layers as f64 * block,
+    };
+    tokens * (begin + inside)
 }
 
 /// Layers that learn in no epoch.
 fn frozen(params: &FineTune) -> usize {
     let thawed = params.unfreeze_every.map_or(0, |every| (params.max_epochs - 1) / every);
     if params.lora_rank.is_some() { 0 } else { params.freeze_layers.saturating_sub(thawed) }
-}
-
-/// Whether blocks are differentiated by hand.
-fn by_hand(params: &FineTune, config: &EncoderConfig) -> bool {
-    let plain = !matches!(config.details, Details::ModernBert(_) | Details::Deberta(_));
-    plain && config.activation == Activation::Gelu && params.lora_rank.is_none()
 }
 
 #[cfg(test)]
@@ -63,29 +59,26 @@ mod tests {
         let each = 3.0 * 16.0 + 2.0 * (10.0 * 16.0 + 2.0 * 32.0 + 3.0 * 2.0 * 8.0);
         assert_eq!(of(FineTune::default(), 8.0), 10.0 * each);
         assert!(of(FineTune::default().dropout(0.0), 8.0) < of(FineTune::default(), 8.0));
-        assert!(of(FineTune::default().gradient_checkpointing(true), 8.0) < of(FineTune::default(), 8.0));
+        let again = of(FineTune::default().gradient_checkpointing(true), 8.0);
+        let block = 10.0 * (10.0 * 16.0 + 2.0 * 32.0 + 3.0 * 2.0 * 8.0);
+        assert_eq!(again, 10.0 * (3.0 * 16.0 + 2.0 * 16.0) + block);
         assert!(of(FineTune::default(), 64.0) > of(FineTune::default(), 8.0));
     }
 
     #[test]
-    fn what_burn_differentiates_keeps_nothing_below_the_lowest_layer_that_learns() {
-        let of = |activation: &str, params: FineTune| {
-            let text = format!(
-                r#"{{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 4,
-                "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 64,
-                "hidden_act": "{activation}"}}"#
-            );
-            let config = EncoderConfig::from_json(&text, "config.json").unwrap();
-            kept(&params, &config, 10.0, 8.0)
-        };
+    fn nothing_is_kept_below_the_lowest_layer_that_learns() {
+        let text = r#"{"model_type": "bert", "vocab_size": 100, "hidden_size": 16, "num_hidden_layers": 4,
+            "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 64}"#;
+        let config = EncoderConfig::from_json(text, "config.json").unwrap();
+        let of = |params: FineTune| kept(&params, &config, 10.0, 8.0);
         let params = || FineTune::default().max_epochs(3);
         let begin = 10.0 * 3.0 * 16.0;
-        let blocks = of("relu", params()) - begin;
-        assert_eq!(of("relu", params().freeze_layers(3)), blocks / 4.0);
-        assert_eq!(of("relu", params().freeze_layers(9)), 0.0);
+        let blocks = of(params()) - begin;
+        assert_eq!(of(params().freeze_layers(3)), blocks / 4.0);
+        assert_eq!(of(params().freeze_layers(9)), 0.0);
+        assert_eq!(of(params().freeze_layers(9).gradient_checkpointing(true)), 0.0);
         // In the third epoch the two above the lowest learn, too.
-        assert_eq!(of("relu", params().freeze_layers(3).unfreeze_every(Some(1))), blocks * 3.0 / 4.0);
-        assert_eq!(of("relu", params().lora_rank(Some(2))), blocks);
-        assert_eq!(of("gelu", params().freeze_layers(3)), blocks);
+        assert_eq!(of(params().freeze_layers(3).unfreeze_every(Some(1))), blocks * 3.0 / 4.0);
+        assert_eq!(of(params().lora_rank(Some(2))), blocks);
     }
 }

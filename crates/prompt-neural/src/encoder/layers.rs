@@ -24,7 +24,7 @@ pub(super) struct Adapter {
 }
 
 /// y = W·x + b.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dense {
     pub(super) weight: Id,
     pub(super) bias: Option<Id>,
@@ -66,7 +66,7 @@ impl Dense {
 }
 
 /// Layer normalisation; ModernBERT's has no bias.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub(super) weight: Id,
     pub(super) bias: Option<Id>,

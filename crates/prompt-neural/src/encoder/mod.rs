@@ -18,7 +18,9 @@ mod probe;
 mod relative;
 mod saved;
 mod scorer;
+mod surface;
 mod task;
+mod tuning;
 
 pub use engine::Burn;
 pub use fine_tune::FineTune;

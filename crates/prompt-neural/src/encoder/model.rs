@@ -4,13 +4,15 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use prompt_core::{Error, FitContext, Result};
-use prompt_encoder::{Checkpoint, EncoderConfig, Family, HeadKind, Long, Tokenizer};
+use prompt_encoder::{Checkpoint, EncoderConfig, Family, HeadKind, Long, SurfaceFeatures, Tokenizer};
 
 use super::body::Encoder;
 use super::fine_tune::FineTune;
 use super::head::{Head, HeadSpec, OWN, Pool};
 use super::layers::Lora;
+use super::surface::Surface;
 use crate::net::{Builder, Input, Store, Tape};
+use crate::text::Batch;
 
 /// Whether a parameter is part of an adapter.
 pub(super) fn is_adapter(name: &str) -> bool {
@@ -56,15 +58,17 @@ impl Net {
         Ok(self.pool.forward(s, x, input))
     }
 
-    /// The scores of each head.
+    /// The scores of each head; `surface` has the features of the texts that the batch's rows are of.
     pub(super) fn forward(
         &self,
         s: &Store,
         tape: &mut Tape,
-        input: &Input,
+        batch: &Batch,
+        surface: &Surface,
         [dropout, head_dropout]: [f64; 2],
     ) -> Result<Vec<Tensor<2>>> {
-        let pooled = self.pooled(s, tape, input, dropout)?;
+        let pooled = self.pooled(s, tape, &Input::new(batch, s), dropout)?;
+        let pooled = surface.behind(pooled, &batch.rows, s);
         Ok(scores(&self.heads, s, tape, &pooled, head_dropout))
     }
 }
@@ -89,14 +93,18 @@ pub(super) struct Model {
     pub(super) tokenizer: Tokenizer,
     /// What its heads learn.
     pub(super) specs: Vec<HeadSpec>,
+    /// What they read behind the pooled vector.
+    pub(super) surface: Option<SurfaceFeatures>,
 }
 
 impl Model {
-    /// Opens a folder; heads that it has not, or has of another size, start afresh.
+    /// Opens a folder; heads that it has not, or has of another size, start afresh. Where heads are to read surface
+    /// features, those of the folder keep their scale, which its heads know.
     pub(super) fn open(
         folder: &Path,
         params: &FineTune,
         specs: Vec<HeadSpec>,
+        surface: Option<SurfaceFeatures>,
         mut store: Store,
         ctx: &FitContext,
     ) -> Result<Self> {
@@ -127,14 +135,16 @@ impl Model {
         if lora.is_some() && config.family == Family::ModernBert {
             return Err(Error::unsupported("ModernBERT", "adapters", "leave lora_rank at none"));
         }
-        let encoder = Encoder::new(&config, lora, &mut builder);
+        let encoder = Encoder::new(&config, lora, params.gradient_checkpointing, &mut builder);
         // ModernBERT's files say how the published head pools.
         let modern = config.family == Family::ModernBert && params.head == "published";
         let said = config.head.pooling.as_deref().filter(|_| modern && params.pooling == "cls");
         let pool = Pool::new(said.unwrap_or(&params.pooling), config.hidden_size, &mut builder);
-        let heads = specs.iter().map(|spec| Head::new(&config, spec, &mut builder)).collect();
+        let surface = surface.map(|learned| config.head.surface.clone().unwrap_or(learned));
+        let joined = surface.as_ref().map_or(0, SurfaceFeatures::width);
+        let heads = specs.iter().map(|spec| Head::new(&config, spec, joined, &mut builder)).collect();
         let net = Net { encoder, pool, heads };
-        Ok(Self { net, store: store.complete()?, config, tokenizer, specs })
+        Ok(Self { net, store: store.complete()?, config, tokenizer, specs, surface })
     }
 
     /// Whether transformers has such a head.

@@ -7,7 +7,7 @@ use super::layers::{Dense, Norm, activate, join_heads, split_heads};
 use crate::net::{Builder, Input, Store, Tape};
 
 /// One layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ModernLayer {
     norm: Option<Norm>,
     joined: Dense,
@@ -50,6 +50,11 @@ impl ModernLayer {
             side: (!global).then_some(details.side),
             theta: if global { details.global_theta } else { details.local_theta },
         }
+    }
+
+    /// Whether its numbers learn.
+    pub(super) fn learns(&self, s: &Store) -> bool {
+        s.learns(self.joined.weight)
     }
 
     pub(super) fn forward(

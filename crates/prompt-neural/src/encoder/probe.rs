@@ -11,6 +11,7 @@ use prompt_core::{FitContext, Result, Seed};
 
 use super::head::Head;
 use super::model::{Model, Net, scores};
+use super::surface::Surface;
 use crate::net::{Builder, Input, Store, Tape, read};
 use crate::network::same_length_batches;
 use crate::text::Batch;
@@ -22,6 +23,7 @@ pub(super) struct Rows<'a> {
     pub(super) encoded: &'a [Vec<u32>],
     pub(super) train: &'a [usize],
     pub(super) validation: &'a [usize],
+    pub(super) surface: &'a Surface,
 }
 
 /// Lets the heads of `model` learn alone, on vectors that its pooling gives as it is. Nothing is told to the observer;
@@ -34,13 +36,14 @@ pub(super) fn probe(
     dropout: f64,
     ctx: &FitContext,
 ) -> Result<Vec<EpochRecord>> {
-    let width = model.config.hidden_size;
+    let joined = rows.surface.width();
+    let width = model.config.hidden_size + joined;
     let vectors = vectors(&model.net, &model.store.frozen(), rows, ctx)?;
     // A store of the heads' numbers alone: the states that are kept do not copy the encoder.
     let mut store = Store::new(model.store.device().clone());
     let mut builder = Builder::new(&mut store, Seed::default());
     let heads: Vec<Head> =
-        model.specs.iter().map(|spec| Head::new(&model.config, spec, &mut builder)).collect();
+        model.specs.iter().map(|spec| Head::new(&model.config, spec, joined, &mut builder)).collect();
     let places = places(&store, &model.store);
     for (i, &place) in places.iter().enumerate() {
         store.set(i, model.store.read(place)?);
@@ -78,7 +81,7 @@ fn places(part: &Store, whole: &Store) -> Vec<usize> {
     part.params().iter().filter_map(|p| place(&p.name)).collect()
 }
 
-/// The pooled vector of every row that is learned from or judged by.
+/// The pooled vector, surface features behind it, of every row that is learned from or judged by.
 fn vectors(net: &Net, store: &Store, rows: Rows<'_>, ctx: &FitContext) -> Result<Vec<Vec<f32>>> {
     let mut vectors = vec![Vec::new(); rows.encoded.len()];
     let mut used = vec![false; rows.encoded.len()];
@@ -93,7 +96,7 @@ fn vectors(net: &Net, store: &Store, rows: Rows<'_>, ctx: &FitContext) -> Result
         let pooled = net.pooled(store, &mut Tape::predicting(), &input, 0.0)?;
         let [_, width] = pooled.dims();
         for (&row, vector) in batch.rows.iter().zip(read(pooled)?.chunks(width)) {
-            vectors[row] = vector.to_vec();
+            vectors[row] = [vector, rows.surface.row(row)].concat();
         }
     }
     Ok(vectors)

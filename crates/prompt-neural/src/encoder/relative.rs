@@ -7,7 +7,7 @@ use super::layers::{Dense, Norm, split_heads};
 use crate::net::{Builder, Id, Init, Store};
 
 /// The table of relative positions, shared by all layers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Relative {
     table: Id,
     norm: Option<Norm>,
@@ -25,7 +25,7 @@ pub(super) struct Places {
 }
 
 /// A layer's own projections of positions, where it does not use those of the content.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Projections {
     key: Option<Dense>,
     query: Option<Dense>,
@@ -142,7 +142,7 @@ fn bucket(distance: i64, details: &Deberta) -> i64 {
 }
 
 /// The convolution that some DeBERTa models have after the first layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct AfterFirst {
     weight: Id,
     bias: Id,

@@ -63,7 +63,7 @@ fn class_name(family: Family) -> &'static str {
 }
 
 /// What a configuration says of heads, which are not those that are written.
-const HEAD_KEYS: [&str; 11] = [
+const HEAD_KEYS: [&str; 12] = [
     "target_sizes",
     "task_type_map",
     "weights_map",
@@ -71,6 +71,7 @@ const HEAD_KEYS: [&str; 11] = [
     "prompt_head",
     "prompt_heads",
     "prompt_scale",
+    "prompt_surface",
     "id2label",
     "label2id",
     "problem_type",
@@ -190,6 +191,9 @@ impl FittedEncoder {
         config.insert("model_type".into(), json!(family.model_type()));
         if published && family == Family::ModernBert {
             config.insert("classifier_pooling".into(), json!(pooling));
+        }
+        if let Some(surface) = &self.model.surface {
+            config.insert("prompt_surface".into(), surface.to_json());
         }
         match self.model.specs.as_slice() {
             [alone] if !alone.is_listed() => {

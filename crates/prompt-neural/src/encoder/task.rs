@@ -1,6 +1,12 @@
 //! Several things that one encoder learns at once.
 
-use prompt_core::{ClassWeight, Error, Result, Target};
+use prompt_core::{ClassWeight, Error, Output, Params, Result, Target, Values};
+use prompt_encoder::HeadKind;
+
+use super::fine_tune::FineTune;
+use super::head::{Head, HeadSpec, OWN, SEVERAL};
+use crate::loss::{Loss, LossKind, Scale};
+use crate::network::output_of;
 
 /// One of several things that an encoder learns at once ([`FineTune::fit_tasks`](crate::FineTune::fit_tasks)): a head
 /// of its own over the same vector.
@@ -73,5 +79,77 @@ impl<'a> TaskSpec<'a> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl FineTune {
+    /// The heads that these tasks need.
+    pub(super) fn head_specs(&self, tasks: &[TaskSpec<'_>], rows: usize) -> Result<Vec<HeadSpec>> {
+        if tasks.is_empty() {
+            return Err(Error::input("there is nothing to learn", "give at least one task"));
+        }
+        let mut specs: Vec<HeadSpec> = Vec::new();
+        for (i, task) in tasks.iter().enumerate() {
+            task.check(Head::NAMES)?;
+            if tasks[..i].iter().any(|before| before.name == task.name) {
+                let what = format!("two tasks are called `{}`", task.name);
+                return Err(Error::input(what, "give each a name of its own"));
+            }
+            let y = task.target;
+            if rows != y.len() {
+                return Err(Error::shape("rows of the target", rows, y.len()));
+            }
+            if rows == 0 {
+                return Err(Error::input(
+                    "there are no texts to learn from",
+                    "give at least one of each class",
+                ));
+            }
+            let (output, ordinal) = match output_of(y)? {
+                (Output::Values(_), ordinal) => (Output::Values(vec![task.name.clone()]), ordinal),
+                known => known,
+            };
+            let kind = Head::kind(task.head.as_ref().unwrap_or(&self.head));
+            if kind == HeadKind::Deep && output.classes().is_some() && !ordinal {
+                let help = "take head = published or linear";
+                return Err(Error::unsupported("the deep head", "classes", help));
+            }
+            if kind == HeadKind::Published && self.surface {
+                let legal = "false where a head is published: take head = linear, or for numbers deep";
+                return Err(Error::param(Self::NAME, "surface", legal, true));
+            }
+            let scale = match y.values() {
+                Values::Regression(values) => Some(Scale::of(values, y.weights())),
+                _ => None,
+            };
+            // A folder calls the head of a single task so, and has no place for another name.
+            let usual = if output.classes().is_some() { "class" } else { "score" };
+            let prefix = match (tasks.len() == 1 && task.name == usual, kind) {
+                (true, HeadKind::Published) => String::new(),
+                (true, _) => OWN.to_owned(),
+                _ => format!("{SEVERAL}{i}."),
+            };
+            specs.push(HeadSpec { name: task.name.clone(), prefix, kind, output, ordinal, scale });
+        }
+        Ok(specs)
+    }
+
+    /// What one task makes small. Beside others a choice that does not suit it is not made for it.
+    pub(super) fn task_loss(&self, task: &TaskSpec<'_>, spec: &HeadSpec, several: bool) -> Result<Loss> {
+        let classes = spec.output.classes().is_some();
+        let mut kind = LossKind::named(&self.loss, self.focal_gamma, self.label_smoothing);
+        if several && (!classes || spec.ordinal) {
+            kind = LossKind::CrossEntropy { smoothing: 0.0 };
+        }
+        let class_weight = match (&task.class_weight, &self.class_weight) {
+            (Some(own), _) => own.clone(),
+            (None, ClassWeight::Explicit(_)) if several => {
+                let legal = "none or balanced where there are several tasks: give each its own";
+                return Err(Error::param(Self::NAME, "class_weight", legal, "a table"));
+            }
+            (None, _) if several && !classes => ClassWeight::None,
+            (None, all) => all.clone(),
+        };
+        Loss::new(task.target, kind, &class_weight, spec.scale)
     }
 }

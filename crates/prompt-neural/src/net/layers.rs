@@ -11,6 +11,7 @@ use crate::text::Batch;
 const HIDDEN: f32 = -1e9;
 
 /// A batch on the device.
+#[derive(Clone)]
 pub(crate) struct Input {
     pub(crate) ids: Tensor<2, Int>,
     /// The same numbers on this side.

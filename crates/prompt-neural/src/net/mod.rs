@@ -25,7 +25,7 @@ pub(crate) use grad::{Grad, RowGrad};
 pub(crate) use layers::{Input, look_up, mean_pool};
 pub(crate) use store::Init;
 pub(crate) use store::{Builder, Id, Param, Store, read, turn};
-pub(crate) use tape::{Grads, Onward, Tape};
+pub(crate) use tape::{Grads, Onward, Tape, Twice};
 
 use crate::params;
 

@@ -86,8 +86,7 @@ impl Lstm {
         };
         let device = s.device().clone().inner();
         let plain = recurrent.clone().inner();
-        let (output, kept) =
-            run(&steps, &read(projected.clone().inner())?, &plain, &device, tape.is_training())?;
+        let (output, kept) = run(&steps, &read(projected.clone().inner())?, &plain, &device, tape.keeps())?;
         let shape = [steps.rows(), steps.length, steps.units];
         let output = Tensor::from_data(TensorData::new(output, shape), &device);
         Ok(tape.by_hand(output, s.device(), move |grad, onward| {

@@ -183,6 +183,19 @@ impl Store {
         Self { params, device: self.device.clone().inner(), problem: None }
     }
 
+    /// The same numbers with their gradients, shared.
+    pub(crate) fn shared(&self) -> Self {
+        let same =
+            |p: &Param| Param { name: p.name.clone(), shape: p.shape.clone(), value: p.value.clone(), ..*p };
+        let params = self.params.iter().map(same).collect();
+        Self { params, device: self.device.clone(), problem: None }
+    }
+
+    /// Whether a parameter learns.
+    pub(crate) fn learns(&self, id: Id) -> bool {
+        self.params[id.0].trainable
+    }
+
     /// The numbers of all parameters.
     pub(crate) fn read_all(&self) -> Result<Vec<Vec<f32>>> {
         (0..self.len()).map(|i| self.read(i)).collect()

@@ -7,6 +7,7 @@
 //! the sum ⟨input, gradient⟩, whose derivative with respect to the input is that gradient.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use prompt_core::{Result, Rng, Seed};
@@ -46,6 +47,16 @@ impl Grads {
             sum.add(own);
         }
         Ok(Some(sum))
+    }
+
+    /// Goes back from the end of a pass.
+    fn through(&mut self, tape: Tape, end: Onward) -> Result<()> {
+        self.go_on(end);
+        for back in tape.back.into_iter().rev() {
+            let onward = back(self)?;
+            self.go_on(onward);
+        }
+        Ok(())
     }
 
     fn go_on(&mut self, onward: Onward) {
@@ -94,29 +105,82 @@ impl Onward {
     }
 }
 
+/// A store's numbers as they are, and with their gradients: for layers that are computed [again](Tape::again).
+pub(crate) struct Twice {
+    still: Store,
+    learning: Rc<Store>,
+}
+
+impl Twice {
+    pub(crate) fn of(store: &Store) -> Self {
+        Self { still: store.frozen(), learning: Rc::new(store.shared()) }
+    }
+}
+
 type Back = Box<dyn FnOnce(&mut Grads) -> Result<Onward>>;
 
 /// One forward pass.
 pub(crate) struct Tape {
     /// Random numbers for dropout; `None` when predicting.
     dropout: Option<Rng>,
+    /// Whether layers keep what they need on the way back.
+    keeps: bool,
     back: Vec<Back>,
 }
 
 impl Tape {
     /// For prediction: nothing is dropped, nothing is kept.
     pub(crate) fn predicting() -> Self {
-        Self { dropout: None, back: Vec::new() }
+        Self { dropout: None, keeps: false, back: Vec::new() }
     }
 
     /// For a training step, with the seed of what it drops.
     pub(crate) fn training(seed: Seed) -> Self {
-        Self { dropout: Some(seed.rng()), back: Vec::new() }
+        Self::from(seed.rng())
+    }
+
+    fn from(dropout: Rng) -> Self {
+        Self { dropout: Some(dropout), keeps: true, back: Vec::new() }
     }
 
     /// Whether gradients will be asked for.
-    pub(crate) fn is_training(&self) -> bool {
-        self.dropout.is_some()
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// What `layers` come to when they keep nothing for the way back, dropping what they would drop.
+    pub(crate) fn without_keeping<T>(&mut self, layers: impl FnOnce(&mut Self) -> T) -> T {
+        let keeps = std::mem::replace(&mut self.keeps, false);
+        let output = layers(self);
+        self.keeps = keeps;
+        output
+    }
+
+    /// What `layer` makes of x. Nothing but x is kept: on the way back the layer is computed again, with the same
+    /// random numbers, and gone back through (gradient checkpointing; Chen and others, 2016).
+    pub(crate) fn again<const D: usize>(
+        &mut self,
+        x: Tensor<D>,
+        numbers: &Twice,
+        layer: impl Fn(&Store, &mut Self, Tensor<D>) -> Result<Tensor<D>> + 'static,
+    ) -> Result<Tensor<D>> {
+        let random = self.dropout.clone();
+        let plain = x.clone().inner();
+        let output = self.without_keeping(|tape| layer(&numbers.still, tape, plain))?;
+        let store = numbers.learning.clone();
+        let leaf = Tensor::from_data(output.into_data(), store.device()).require_grad();
+        let kept = leaf.clone();
+        self.back.push(Box::new(move |grads| {
+            if let (Some(grad), Some(random)) = (grads.take(&kept), random) {
+                let mut tape = Self::from(random);
+                let output = layer(&store, &mut tape, x)?;
+                let mut end = Onward::default();
+                end.give(output, grad);
+                grads.through(tape, end)?;
+            }
+            Ok(Onward::default())
+        }));
+        Ok(leaf)
     }
 
     /// Drops numbers with probability `p` and makes up for it: x·b/(1−p), b ~ Bernoulli(1−p). Nothing when predicting.
@@ -140,7 +204,7 @@ impl Tape {
         device: &Device,
         vjp: impl FnOnce(Tensor<D>, &mut Onward) -> Result<()> + 'static,
     ) -> Tensor<D> {
-        if !self.is_training() {
+        if !self.keeps() {
             return output;
         }
         let leaf = Tensor::from_data(output.into_data(), device).require_grad();
@@ -168,11 +232,7 @@ impl Tape {
     /// Goes back from the end of the pass.
     pub(crate) fn backward(self, end: Onward) -> Result<Grads> {
         let mut grads = Grads::default();
-        grads.go_on(end);
-        for back in self.back.into_iter().rev() {
-            let onward = back(&mut grads)?;
-            grads.go_on(onward);
-        }
+        grads.through(self, end)?;
         Ok(grads)
     }
 }

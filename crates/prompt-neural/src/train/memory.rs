@@ -16,7 +16,7 @@ use std::path::Path;
 
 use prompt_core::{Error, Result, Seed};
 
-use super::run::batches_of;
+use super::rows::batches_of;
 use super::{TrainFiles, TrainOptions};
 use crate::net::Store;
 

@@ -10,7 +10,8 @@
 use prompt_core::{FitContext, Result};
 use rayon::prelude::*;
 
-use crate::net::{Grad, Grads, RowGrad, Store};
+use super::job::TrainOptions;
+use crate::net::{Grad, Grads, Param, RowGrad, Store};
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;
@@ -198,4 +199,17 @@ impl Accumulated {
 /// What gradients of this norm are multiplied by to have at most `limit` (PyTorch's `clip_grad_norm_`).
 pub(crate) fn clip_factor(norm: f64, limit: Option<f64>) -> f64 {
     limit.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0))
+}
+
+/// The rate and decay of every parameter.
+pub(super) fn groups(store: &Store, options: &TrainOptions, rate: f64) -> Vec<Group> {
+    let deepest = store.params().iter().map(|p| p.layer).filter(|&l| l != usize::MAX).max().unwrap_or(0);
+    let of = |p: &Param| {
+        let below = if p.layer == usize::MAX { 0 } else { deepest + 1 - p.layer };
+        Group {
+            rate: rate * options.layer_decay.powi(below as i32),
+            decay: if p.decay { options.weight_decay } else { 0.0 },
+        }
+    };
+    store.params().iter().map(of).collect()
 }

@@ -2,120 +2,18 @@
 
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor, TensorData};
-use prompt_core::{ClassWeight, Control, Error, Event, FitContext, Output, Result, Seed, Target};
+use prompt_core::{Control, Error, Event, FitContext, Result, Seed};
 
-use super::files::{Checkpoint, Position, TrainFiles, read_best, start_anew, write_best};
+use super::files::{Checkpoint, Position, read_best, start_anew, write_best};
 use super::fleet::Fleet;
 use super::history::EpochRecord;
-use super::monitor::{Counts, Evaluation, Monitor, Stopper};
-use super::optimizer::{Accumulated, AdamW, Group, clip_factor};
+use super::job::{Job, Trained};
+use super::monitor::{Counts, Stopper};
+use super::optimizer::{Accumulated, AdamW, Group, clip_factor, groups};
+use super::pass::{evaluate, pass};
+use super::rows::batches_of;
 use super::schedule::{Plateau, Schedule};
-use crate::loss::{Loss, LossKind};
-use crate::net::{Onward, Store, Tape, read};
-use crate::outcome::probabilities;
-use crate::text::{Batch, epoch_batches, ordered_batches};
-
-/// What can be chosen about training.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TrainOptions {
-    pub(crate) max_epochs: usize,
-    pub(crate) batch_size: usize,
-    pub(crate) accumulation: usize,
-    pub(crate) learning_rate: f64,
-    pub(crate) weight_decay: f64,
-    /// Each layer below the head learns with this much of the rate of the one above it.
-    pub(crate) layer_decay: f64,
-    pub(crate) schedule: Schedule,
-    pub(crate) warmup: f64,
-    pub(crate) clip_norm: Option<f64>,
-    pub(crate) loss: LossKind,
-    pub(crate) class_weight: ClassWeight,
-    pub(crate) validation_fraction: f64,
-    pub(crate) patience: usize,
-    pub(crate) monitor: Monitor,
-    pub(crate) eval_steps: Option<usize>,
-    /// Devices that share the batches of a step with the store's own.
-    pub(crate) others: Vec<Device>,
-}
-
-/// What one head learns.
-pub(crate) struct Task<'a> {
-    pub(crate) loss: Loss,
-    /// How much its loss counts beside the others'.
-    pub(crate) weight: f64,
-    pub(crate) target: &'a Target,
-    pub(crate) output: Output,
-    /// Whether its scores are thresholds between levels.
-    pub(crate) ordinal: bool,
-}
-
-/// The scores of a batch, one tensor a head.
-pub(crate) type Forward<'a> = &'a (dyn Fn(&Store, &mut Tape, &Batch) -> Result<Vec<Tensor<2>>> + Sync);
-
-/// A network and its data.
-pub(crate) struct Job<'a> {
-    pub(crate) forward: Forward<'a>,
-    /// Called before each epoch (from 0): freezing and unfreezing.
-    pub(crate) before_epoch: &'a (dyn Fn(usize, &mut Store) -> Result<()> + Sync),
-    pub(crate) encoded: &'a [Vec<u32>],
-    pub(crate) tasks: &'a [Task<'a>],
-    pub(crate) train_rows: &'a [usize],
-    pub(crate) validation_rows: &'a [usize],
-    pub(crate) options: &'a TrainOptions,
-    pub(crate) files: &'a TrainFiles,
-    /// Digest of data, parameters and seed.
-    pub(crate) identity: String,
-}
-
-/// What training came to.
-#[derive(Debug)]
-pub(crate) struct Trained {
-    /// The best state's numbers.
-    pub(crate) values: Vec<Vec<f32>>,
-    pub(crate) history: Vec<EpochRecord>,
-}
-
-/// The held-out rows, if any of them counts in one of the losses that judge: rows without weight would call every state
-/// equally good.
-pub(crate) fn judging(rows: Vec<usize>, losses: &[&Loss]) -> Vec<usize> {
-    let counts = |&row: &usize| losses.iter().any(|loss| loss.mass(row) > 0.0);
-    if rows.iter().any(counts) { rows } else { Vec::new() }
-}
-
-/// The batches of an epoch (from 0), other ones each time.
-pub(super) fn batches_of(
-    epoch: usize,
-    lengths: &[usize],
-    rows: &[usize],
-    size: usize,
-    seed: Seed,
-) -> Vec<Vec<usize>> {
-    epoch_batches(lengths, rows, size, seed.derive("epoch", epoch as u64))
-}
-
-/// Rows to learn from and rows to hold out, drawn class by class so that both have the same shares.
-pub(crate) fn hold_out(y: &Target, share: f64, seed: Seed) -> (Vec<usize>, Vec<usize>) {
-    let mut rng = seed.rng();
-    let groups: Vec<Vec<usize>> = match y.as_classes() {
-        Ok((codes, classes)) => {
-            let of = |c: usize| (0..codes.len()).filter(|&r| codes[r] as usize == c).collect();
-            (0..classes.len()).map(of).collect()
-        }
-        Err(_) => vec![(0..y.len()).collect()],
-    };
-    let (mut train, mut held) = (Vec::new(), Vec::new());
-    for mut group in groups {
-        rng.shuffle(&mut group);
-        // A class of one row stays where it can be learned.
-        let n = ((group.len() as f64 * share).round() as usize).min(group.len().saturating_sub(1));
-        held.extend_from_slice(&group[..n]);
-        train.extend_from_slice(&group[n..]);
-    }
-    train.sort_unstable();
-    held.sort_unstable();
-    (train, held)
-}
+use crate::net::Store;
 
 /// Numbers since the last evaluation.
 struct Since {
@@ -377,86 +275,4 @@ impl<'a> Run<'a> {
         };
         Ok(Trained { values, history: self.position.history })
     }
-}
-
-/// The rate and decay of every parameter.
-fn groups(store: &Store, options: &TrainOptions, rate: f64) -> Vec<Group> {
-    let deepest = store.params().iter().map(|p| p.layer).filter(|&l| l != usize::MAX).max().unwrap_or(0);
-    let of = |p: &crate::net::Param| {
-        let below = if p.layer == usize::MAX { 0 } else { deepest + 1 - p.layer };
-        Group {
-            rate: rate * options.layer_decay.powi(below as i32),
-            decay: if p.decay { options.weight_decay } else { 0.0 },
-        }
-    };
-    store.params().iter().map(of).collect()
-}
-
-/// What one batch of a step comes to.
-struct Pass {
-    loss: f64,
-    tokens: usize,
-    grads: Accumulated,
-}
-
-/// One batch, there and back. A loss that is not finite has no gradient.
-fn pass(job: &Job<'_>, store: &Store, rows: &[usize], masses: &[f64], dropout: Seed) -> Result<Pass> {
-    let mut tape = Tape::training(dropout);
-    let batch = Batch::of(job.encoded, rows.to_vec());
-    let heads = (job.forward)(store, &mut tape, &batch)?;
-    let (mut end, mut loss) = (Onward::default(), 0.0);
-    for ((scores, task), &mass) in heads.into_iter().zip(job.tasks).zip(masses) {
-        if mass > 0.0 {
-            loss += give_loss(task, scores, &batch.rows, mass, &mut end)?;
-        }
-    }
-    let grads = match loss.is_finite() {
-        true => Accumulated::of(store, &mut tape.backward(end)?)?,
-        false => Accumulated::new(store),
-    };
-    Ok(Pass { loss, tokens: batch.tokens(), grads })
-}
-
-/// The loss of some rows, and its gradient handed to their scores.
-fn give_loss(task: &Task<'_>, scores: Tensor<2>, rows: &[usize], mass: f64, end: &mut Onward) -> Result<f64> {
-    let [n, width] = scores.dims();
-    let numbers = read(scores.clone().inner())?;
-    let mut grad = vec![0.0; n * width];
-    let mut loss = 0.0;
-    for ((&row, z), g) in rows.iter().zip(numbers.chunks(width)).zip(grad.chunks_mut(width)) {
-        loss += task.loss.row(row, z, mass / task.weight, g);
-    }
-    let device = scores.device().inner();
-    end.give(scores, Tensor::from_data(TensorData::new(grad, [n, width]), &device));
-    Ok(loss / mass * task.weight)
-}
-
-/// Measures the held-out rows: the loss of all heads, right and wrong of the first.
-fn evaluate(job: &Job<'_>, store: &Store, lengths: &[usize], ctx: &FitContext) -> Result<Evaluation> {
-    let mut sums = vec![(0.0, 0.0); job.tasks.len()];
-    let first = &job.tasks[0];
-    let mut counts = first.output.classes().map(|c| Counts::new(c.len()));
-    let size = 4 * job.options.batch_size;
-    for rows in ordered_batches(lengths, job.validation_rows, size, 1 << 15) {
-        ctx.check()?;
-        let batch = Batch::of(job.encoded, rows);
-        let heads = (job.forward)(store, &mut Tape::predicting(), &batch)?;
-        for (k, (scores, task)) in heads.into_iter().zip(job.tasks).enumerate() {
-            let [_, width] = scores.dims();
-            let numbers = read(scores)?;
-            let mut unused = vec![0.0; width];
-            for (&row, z) in batch.rows.iter().zip(numbers.chunks(width)) {
-                sums[k].0 += task.loss.row(row, z, 1.0, &mut unused);
-                sums[k].1 += task.loss.mass(row);
-                if let (0, Some(counts), Ok((codes, _))) = (k, &mut counts, task.target.as_classes()) {
-                    let mut p = vec![0.0; task.output.width()];
-                    probabilities(z, task.ordinal, &mut p);
-                    counts.add(codes[row], &p, task.target.weights().map_or(1.0, |w| w[row]));
-                }
-            }
-        }
-    }
-    let mean =
-        |((sum, mass), task): (&(f64, f64), &Task<'_>)| task.weight * sum / mass.max(f64::MIN_POSITIVE);
-    Ok(Evaluation { loss: sums.iter().zip(job.tasks).map(mean).sum(), counts })
 }

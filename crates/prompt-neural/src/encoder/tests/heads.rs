@@ -30,7 +30,7 @@ fn every_head_over_every_pooling_is_saved_and_learns_on() {
             assert!(!names.iter().any(|n| published(n) && !n.starts_with("prompt_head.")), "{names:?}");
             // Training can go on where it ended: the head is read again.
             let (specs, store) = (fitted.model.specs.clone(), Store::new(Device::flex()));
-            let again = Model::open(&path, &params, specs, store, &FitContext::new(9)).unwrap();
+            let again = Model::open(&path, &params, specs, None, store, &FitContext::new(9)).unwrap();
             assert!(again.store.read_all().unwrap() == fitted.model.store.read_all().unwrap(), "{family}");
             std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
         }

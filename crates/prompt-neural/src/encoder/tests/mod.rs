@@ -1,5 +1,6 @@
 //! Encoders against Python's transformers, on the tiny checkpoints of prompt-encoder.
 
+mod again;
 mod checkpoints;
 mod heads;
 mod tasks;
@@ -19,7 +20,8 @@ use super::fine_tune::FineTune;
 use super::fitted::FittedEncoder;
 use super::head::HeadSpec;
 use super::model::Model;
-use crate::net::{Input, Store, Tape, read};
+use super::surface::Surface;
+use crate::net::{Store, Tape, read};
 use crate::reference::list;
 use crate::text::Batch;
 
@@ -35,7 +37,7 @@ const FAMILIES: [&str; 9] = [
     "modernbert-mean",
 ];
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompt-encoder/tests/reference").join(name)
 }
 
@@ -53,7 +55,7 @@ fn published(outputs: usize) -> Vec<HeadSpec> {
 
 fn open(folder: &Path, outputs: usize) -> Model {
     let (params, store) = (FineTune::default(), Store::new(Device::flex()));
-    Model::open(folder, &params, published(outputs), store, &FitContext::new(1)).unwrap()
+    Model::open(folder, &params, published(outputs), None, store, &FitContext::new(1)).unwrap()
 }
 
 /// The logits of all rows in one batch.
@@ -61,8 +63,9 @@ fn logits(model: &Model, ids: &Value) -> Vec<Vec<f32>> {
     let encoded: Vec<Vec<u32>> =
         ids.as_array().unwrap().iter().map(|row| list(row).into_iter().map(|v| v as u32).collect()).collect();
     let batch = Batch::of(&encoded, (0..encoded.len()).collect());
-    let input = Input::new(&batch, &model.store);
-    let mut heads = model.net.forward(&model.store, &mut Tape::predicting(), &input, [0.0; 2]).unwrap();
+    let surface = Surface::default();
+    let mut heads =
+        model.net.forward(&model.store, &mut Tape::predicting(), &batch, &surface, [0.0; 2]).unwrap();
     let scores = heads.remove(0);
     let [_, width] = scores.dims();
     read(scores).unwrap().chunks(width).map(<[f32]>::to_vec).collect()
@@ -80,7 +83,7 @@ fn data() -> (Vec<&'static str>, Target) {
     (texts, Target::labels(["calm", "attack"].repeat(12)))
 }
 
-fn quick() -> FineTune {
+pub(super) fn quick() -> FineTune {
     FineTune::default().max_epochs(6).batch_size(6).learning_rate(1e-2).dropout(0.0).head_dropout(0.0)
 }
 
@@ -109,7 +112,7 @@ fn assert_same_again(fitted: &FittedEncoder, texts: &[&str]) -> PathBuf {
 }
 
 /// Cancels at the first evaluation of the encoder.
-fn killed_at_once() -> FitContext {
+pub(super) fn killed_at_once() -> FitContext {
     let token = CancelToken::new();
     let cancel = token.clone();
     let observer = move |event: &Event<'_>| {

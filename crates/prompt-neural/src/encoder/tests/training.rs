@@ -139,6 +139,7 @@ fn blocks_by_hand_have_the_gradients_of_burns_own() {
         &folder("bert"),
         &FineTune::default(),
         published(3),
+        None,
         Store::new(Device::flex().autodiff()),
         &FitContext::new(1),
     )
