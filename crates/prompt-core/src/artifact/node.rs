@@ -123,7 +123,10 @@ impl Node {
     /// [`Error::Artifact`] when there is none.
     pub fn with_part(mut self, name: &str, part: Node) -> Result<Self> {
         self.get_child(name)?;
-        self.children.iter_mut().filter(|(n, _)| n == name).for_each(|(_, old)| *old = part.clone());
+        let at = self.children.iter_mut().find(|(n, _)| n == name);
+        if let Some((_, old)) = at {
+            *old = part;
+        }
         Ok(self)
     }
 
