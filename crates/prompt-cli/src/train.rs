@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use prompt_models::aside::Aside;
 use prompt_models::card::{Measured, model_card};
 use prompt_models::core::artifact::{Manifest, save};
-use prompt_models::core::{CancelToken, Error, Result, Scorer, Task};
+use prompt_models::core::{CancelToken, Error, Model, Result, Scorer, Task};
 use prompt_models::data::read::{Loaded, ReadOptions};
 use prompt_models::data::write::AtomicFile;
 use prompt_models::data::{Dataset, Fields};
@@ -272,7 +272,7 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
 
 /// What a person should know of a trained model before relying on it, also said on standard error.
 pub(crate) fn notes(name: &str, scorer: &dyn Scorer) -> Vec<String> {
-    let of_fit = scorer.model().map_or_else(Vec::new, |model| model.notes());
+    let of_fit = scorer.model().map_or_else(Vec::new, Model::notes);
     let mut notes: Vec<String> = of_fit.iter().map(|note| format!("{name}: {note}")).collect();
     notes.extend(Aside::of(scorer).map(|aside| aside.notes()).unwrap_or_default());
     notes.iter().for_each(|note| eprintln!("note: {note}"));
