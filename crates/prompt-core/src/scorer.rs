@@ -67,6 +67,12 @@ pub trait Scorer: Persist + Send + Sync {
     /// [`Error::Shape`] when `out` has not as many numbers as the heads together, or the scorer reads no text.
     fn score_text(&self, text: &str, scratch: &mut Scratch, out: &mut [f64]) -> Result<()>;
 
+    /// Whether [`score`](Self::score) is faster for many texts than [`score_text`](Self::score_text) for one after another: an
+    /// encoder's is, which forms its own batches and shares them among threads.
+    fn in_batches(&self) -> bool {
+        false
+    }
+
     /// The features this scorer reads, where it has them.
     fn features(&self) -> Option<&dyn Featurizer> {
         None
@@ -256,6 +262,10 @@ impl Scorer for MappedScorer {
     fn score_text(&self, text: &str, scratch: &mut Scratch, out: &mut [f64]) -> Result<()> {
         let MappedScratch { map, scorer } = scratch.get();
         self.scorer().score_text(self.map().map_text(text, map), scorer, out)
+    }
+
+    fn in_batches(&self) -> bool {
+        self.scorer().in_batches()
     }
 
     fn notices(&self) -> &[String] {

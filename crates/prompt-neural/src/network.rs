@@ -345,6 +345,10 @@ impl Scorer for FittedNetwork {
         Ok(vec![self.predict(&texts)?])
     }
 
+    fn in_batches(&self) -> bool {
+        true
+    }
+
     /// Allocates: the tensors of the layers.
     fn score_text(&self, text: &str, _: &mut Scratch, out: &mut [f64]) -> Result<()> {
         if out.len() != self.about.output.width() {

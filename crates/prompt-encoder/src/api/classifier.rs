@@ -272,6 +272,10 @@ impl Scorer for Classifier {
         self.predictions(&self.answers(texts)?)
     }
 
+    fn in_batches(&self) -> bool {
+        true
+    }
+
     fn notices(&self) -> &[String] {
         &self.notices
     }

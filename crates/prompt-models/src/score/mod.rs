@@ -12,9 +12,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use prompt_core::{CancelToken, Error, Result, Scratch};
-use prompt_data::Fields;
 use prompt_data::read::{Examples, LineError, LineReader, ReadOptions, read_error};
 use prompt_data::write::CsvWriter;
+use prompt_data::{Example, Fields};
 use rayon::prelude::*;
 
 use crate::pipeline::LoadedModel;
@@ -85,27 +85,29 @@ pub fn score_jsonl(
             return Err(Error::Cancelled);
         }
         let more = batch.fill(name, &mut lines);
-        let blocks: Vec<Block> = batch
-            .lines
-            .par_chunks(LINES_PER_TASK)
-            .map_init(Scratch::new, |scratch, lines| {
-                let mut block = Block::default();
-                for (number, line) in lines {
-                    block.push(name, *number, line.as_ref().map(|r| batch.bytes(r)), &writer, scratch);
-                    if options.strict && block.first_error.is_some() {
-                        break;
-                    }
-                }
-                block
-            })
-            .collect();
-        for block in blocks {
+        let mut put = |block: Block| {
             output.write_all(&block.bytes).map_err(unwritten)?;
             summary.scored += block.scored;
             summary.bad += block.bad;
-            if let Some(error) = block.first_error.filter(|_| options.strict) {
-                return Err(error);
+            block.first_error.filter(|_| options.strict).map_or(Ok(()), Err)
+        };
+        if writer.together() > 1 {
+            // The scorer shares a batch among threads itself.
+            for lines in batch.lines.chunks(writer.together()) {
+                if cancel.is_cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                put(Block::together(name, &batch, lines, &writer, options.strict))?;
             }
+        } else {
+            let blocks: Vec<Block> = batch
+                .lines
+                .par_chunks(LINES_PER_TASK)
+                .map_init(Scratch::new, |scratch, lines| {
+                    Block::one_by_one(name, &batch, lines, &writer, (options.strict, scratch))
+                })
+                .collect();
+            blocks.into_iter().try_for_each(put)?;
         }
         if let Some(error) = batch.failure.take() {
             if let Error::Parse { line: Some(line), .. } = error {
@@ -121,13 +123,13 @@ pub fn score_jsonl(
     }
 }
 
-/// Scores examples of any kind that [`ReadOptions`] reads (CSV, JSON lists, JSON lines), one at a time, into JSON lines like
+/// Scores examples of any kind that [`ReadOptions`] reads (CSV, JSON lists, JSON lines) into JSON lines like
 /// those of [`score_jsonl`].
 ///
 /// # Errors
 /// As [`score_jsonl`].
 pub fn score_examples(
-    mut examples: Examples,
+    examples: Examples,
     output: &mut impl Write,
     model: &LoadedModel,
     options: &ScoreOptions,
@@ -135,30 +137,17 @@ pub fn score_examples(
     summary: &mut ScoreSummary,
 ) -> Result<()> {
     let writer = RecordWriter::new(model, &options.fields)?;
-    let mut scratch = Scratch::new();
     let mut bytes = Vec::new();
-    while let Some(example) = examples.next() {
-        if cancel.is_cancelled() {
-            return Err(Error::Cancelled);
-        }
+    let stopped = each(examples, &writer, (options.strict, cancel), summary, |scored| {
         bytes.clear();
-        let mut last = None;
-        match example.and_then(|e| writer.write_example(&e, &mut scratch, &mut bytes)) {
-            Ok(()) => summary.scored += 1,
-            Err(error @ Error::Parse { line, .. }) => {
-                bytes.clear();
-                record::write_error(line.unwrap_or(0), &error, &mut bytes);
-                summary.bad += 1;
-                last = Some(error).filter(|_| options.strict || examples.is_cut());
-            }
-            Err(error) => return Err(error),
+        match scored {
+            Scored::Example(example, scores) => writer.write_example(&example, &scores, &mut bytes),
+            Scored::Bad(line, error) => record::write_error(line, error, &mut bytes),
         }
-        output.write_all(&bytes).map_err(unwritten)?;
-        if let Some(error) = last {
-            return Err(error);
-        }
-    }
-    output.flush().map_err(unwritten)
+        output.write_all(&bytes).map_err(unwritten)
+    });
+    output.flush().map_err(unwritten)?;
+    stopped
 }
 
 /// Scores examples into CSV: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`, or the
@@ -170,7 +159,7 @@ pub fn score_examples(
 /// # Errors
 /// As [`score_jsonl`]; heads of which two columns would have one name.
 pub fn score_csv(
-    mut examples: Examples,
+    examples: Examples,
     output: &mut impl Write,
     model: &LoadedModel,
     options: &ScoreOptions,
@@ -180,34 +169,66 @@ pub fn score_csv(
     let writer = RecordWriter::of_table(model, &options.fields)?;
     let mut csv = CsvWriter::new(output, b',', true);
     csv.row(writer.csv_header()).map_err(unwritten)?;
+    let stopped = each(examples, &writer, (options.strict, cancel), summary, |scored| {
+        let row = match scored {
+            Scored::Example(example, scores) => writer.csv_row(&example, &scores),
+            Scored::Bad(line, error) => writer.csv_error(line, error),
+        };
+        csv.row(row).map_err(unwritten)
+    });
+    csv.into_inner().and_then(Write::flush).map_err(unwritten)?;
+    stopped
+}
+
+/// What comes of one record.
+enum Scored<'a> {
+    Example(Example, Vec<f64>),
+    /// A line that could not be read or scored.
+    Bad(u64, &'a Error),
+}
+
+/// Scores examples as many at a time as the model likes, and hands on what comes of each in their order. The first error
+/// ends it where it is `strict` or the file is cut, and any that is not about one line.
+fn each(
+    mut examples: Examples,
+    writer: &RecordWriter<'_>,
+    (strict, cancel): (bool, &CancelToken),
+    summary: &mut ScoreSummary,
+    mut put: impl FnMut(Scored<'_>) -> Result<()>,
+) -> Result<()> {
     let mut scratch = Scratch::new();
-    let mut stopped = None;
-    while let Some(example) = examples.next() {
+    loop {
         if cancel.is_cancelled() {
-            stopped = Some(Error::Cancelled);
-            break;
+            return Err(Error::Cancelled);
         }
-        match example.and_then(|e| writer.csv_row(&e, &mut scratch)) {
-            Ok(row) => {
-                csv.row(row).map_err(unwritten)?;
-                summary.scored += 1;
-            }
-            Err(error @ Error::Parse { line, .. }) => {
-                csv.row(writer.csv_error(line.unwrap_or(0), &error)).map_err(unwritten)?;
-                summary.bad += 1;
-                if options.strict || examples.is_cut() {
-                    stopped = Some(error);
-                    break;
+        let read: Vec<Result<Example>> = examples.by_ref().take(writer.together()).collect();
+        if read.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<&str> = read.iter().flatten().map(|example| example.text.as_str()).collect();
+        let mut scores = writer.scores_of(&texts, &mut scratch).into_iter();
+        let last = read.len();
+        for (at, example) in (1..).zip(read) {
+            let scored = example.and_then(|example| {
+                let scores = scores.next().unwrap_or_else(|| writer.scores(&example.text, &mut scratch))?;
+                Ok((example, scores))
+            });
+            match scored {
+                Ok((example, scores)) => {
+                    put(Scored::Example(example, scores))?;
+                    summary.scored += 1;
                 }
-            }
-            Err(error) => {
-                stopped = Some(error);
-                break;
+                Err(error @ Error::Parse { line, .. }) => {
+                    put(Scored::Bad(line.unwrap_or(0), &error))?;
+                    summary.bad += 1;
+                    if strict || (at == last && examples.is_cut()) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
             }
         }
     }
-    csv.into_inner().and_then(Write::flush).map_err(unwritten)?;
-    stopped.map_or(Ok(()), Err)
 }
 
 /// The stream's error; who knows the output's name puts it in the place of this one.
@@ -227,17 +248,32 @@ impl ScoreOptions {
     }
 }
 
+/// The number of a line and where its bytes are, or what is wrong with it.
+type WaitingLine = (u64, Result<std::ops::Range<usize>, String>);
+
 /// Lines waiting to be scored: their bytes one after another.
 #[derive(Default)]
 struct Batch {
     buffer: Vec<u8>,
-    lines: Vec<(u64, Result<std::ops::Range<usize>, String>)>,
+    lines: Vec<WaitingLine>,
     failure: Option<Error>,
 }
 
 impl Batch {
     fn bytes(&self, range: &std::ops::Range<usize>) -> &[u8] {
         self.buffer.get(range.clone()).unwrap_or_default()
+    }
+
+    /// The record of one of the lines.
+    fn record(
+        &self,
+        line: &Result<std::ops::Range<usize>, String>,
+        writer: &RecordWriter<'_>,
+    ) -> Result<Record<'_>> {
+        match line {
+            Ok(range) => Record::parse(self.bytes(range), writer),
+            Err(what) => Err(Error::parse("<line>", None, None, what.clone(), "the others were scored")),
+        }
     }
 
     /// Fills up from the stream; false at its end.
@@ -281,21 +317,58 @@ struct Block {
 }
 
 impl Block {
-    fn push(
-        &mut self,
+    /// Lines that are read, scored and written one after the other.
+    fn one_by_one(
         name: &Path,
-        number: u64,
-        line: Result<&[u8], &String>,
+        batch: &Batch,
+        lines: &[WaitingLine],
         writer: &RecordWriter<'_>,
-        scratch: &mut Scratch,
-    ) {
-        let written = self.bytes.len();
-        let result = match line {
-            Ok(bytes) => {
-                Record::parse(bytes, writer).and_then(|r| writer.write(&r, scratch, &mut self.bytes))
+        (strict, scratch): (bool, &mut Scratch),
+    ) -> Self {
+        let mut block = Self::default();
+        for (number, line) in lines {
+            let written = block.bytes.len();
+            let result = batch
+                .record(line, writer)
+                .and_then(|record| writer.write(&record, scratch, &mut block.bytes));
+            block.note(name, *number, written, result);
+            if strict && block.first_error.is_some() {
+                break;
             }
-            Err(what) => Err(Error::parse("<line>", None, None, what.clone(), "the others were scored")),
-        };
+        }
+        block
+    }
+
+    /// Lines that are read, then scored together, then written.
+    fn together(
+        name: &Path,
+        batch: &Batch,
+        lines: &[WaitingLine],
+        writer: &RecordWriter<'_>,
+        strict: bool,
+    ) -> Self {
+        let (mut block, mut scratch) = (Self::default(), Scratch::new());
+        let records: Vec<Result<Record<'_>>> =
+            lines.iter().map(|(_, line)| batch.record(line, writer)).collect();
+        let texts: Vec<&str> = records.iter().flatten().map(Record::text).collect();
+        let mut scores = writer.scores_of(&texts, &mut scratch).into_iter();
+        for ((number, _), record) in lines.iter().zip(records) {
+            let written = block.bytes.len();
+            let result = record.and_then(|record| {
+                let scores = scores.next().unwrap_or_else(|| writer.scores(record.text(), &mut scratch))?;
+                writer.write_scored(&record, &scores, &mut block.bytes);
+                Ok(())
+            });
+            block.note(name, *number, written, result);
+            if strict && block.first_error.is_some() {
+                break;
+            }
+        }
+        block
+    }
+
+    /// Counts a line; one that failed is written as an error in its place, where `written` bytes stood before it.
+    fn note(&mut self, name: &Path, number: u64, written: usize, result: Result<()>) {
         match result {
             Ok(()) => self.scored += 1,
             Err(error) => {
@@ -308,3 +381,6 @@ impl Block {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use prompt_core::{CancelToken, Error, Result, Scratch};
+use prompt_core::{CancelToken, Result};
 use prompt_data::Example;
 use prompt_data::read::Examples;
 use prompt_data::write::{ParquetCell as Cell, ParquetColumn as Column, ParquetWriter, json_object};
 
 use super::record::{Answer, RecordWriter, flag_names};
-use super::{ScoreOptions, ScoreSummary, unwritten};
+use super::{ScoreOptions, ScoreSummary, Scored, each, unwritten};
 use crate::pipeline::LoadedModel;
 
 /// Scores examples into Parquet: `line`, `text`, `true_label`, `label`, `confidence`, `p_CLASS` for every class (or `score`)
@@ -22,7 +22,7 @@ use crate::pipeline::LoadedModel;
 /// # Errors
 /// As [`score_csv`](super::score_csv).
 pub fn score_parquet(
-    mut examples: Examples,
+    examples: Examples,
     output: impl Write + Send,
     model: &LoadedModel,
     options: &ScoreOptions,
@@ -32,39 +32,22 @@ pub fn score_parquet(
     let writer = RecordWriter::of_table(model, &options.fields)?;
     let columns = columns(&writer);
     let mut out = ParquetWriter::new(output, &columns).map_err(unwritten)?;
-    let mut scratch = Scratch::new();
-    let mut stopped = None;
-    while let Some(example) = examples.next() {
-        if cancel.is_cancelled() {
-            stopped = Some(Error::Cancelled);
-            break;
-        }
-        match example.and_then(|e| row(&writer, &e, &mut scratch)) {
-            Ok(row) => {
-                out.row(row).map_err(unwritten)?;
-                summary.scored += 1;
-            }
-            Err(error @ Error::Parse { line, .. }) => {
+    let stopped = each(examples, &writer, (options.strict, cancel), summary, |scored| {
+        let row = match scored {
+            Scored::Example(example, scores) => row(&writer, &example, &scores)?,
+            Scored::Bad(line, error) => {
                 let cell = |(name, _): &(String, Column)| match name.as_str() {
-                    "line" => whole(line.unwrap_or(0)),
+                    "line" => whole(line),
                     "error" => Cell::Text(error.to_string()),
                     _ => Cell::Null,
                 };
-                out.row(columns.iter().map(cell)).map_err(unwritten)?;
-                summary.bad += 1;
-                if options.strict || examples.is_cut() {
-                    stopped = Some(error);
-                    break;
-                }
+                columns.iter().map(cell).collect()
             }
-            Err(error) => {
-                stopped = Some(error);
-                break;
-            }
-        }
-    }
+        };
+        out.row(row).map_err(unwritten)
+    });
     out.finish().and_then(|mut output| output.flush()).map_err(unwritten)?;
-    stopped.map_or(Ok(()), Err)
+    stopped
 }
 
 fn columns(writer: &RecordWriter<'_>) -> Vec<(String, Column)> {
@@ -89,11 +72,10 @@ fn whole(line: u64) -> Cell {
     i64::try_from(line).map_or(Cell::Null, Cell::Whole)
 }
 
-fn row(writer: &RecordWriter<'_>, example: &Example, scratch: &mut Scratch) -> Result<Vec<Cell>> {
-    let scores = writer.scores(&example.text, scratch)?;
+fn row(writer: &RecordWriter<'_>, example: &Example, scores: &[f64]) -> Result<Vec<Cell>> {
     let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
     let mut row = vec![whole(example.line), Cell::Text(example.text.clone()), text(example.label.clone())];
-    row.extend(writer.answers(&example.text, &scores).into_iter().map(|answer| match answer {
+    row.extend(writer.answers(&example.text, scores).into_iter().map(|answer| match answer {
         Answer::Name(name) => Cell::Text(name),
         Answer::Number(number) => Cell::Number(number),
     }));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
-use prompt_core::{Classes, Error, Head, Output, Result, Scratch, argmax};
+use prompt_core::{Batch, Classes, Error, Head, Output, Result, Scratch, argmax};
 use prompt_data::read::{JsonlText, repeated_key, there_twice};
 use prompt_data::sanitise::{Flag, FlagKind, Sanitiser};
 use prompt_data::{Example, Fields};
@@ -64,6 +64,10 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads a JSON object.
     pub(super) fn parse(line: &'a [u8], writer: &RecordWriter<'_>) -> Result<Self> {
         let explained = || match writer.explain.extract(line, &mut String::new()) {
@@ -185,6 +189,9 @@ pub fn number_names(output: &Output) -> Vec<String> {
     }
 }
 
+/// Records that are scored together where that is faster: enough for batches of like lengths, few enough to be held.
+const TOGETHER: usize = 512;
+
 /// What stands in a column of a table of answers.
 pub(super) enum Answer {
     Name(String),
@@ -237,22 +244,31 @@ impl<'m> RecordWriter<'m> {
 
     /// Appends the record's line.
     pub(super) fn write(&self, record: &Record<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
+        thread_local! {
+            // The numbers of one record; kept so that scoring a stream allocates nothing per record.
+            static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+        }
+        SCORES.with_borrow_mut(|scores| {
+            scores.resize(self.width(), 0.0);
+            self.model.scorer.score_text(&record.text, scratch, scores)?;
+            self.write_scored(record, scores, out);
+            Ok(())
+        })
+    }
+
+    /// Appends the line of a record with these [`scores`](Self::scores).
+    pub(super) fn write_scored(&self, record: &Record<'_>, scores: &[f64], out: &mut Vec<u8>) {
         out.push(b'{');
         let labels = self.fields.label.names();
         let label = labels.iter().find(|n| record.fields.iter().any(|(k, _)| k == *n));
         for (name, raw) in &record.fields {
             self.write_field(name, raw.get(), label.is_some_and(|l| name == l), out);
         }
-        self.write_scores(&record.text, scratch, out)
+        self.write_scores(&record.text, scores, out);
     }
 
-    /// Appends the line of a record that was not JSON.
-    pub(super) fn write_example(
-        &self,
-        example: &Example,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    /// Appends the line of a record that was not JSON, with these [`scores`](Self::scores).
+    pub(super) fn write_example(&self, example: &Example, scores: &[f64], out: &mut Vec<u8>) {
         out.push(b'{');
         let quoted = |s: &str| serde_json::to_string(s).unwrap_or_default();
         self.write_field("text", &quoted(&example.text), false, out);
@@ -271,7 +287,7 @@ impl<'m> RecordWriter<'m> {
         for (name, raw) in example.extra.iter() {
             self.write_field(name, raw, false, out);
         }
-        self.write_scores(&example.text, scratch, out)
+        self.write_scores(&example.text, scores, out);
     }
 
     /// The columns of the CSV form.
@@ -342,16 +358,15 @@ impl<'m> RecordWriter<'m> {
     }
 
     /// The cells of one record.
-    pub(super) fn csv_row(&self, example: &Example, scratch: &mut Scratch) -> Result<Vec<String>> {
-        let scores = self.scores(&example.text, scratch)?;
+    pub(super) fn csv_row(&self, example: &Example, scores: &[f64]) -> Vec<String> {
         let mut row =
             vec![example.line.to_string(), example.text.clone(), example.label.clone().unwrap_or_default()];
-        row.extend(self.answers(&example.text, &scores).into_iter().map(|answer| match answer {
+        row.extend(self.answers(&example.text, scores).into_iter().map(|answer| match answer {
             Answer::Name(name) => name,
             Answer::Number(number) => number.to_string(),
         }));
         row.extend([String::new(), flag_names(&example.text)]);
-        Ok(row)
+        row
     }
 
     /// The cells of a line that could not be read.
@@ -370,6 +385,22 @@ impl<'m> RecordWriter<'m> {
         let mut scores = vec![0.0; self.width()];
         self.model.scorer.score_text(text, scratch, &mut scores)?;
         Ok(scores)
+    }
+
+    /// How many records are to be scored together.
+    pub(super) fn together(&self) -> usize {
+        if self.model.scorer.in_batches() { TOGETHER } else { 1 }
+    }
+
+    /// The same of several texts, each of which may fail by itself.
+    pub(super) fn scores_of(&self, texts: &[&str], scratch: &mut Scratch) -> Vec<Result<Vec<f64>>> {
+        if texts.len() > 1
+            && let Ok(heads) = self.model.scorer.score(Batch::Texts(&texts.to_vec()))
+        {
+            let of = |i| heads.iter().flat_map(|head| head.row(i)).copied().collect();
+            return (0..texts.len()).map(|i| Ok(of(i))).collect();
+        }
+        texts.iter().map(|text| self.scores(text, scratch)).collect()
     }
 
     /// How many numbers a text has.
@@ -420,40 +451,31 @@ impl<'m> RecordWriter<'m> {
             || self.aside.and_then(|aside| aside.column()) == Some(name)
     }
 
-    fn write_scores(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<()> {
-        thread_local! {
-            // The numbers of one record; kept so that scoring a stream allocates nothing per record.
-            static SCORES: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
+    fn write_scores(&self, text: &str, scores: &[f64], out: &mut Vec<u8>) {
+        if out.last() != Some(&b'{') {
+            out.push(b',');
         }
-        SCORES.with_borrow_mut(|scores| {
-            scores.resize(self.width(), 0.0);
-            self.model.scorer.score_text(text, scratch, scores)?;
-            if out.last() != Some(&b'{') {
-                out.push(b',');
-            }
-            let (own, mut rest) = scores.split_at(self.first.width());
-            self.first.write(own, out);
-            self.write_aside(text, own, out);
-            for (i, head) in self.further.iter().enumerate() {
-                out.extend_from_slice(if i == 0 { b",\"heads\":{" } else { b"," });
-                let (own, after) = rest.split_at(head.width());
-                rest = after;
-                out.extend_from_slice(&head.key);
-                out.push(b'{');
-                head.write(own, out);
-                out.push(b'}');
-            }
-            if !self.further.is_empty() {
-                out.push(b'}');
-            }
-            let mut flags = flags(text).peekable();
-            if flags.peek().is_some() {
-                out.extend_from_slice(b",\"flags\":");
-                let _ = serde_json::to_writer(&mut *out, &flags.collect::<Vec<_>>());
-            }
-            out.extend_from_slice(b"}\n");
-            Ok(())
-        })
+        let (own, mut rest) = scores.split_at(self.first.width());
+        self.first.write(own, out);
+        self.write_aside(text, own, out);
+        for (i, head) in self.further.iter().enumerate() {
+            out.extend_from_slice(if i == 0 { b",\"heads\":{" } else { b"," });
+            let (own, after) = rest.split_at(head.width());
+            rest = after;
+            out.extend_from_slice(&head.key);
+            out.push(b'{');
+            head.write(own, out);
+            out.push(b'}');
+        }
+        if !self.further.is_empty() {
+            out.push(b'}');
+        }
+        let mut flags = flags(text).peekable();
+        if flags.peek().is_some() {
+            out.extend_from_slice(b",\"flags\":");
+            let _ = serde_json::to_writer(&mut *out, &flags.collect::<Vec<_>>());
+        }
+        out.extend_from_slice(b"}\n");
     }
 }
 

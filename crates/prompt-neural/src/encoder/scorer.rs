@@ -20,6 +20,10 @@ impl Scorer for FittedEncoder {
         self.predict_heads(texts)
     }
 
+    fn in_batches(&self) -> bool {
+        true
+    }
+
     /// Allocates: tokens, and the tensors of the layers.
     fn score_text(&self, text: &str, _: &mut Scratch, out: &mut [f64]) -> Result<()> {
         let width: usize = self.heads.iter().map(|head| head.output.width()).sum();
