@@ -69,7 +69,7 @@ params! {
         /// The gradient is shortened to this norm; none for no limit.
         clip_norm: Option<f64> = Some(1.0), Legal::positive().or_none();
         /// Whether the layers of the encoder are computed again on the way back, one at a time (gradient checkpointing):
-        /// a step keeps their inputs instead of all that is inside them, and takes about a third more time. The result is
+        /// a step keeps their inputs instead of all that is inside them, and goes forward once more. The result is
         /// the same.
         gradient_checkpointing: bool = false, Legal::Bool;
         /// What is made small.
