@@ -126,7 +126,7 @@ fn models() -> Vec<(&'static str, Arc<dyn Scorer>)> {
         ("calibrated", fitted(CalibratedClassifier::default().estimator(members().remove(0)).cv(3))),
         (
             "conformal",
-            fitted(ConformalClassifier::default().alpha(0.4).abstain_to(Some("suspicious".into()))),
+            fitted(ConformalClassifier::default().alpha(0.5).abstain_to(Some("suspicious".into()))),
         ),
         ("conformal_regressor", fitted_numbers(ConformalRegressor::default().alpha(0.5))),
         ("table", table()),
