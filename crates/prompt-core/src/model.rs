@@ -329,6 +329,12 @@ pub fn check_data(who: &str, tags: Tags, x: &Matrix, y: &Target) -> Result<()> {
     if y.weights().is_some() && !tags.weights {
         return Err(Error::unsupported(who, "sample weights", "leave them out, or take another learner"));
     }
+    if y.weights().is_some_and(|weights| weights.iter().all(|w| *w == 0.0)) {
+        return Err(Error::input(
+            format!("{who}: all rows to learn from have a weight of zero"),
+            "give some of them a positive weight",
+        ));
+    }
     match (tags.task, y.values()) {
         (Task::Classification, Values::Classes { codes, .. } | Values::Ordinal { codes, .. }) => {
             // A class counts as present only where its rows weigh something.

@@ -218,6 +218,12 @@ fn weights_that_are_none_never_reach_a_learner() {
             let model =
                 learner.fit_model(&x, &some, &FitContext::new(1)).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(predict(&*model, &x).unwrap().scores().data().iter().all(|v| v.is_finite()), "{name}");
+            // All that weighs something may lie in other rows.
+            let last = y.clone().with_weights((0..30).map(|i| f64::from(i == 29)).collect()).unwrap();
+            let rows: Vec<usize> = (0..29).collect();
+            let none = learner.fit_model(&x.select_rows(&rows), &last.select(&rows), &FitContext::new(1));
+            let error = none.err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains("a weight of zero"), "{name}: {error}");
             let one = y.clone().with_weights((0..30).map(|i| f64::from(i % 3 == 0)).collect()).unwrap();
             let found = learner.fit_model(&x, &one, &FitContext::new(1)).and_then(|m| predict(&*m, &x));
             match found {

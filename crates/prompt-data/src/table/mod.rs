@@ -19,7 +19,7 @@ mod raw;
 pub(crate) mod time;
 mod write;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -330,10 +330,10 @@ impl TableOptions {
             Error::unknown(what, name, raw.columns.iter().map(|c| c.name.as_str()))
         };
         let named = self.target.iter().chain(&self.weight).chain(&self.ignore).chain(self.kinds.keys());
-        let missing: Vec<&str> =
+        let missing: BTreeSet<&str> =
             named.filter(|n| !raw.columns.iter().any(|c| c.name == **n)).map(String::as_str).collect();
         if !missing.is_empty() {
-            return Err(unknown("column", &missing.join("`, `")));
+            return Err(unknown("column", &missing.into_iter().collect::<Vec<_>>().join("`, `")));
         }
         if let Some(name) = self.weight.as_ref().filter(|name| self.target.as_ref() == Some(name)) {
             return Err(Error::input(

@@ -311,7 +311,7 @@ impl Plan<'_> {
 /// than 65,535 times does not happen: it is drawn once on average.
 fn counts(n: usize, share: f64, seed: Seed) -> Vec<u16> {
     let mut times = vec![0u16; n];
-    let draws = ((share * n as f64).round() as usize).clamp(1, n);
+    let draws = ((share * n as f64).round() as usize).max(1).min(n);
     let mut rng = seed.rng();
     for _ in 0..draws {
         let time = &mut times[(((rng.next_u64() >> 32) * n as u64) >> 32) as usize];

@@ -46,7 +46,12 @@ pub(super) fn check(device: &str) -> Result<()> {
 
 /// An error where a pipeline would not be computed on the device: it holds no text encoder.
 pub(super) fn check_use(device: &str, name: &str, root: &Node) -> Result<()> {
-    if device == "cpu" || holds_encoder(root) {
+    if holds_encoder(root) { Ok(()) } else { check_cpu(device, name) }
+}
+
+/// An error unless the device is the processor, for a model without a text encoder.
+pub(super) fn check_cpu(device: &str, name: &str) -> Result<()> {
+    if device == "cpu" {
         return Ok(());
     }
     Err(Error::unsupported(
@@ -63,12 +68,18 @@ fn holds_encoder(node: &Node) -> bool {
 /// The dedicated engine, and burn for what that refuses.
 #[cfg(feature = "neural")]
 fn cpu() -> prompt_encoder::Options {
-    prompt_encoder::Options::default().fallback(prompt_neural::Burn::default())
+    threads().fallback(prompt_neural::Burn::default())
 }
 
 #[cfg(all(feature = "encoder", not(feature = "neural")))]
 fn cpu() -> prompt_encoder::Options {
-    prompt_encoder::Options::default()
+    threads()
+}
+
+/// As many threads as whoever opens it works on.
+#[cfg(feature = "encoder")]
+fn threads() -> prompt_encoder::Options {
+    prompt_encoder::Options::default().threads(rayon::current_num_threads())
 }
 
 /// On any other device burn.
@@ -76,7 +87,7 @@ fn cpu() -> prompt_encoder::Options {
 pub(super) fn options(device: &str) -> Result<prompt_encoder::Options> {
     match device {
         "cpu" => Ok(cpu()),
-        _ => Ok(prompt_encoder::Options::default().engine(prompt_neural::Burn::on(device)?)),
+        _ => Ok(threads().engine(prompt_neural::Burn::on(device)?)),
     }
 }
 

@@ -97,6 +97,7 @@ impl LoadedModel {
         device::check(device)?;
         if BoosterFile::is_one(dir) {
             let file = BoosterFile::open(dir)?;
+            device::check_cpu(device, &dir.display().to_string())?;
             return Ok(Self { manifest: file.manifest(dir), scorer: Arc::new(file) });
         }
         if dir.join("config.json").is_file() && !dir.join("manifest.json").exists() {

@@ -52,9 +52,14 @@ pub(crate) fn column_twice<'a>(
     first: Option<&Classes>,
     further: impl IntoIterator<Item = (&'a str, bool)>,
 ) -> Option<String> {
+    twice(columns_of(first, further).into_iter().map(|(name, _)| name))
+}
+
+/// The first of these columns of answers that a table would have twice.
+fn twice(mut columns: impl Iterator<Item = String>) -> Option<String> {
     let mut seen: BTreeSet<String> =
         ["line", "text", "true_label", "error", "flags", "input"].map(str::to_owned).into();
-    columns_of(first, further).into_iter().map(|(name, _)| name).find(|name| !seen.insert(name.clone()))
+    columns.find(|name| !seen.insert(name.clone()))
 }
 
 /// One input object: its text, and all fields as they were written.
@@ -225,6 +230,15 @@ impl<'m> RecordWriter<'m> {
                 "take a model whose further heads are classes or one number",
             ));
         }
+        let taken =
+            |name: &&String| OWN.contains(&name.as_str()) || ["text", "heads"].contains(&name.as_str());
+        if let Some(name) = first.numbers.iter().filter(|_| first.numbers.len() > 1).find(taken) {
+            return Err(Error::unsupported(
+                "prompt predict",
+                format!("a number called `{name}`, as a field of every answer is"),
+                "name it otherwise in the model's `id2label`",
+            ));
+        }
         let aside = Aside::of(&*model.scorer).filter(|aside| aside.column().is_some());
         Ok(Self { model, fields: fields.clone(), explain, first, further, aside })
     }
@@ -232,7 +246,8 @@ impl<'m> RecordWriter<'m> {
     /// The same for a table, in which every column has a name of its own. (In JSON lines further heads are kept apart.)
     pub(super) fn of_table(model: &'m LoadedModel, fields: &Fields) -> Result<Self> {
         let writer = Self::new(model, fields)?;
-        match column_twice(writer.first.classes.as_ref(), writer.beside()) {
+        let own = writer.answer_columns().into_iter().map(|(name, _)| name);
+        match twice(own) {
             None => Ok(writer),
             Some(name) => Err(Error::unsupported(
                 "a table of answers",
