@@ -215,7 +215,7 @@ fn rows_count_by_a_column_of_weights() {
 fn texts_count_by_a_field_of_weights() {
     let shell = Shell::new();
     let line = |i: usize, weight: &str| {
-        let (word, odd) = (["buy pills", "see you"][i % 2], i % 3 == 0);
+        let (word, odd) = (["buy pills", "see you"][i % 2], i.is_multiple_of(3));
         let label = ["spam", "fine"][(i + usize::from(odd)) % 2];
         let weight = weight.replace("_", if odd { "50" } else { "1" });
         format!("{{\"text\":\"{word} {i}\",\"label\":\"{label}\"{weight}}}\n")

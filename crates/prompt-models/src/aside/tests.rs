@@ -21,7 +21,7 @@ fn table(rows: usize, rare: usize, target: &str) -> LoadedTable {
         .unwrap()
 }
 
-fn trained(data: &LoadedTable, model: &str, params: serde_json::Value) -> Result<TrainedTable> {
+fn trained(data: &LoadedTable, model: &str, params: &serde_json::Value) -> Result<TrainedTable> {
     let params = params.as_object().unwrap().clone().into_iter().collect();
     let recipe = TableRecipe { model: Some(model.into()), params, ..TableRecipe::default() };
     train(&recipe, data, &Default::default(), &FitContext::new(1))
@@ -30,8 +30,8 @@ fn trained(data: &LoadedTable, model: &str, params: serde_json::Value) -> Result
 #[test]
 fn sets_survive_saving_and_routing() {
     let data = table(800, 200, "kind");
-    let plain = trained(&data, "conformal", json!({ "alpha": 0.2 })).unwrap();
-    let routed = trained(&data, "conformal", json!({ "alpha": 0.2, "abstain_to": "rare" })).unwrap();
+    let plain = trained(&data, "conformal", &json!({ "alpha": 0.2 })).unwrap();
+    let routed = trained(&data, "conformal", &json!({ "alpha": 0.2, "abstain_to": "rare" })).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("m");
     save(&dir, &routed.scorer, Manifest::default()).unwrap();
@@ -57,7 +57,7 @@ fn sets_survive_saving_and_routing() {
 #[test]
 fn intervals_say_how_wide_they_are() {
     let data = table(800, 200, "size");
-    let trained = trained(&data, "conformal", json!({ "alpha": 0.1, "calibration_share": 0.4 })).unwrap();
+    let trained = trained(&data, "conformal", &json!({ "alpha": 0.1, "calibration_share": 0.4 })).unwrap();
     let aside = Aside::of(&*trained.scorer).unwrap();
     assert_eq!(aside.column(), None);
     let prediction = trained.scorer.score(Batch::Table(&data.table)).unwrap().swap_remove(0);
@@ -75,7 +75,7 @@ fn a_forest_of_numbers_has_a_spread_and_others_say_nothing() {
     for (model, says) in
         [("random_forest", true), ("extra_trees", true), ("decision_tree", false), ("ridge", false)]
     {
-        let trained = trained(&data, model, json!({})).unwrap();
+        let trained = trained(&data, model, &json!({})).unwrap();
         let Some(aside) = Aside::of(&*trained.scorer) else {
             assert!(!says, "{model}");
             continue;
@@ -91,7 +91,7 @@ fn a_forest_of_numbers_has_a_spread_and_others_say_nothing() {
         }
         assert_eq!(forest.output().width(), 1);
     }
-    let classes = trained(&table(200, 50, "kind"), "random_forest", json!({})).unwrap();
+    let classes = trained(&table(200, 50, "kind"), "random_forest", &json!({})).unwrap();
     assert!(Aside::of(&*classes.scorer).is_none());
 }
 
@@ -99,7 +99,7 @@ fn a_forest_of_numbers_has_a_spread_and_others_say_nothing() {
 fn a_promise_that_cannot_be_kept_is_refused_or_said() {
     let data = table(800, 20, "kind");
     // 5 calibration rows of `rare`, where α = 0.1 takes 9.
-    let half = trained(&data, "conformal", json!({})).unwrap();
+    let half = trained(&data, "conformal", &json!({})).unwrap();
     let notes = Aside::of(&*half.scorer).unwrap().notes();
     assert!(
         notes.len() == 1 && notes[0].starts_with("`rare` is in every prediction set: α = 0.1 takes 9"),
@@ -113,10 +113,10 @@ fn a_promise_that_cannot_be_kept_is_refused_or_said() {
         (json!({ "alpha": 0.001 }), "at most 195 calibration rows of a class cannot support α = 0.001"),
         (json!({ "alpha": 0.001, "per_class": false }), "200 calibration rows cannot support α = 0.001"),
     ] {
-        let error = trained(&data, "conformal", params).err().unwrap().to_string();
+        let error = trained(&data, "conformal", &params).err().unwrap().to_string();
         assert!(error.contains(says), "{error}");
     }
-    let needed = trained(&data, "conformal", json!({ "alpha": 0.001 })).err().unwrap().to_string();
+    let needed = trained(&data, "conformal", &json!({ "alpha": 0.001 })).err().unwrap().to_string();
     assert!(needed.contains("it takes 999; give more rows, a larger alpha"), "{needed}");
-    assert!(trained(&data, "conformal", json!({ "abstain_to": "rare", "per_class": false })).is_ok());
+    assert!(trained(&data, "conformal", &json!({ "abstain_to": "rare", "per_class": false })).is_ok());
 }
