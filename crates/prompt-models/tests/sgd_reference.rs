@@ -175,6 +175,13 @@ fn what_cannot_be_learned_further_is_refused() {
     assert!(says(&learner.clone().average(1), &x, &target(["a", "b"])).contains("average"));
     let balanced = learner.class_weight(prompt_core::ClassWeight::Balanced);
     assert!(says(&balanced, &x, &target(["a", "b"])).contains("class_weight = balanced"));
+    let beyond = Matrix::from(Dense::new(2, 1, vec![1e200, -1e200]).unwrap());
+    let y = Target::regression(vec![2.0, 1.0]).unwrap();
+    let error = SgdRegressor::default().fit(&beyond, &y, &ctx).unwrap_err().to_string();
+    assert!(
+        error.contains("too large to be squared at row 0") && error.contains("scale the column"),
+        "{error}"
+    );
     let wild = Matrix::from(Dense::new(2, 1, vec![1e140, -1e140]).unwrap());
     let y = Target::regression(vec![1e140, 1.0]).unwrap();
     let error = SgdRegressor::default().fit(&wild, &y, &ctx).unwrap_err().to_string();

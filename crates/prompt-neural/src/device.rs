@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn unknown_devices_are_refused_with_the_known_ones() {
         let error = open("tpu").unwrap_err().to_string();
-        assert!(error.starts_with("unknown device `tpu`; known: cpu, wgpu, cuda, tch"), "{error}");
+        assert_eq!(error, "unknown device `tpu`; known: cpu, wgpu, cuda, tch; did you mean `cpu`?");
     }
 
     #[cfg(not(feature = "cuda"))]

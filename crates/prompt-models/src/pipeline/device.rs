@@ -105,7 +105,7 @@ mod tests {
     fn devices_are_known_by_name() {
         assert!(check("cpu").is_ok());
         let error = check("tpu").unwrap_err().to_string();
-        assert!(error.starts_with("unknown device `tpu`; known: cpu, wgpu, cuda, tch"), "{error}");
+        assert_eq!(error, "unknown device `tpu`; known: cpu, wgpu, cuda, tch; did you mean `cpu`?");
         #[cfg(feature = "neural")]
         assert_eq!(DEVICES, *prompt_neural::Burn::DEVICES);
         #[cfg(not(feature = "neural"))]
