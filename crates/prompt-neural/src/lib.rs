@@ -8,6 +8,7 @@ mod net;
 mod network;
 mod outcome;
 mod params;
+mod products;
 mod text;
 mod train;
 

@@ -11,6 +11,7 @@ use super::layers::{Dense, FRESH, Lora, Norm, activate, join_heads, split_heads}
 use super::modern::ModernLayer;
 use super::relative::{AfterFirst, Places, Projections, Relative};
 use crate::net::{Builder, Id, Input, Store, Tape, Twice, look_up};
+use crate::products::Products;
 
 /// An encoder without its numbers.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Encoder {
         input: &Input,
         dropout: f64,
     ) -> Result<Tensor<3>> {
-        self.run(s, tape, input, dropout, s.on_cpu())
+        self.run(s, tape, input, dropout, s.on_cpu() && s.products() == Products::F32)
     }
 
     /// `by_hand` lets blocks that can be computed and differentiated by hand be so.
@@ -432,11 +433,11 @@ impl Block {
             }
             _ => {
                 let scale = 1.0 / (q.dims()[3] as f64).sqrt();
-                (q * scale).matmul(k.swap_dims(2, 3))
+                s.products().matmul(q * scale, k.swap_dims(2, 3))
             }
         };
         let shares = tape.dropout(activation::softmax(scores + hidden.clone(), 3), dropout);
-        let mixed = self.out.forward(s, join_heads(shares.matmul(v)));
+        let mixed = self.out.forward(s, join_heads(s.products().matmul(shares, v)));
         let x = self.norm.forward(s, x + tape.dropout(mixed, dropout));
         let inner = activate(self.activation, self.wide.forward(s, x.clone()));
         let narrow = self.narrow.forward(s, inner);

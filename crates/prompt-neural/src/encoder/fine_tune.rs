@@ -9,6 +9,7 @@ use super::head::{Head as NetHead, Pool};
 use super::task::TaskSpec;
 use crate::device::DEVICES;
 use crate::loss::LossKind;
+use crate::products::Products;
 use crate::train::{Monitor, Schedule, TrainFiles, TrainOptions};
 
 /// A number in [0, 1).
@@ -90,6 +91,10 @@ params! {
         eval_steps: Option<usize> = None, Legal::at_least(1).or_none();
         /// Where the numbers are computed.
         device: String = "cpu".to_owned(), Legal::OneOf(DEVICES);
+        /// The type of the factors of the encoder's matrix products (mixed precision): `f32`, `bf16`, `f16` with its loss scaled, or
+        /// `auto`: bf16 on a GPU that computes in it, else f32. Parameters, norms, softmax, heads, losses and the optimiser are
+        /// in f32 all the same. A CPU does halves in f32, which takes longer than f32.
+        precision: String = "auto".to_owned(), Legal::OneOf(Products::NAMES);
         /// Batches of a step that are computed at once, each on a device of its own (the first ones of this kind; on the CPU
         /// they share its threads). The result is the same, so more than `accumulation` are of no use.
         devices: usize = 1, Legal::int(1, 64);

@@ -160,18 +160,18 @@ impl Head {
         let x = match &self.layers {
             Layers::None => pooled,
             Layers::Published(dense, kind, norm) => {
-                let x = activate(*kind, dense.forward(s, pooled));
+                let x = activate(*kind, dense.in_f32(s, pooled));
                 match norm {
                     Some(norm) => norm.forward(s, x),
                     None => x,
                 }
             }
             Layers::Deep([first, second]) => {
-                let x = tape.dropout(activation::relu(first.forward(s, pooled)), dropout);
-                activation::relu(second.forward(s, x))
+                let x = tape.dropout(activation::relu(first.in_f32(s, pooled)), dropout);
+                activation::relu(second.in_f32(s, x))
             }
         };
-        let scores = self.last.forward(s, tape.dropout(x, dropout));
+        let scores = self.last.in_f32(s, tape.dropout(x, dropout));
         match self.thresholds {
             Some(thresholds) => scores + s.get::<2>(thresholds),
             None => scores,

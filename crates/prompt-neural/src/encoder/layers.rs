@@ -55,13 +55,16 @@ impl Dense {
     }
 
     pub(super) fn forward<const D: usize>(&self, s: &Store, x: Tensor<D>) -> Tensor<D> {
-        let bias = self.bias.map(|bias| s.get::<1>(bias));
-        let Some(Adapter { down, up, scale }) = self.adapter else {
-            return module::linear(x, s.get::<2>(self.weight), bias);
-        };
-        let more =
-            module::linear(module::linear(x.clone(), s.get::<2>(down), None), s.get::<2>(up), None) * scale;
-        module::linear(x, s.get::<2>(self.weight), bias) + more
+        let products = s.products();
+        let own = products.linear(x.clone(), s.get::<2>(self.weight), self.bias.map(|bias| s.get::<1>(bias)));
+        let Some(Adapter { down, up, scale }) = self.adapter else { return own };
+        let narrow = products.linear(x, s.get::<2>(down), None);
+        own + products.linear(narrow, s.get::<2>(up), None) * scale
+    }
+
+    /// The same in f32 whatever the type of the store's products is: for heads, which are small and have the last word.
+    pub(super) fn in_f32<const D: usize>(&self, s: &Store, x: Tensor<D>) -> Tensor<D> {
+        module::linear(x, s.get::<2>(self.weight), self.bias.map(|bias| s.get::<1>(bias)))
     }
 }
 

@@ -72,12 +72,12 @@ impl ModernLayer {
         let turns = Turns::new(s, input.length, width / self.heads, self.theta);
         let (q, k, v) = (turns.apply(part(0)), turns.apply(part(1)), part(2));
         let scale = 1.0 / ((width / self.heads) as f64).sqrt();
-        let mut scores = q.matmul(k.swap_dims(2, 3)) * scale + input.hidden_keys(s);
+        let mut scores = s.products().matmul(q, k.swap_dims(2, 3)) * scale + input.hidden_keys(s);
         if let Some(side) = self.side {
             scores = scores + beyond(s, input.length, side);
         }
         let shares = tape.dropout(activation::softmax(scores, 3), dropout);
-        let mixed = self.out.forward(s, join_heads(shares.matmul(v)));
+        let mixed = self.out.forward(s, join_heads(s.products().matmul(shares, v)));
         let x = x + tape.dropout(mixed, dropout);
         let both = self.wide.forward(s, self.second_norm.forward(s, x.clone()));
         let inner = both.dims()[2] / 2;

@@ -90,13 +90,14 @@ impl Relative {
             split_heads(own.as_ref().unwrap_or(content).forward(s, places.table.clone()), heads)
                 .swap_dims(2, 3)
         };
-        let mut scores = q.clone().matmul(k.clone().swap_dims(2, 3));
+        let products = s.products();
+        let mut scores = products.matmul(q.clone(), k.clone().swap_dims(2, 3));
         if self.details.c2p {
-            let by_place = q.matmul(table(&projections.key, content_key).expand_rows(rows));
+            let by_place = products.matmul(q, table(&projections.key, content_key).expand_rows(rows));
             scores = scores + by_place.gather(3, index(&places.c2p));
         }
         if self.details.p2c {
-            let by_place = k.matmul(table(&projections.query, content_query).expand_rows(rows));
+            let by_place = products.matmul(k, table(&projections.query, content_query).expand_rows(rows));
             scores = scores + by_place.gather(3, index(&places.p2c)).swap_dims(2, 3);
         }
         scores * scale
@@ -183,7 +184,7 @@ impl AfterFirst {
         let mut out = s.get::<1>(self.bias).reshape([1, 1, self.width]).expand([rows, length, self.width]);
         for j in 0..self.kernel {
             let tap = weight.clone().narrow(2, j, 1).squeeze_dim::<2>(2).transpose();
-            out = out + burn::tensor::module::linear(wide.clone().narrow(1, j, length), tap, None);
+            out = out + s.products().linear(wide.clone().narrow(1, j, length), tap, None);
         }
         let out = super::layers::activate(self.activation, out * mask.clone());
         self.norm.forward(s, after + out) * mask

@@ -23,6 +23,7 @@ use crate::device;
 use crate::loss::Loss;
 use crate::net::{Store, Tape};
 use crate::network::{bytes_of, to_json};
+use crate::products::Products;
 use crate::text::Batch;
 use crate::train::{Job, Monitor, Task, TrainFiles, hold_out, judging, memory, train};
 
@@ -41,7 +42,9 @@ impl FineTune {
             hold_out(asked[0].target, self.validation_fraction, ctx.seed().derive("split", 0));
         let (device, others) = device::open_all(&self.device, self.devices.min(self.accumulation))?;
         let surface = self.surface.then(|| SurfaceFeatures::learn(texts, &train_rows));
-        let mut model = Model::open(folder, self, specs, surface, Store::new(device.autodiff()), ctx)?;
+        let products = Products::on(&device, &self.precision)?;
+        let store = Store::new(device.autodiff()).with_products(products);
+        let mut model = Model::open(folder, self, specs, surface, store, ctx)?;
         let surface = Surface::of(model.surface.as_ref(), texts);
         let limit = self.max_length.min(model.tokenizer.max_tokens());
         let encoded = ctx.try_map(texts.len(), |i| encode(&model.tokenizer, texts[i], limit))?;

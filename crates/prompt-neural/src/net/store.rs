@@ -6,6 +6,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use prompt_core::{Error, Result, Rng, Seed};
 
+use crate::products::Products;
+
 /// One parameter.
 #[derive(Debug)]
 pub(crate) struct Param {
@@ -39,6 +41,7 @@ impl Id {
 pub(crate) struct Store {
     params: Vec<Param>,
     device: Device,
+    products: Products,
     /// What went wrong while a builder read numbers.
     problem: Option<Error>,
 }
@@ -67,7 +70,17 @@ impl Init {
 
 impl Store {
     pub(crate) fn new(device: Device) -> Self {
-        Self { params: Vec::new(), device, problem: None }
+        Self { params: Vec::new(), device, products: Products::F32, problem: None }
+    }
+
+    /// The same with factors of this type in the products of layers that ask for it.
+    pub(crate) fn with_products(self, products: Products) -> Self {
+        Self { products, ..self }
+    }
+
+    /// The type of the factors of matrix products.
+    pub(crate) fn products(&self) -> Products {
+        self.products
     }
 
     /// Says what a reading builder missed.
@@ -149,7 +162,7 @@ impl Store {
 
     /// The same parameters on another device.
     pub(crate) fn copied_to(&self, device: &Device) -> Result<Self> {
-        let mut copy = Self { params: Vec::with_capacity(self.len()), device: device.clone(), problem: None };
+        let mut copy = Self::new(device.clone()).with_products(self.products);
         for (i, param) in self.params.iter().enumerate() {
             let (name, shape) = (param.name.clone(), param.shape.clone());
             copy.params.push(Param { name, shape, value: param.value.clone(), ..*param });
@@ -180,7 +193,7 @@ impl Store {
             ..*p
         };
         let params = self.params.iter().map(still).collect();
-        Self { params, device: self.device.clone().inner(), problem: None }
+        Self { params, device: self.device.clone().inner(), products: self.products, problem: None }
     }
 
     /// The same numbers with their gradients, shared.
@@ -188,7 +201,7 @@ impl Store {
         let same =
             |p: &Param| Param { name: p.name.clone(), shape: p.shape.clone(), value: p.value.clone(), ..*p };
         let params = self.params.iter().map(same).collect();
-        Self { params, device: self.device.clone(), problem: None }
+        Self { params, device: self.device.clone(), products: self.products, problem: None }
     }
 
     /// Whether a parameter learns.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::history::EpochRecord;
 use super::monitor::Stopper;
 use super::optimizer::AdamW;
+use super::scale::LossScale;
 use super::schedule::Plateau;
 use crate::net::Store;
 
@@ -101,6 +102,7 @@ pub(crate) struct Position {
     pub(crate) optimizer_steps: Vec<usize>,
     pub(crate) stopper: Stopper,
     pub(crate) plateau: Plateau,
+    pub(crate) loss_scale: LossScale,
     pub(crate) history: Vec<EpochRecord>,
     /// Whether the run has ended.
     pub(crate) done: bool,

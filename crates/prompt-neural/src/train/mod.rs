@@ -10,6 +10,7 @@ mod optimizer;
 mod pass;
 mod rows;
 mod run;
+mod scale;
 mod schedule;
 
 pub use files::TrainFiles;

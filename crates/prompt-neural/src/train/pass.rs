@@ -17,12 +17,13 @@ pub(super) struct Pass {
     pub(super) grads: Accumulated,
 }
 
-/// One batch, there and back. A loss that is not finite has no gradient.
+/// One batch, there and back. A loss that is not finite has no gradient; else gradients are `scale` times as large.
 pub(super) fn pass(
     job: &Job<'_>,
     store: &Store,
     rows: &[usize],
     masses: &[f64],
+    scale: f64,
     dropout: Seed,
 ) -> Result<Pass> {
     let mut tape = Tape::training(dropout);
@@ -31,7 +32,7 @@ pub(super) fn pass(
     let (mut end, mut loss) = (Onward::default(), 0.0);
     for ((scores, task), &mass) in heads.into_iter().zip(job.tasks).zip(masses) {
         if mass > 0.0 {
-            loss += give_loss(task, scores, &batch.rows, mass, &mut end)?;
+            loss += give_loss(task, scores, &batch.rows, [mass, scale], &mut end)?;
         }
     }
     let grads = match loss.is_finite() {
@@ -42,13 +43,22 @@ pub(super) fn pass(
 }
 
 /// The loss of some rows, and its gradient handed to their scores.
-fn give_loss(task: &Task<'_>, scores: Tensor<2>, rows: &[usize], mass: f64, end: &mut Onward) -> Result<f64> {
+fn give_loss(
+    task: &Task<'_>,
+    scores: Tensor<2>,
+    rows: &[usize],
+    [mass, scale]: [f64; 2],
+    end: &mut Onward,
+) -> Result<f64> {
     let [n, width] = scores.dims();
     let numbers = read(scores.clone().inner())?;
     let mut grad = vec![0.0; n * width];
     let mut loss = 0.0;
     for ((&row, z), g) in rows.iter().zip(numbers.chunks(width)).zip(grad.chunks_mut(width)) {
         loss += task.loss.row(row, z, mass / task.weight, g);
+    }
+    if scale != 1.0 {
+        grad.iter_mut().for_each(|g| *g *= scale as f32);
     }
     let device = scores.device().inner();
     end.give(scores, Tensor::from_data(TensorData::new(grad, [n, width]), &device));

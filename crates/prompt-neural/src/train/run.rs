@@ -12,8 +12,10 @@ use super::monitor::{Counts, Stopper};
 use super::optimizer::{Accumulated, AdamW, Group, clip_factor, groups};
 use super::pass::{evaluate, pass};
 use super::rows::batches_of;
+use super::scale::LossScale;
 use super::schedule::{Plateau, Schedule};
 use crate::net::Store;
+use crate::products::Products;
 
 /// Numbers since the last evaluation.
 struct Since {
@@ -21,6 +23,8 @@ struct Since {
     loss: f64,
     norm: f64,
     steps: usize,
+    /// Of them, those whose gradient was too large for its type: the numbers stayed as they were.
+    skipped: usize,
     tokens: usize,
     /// Of the last step.
     rate: f64,
@@ -28,7 +32,7 @@ struct Since {
 
 impl Since {
     fn now() -> Self {
-        Self { start: Instant::now(), loss: 0.0, norm: 0.0, steps: 0, tokens: 0, rate: 0.0 }
+        Self { start: Instant::now(), loss: 0.0, norm: 0.0, steps: 0, skipped: 0, tokens: 0, rate: 0.0 }
     }
 }
 
@@ -75,6 +79,7 @@ impl<'a> Run<'a> {
                 optimizer_steps: Vec::new(),
                 stopper: Stopper::new(),
                 plateau: Plateau::new(),
+                loss_scale: LossScale::of(store.products()),
                 history: Vec::new(),
                 done: false,
             },
@@ -146,7 +151,8 @@ impl<'a> Run<'a> {
         for (k, rows) in group.chunks(self.fleet.size()).enumerate() {
             let first_part = first_part + k * self.fleet.size();
             let pass = |i: usize| {
-                pass(job, self.fleet.at(i, store), &rows[i], &masses, self.dropout_seed(first_part + i))
+                let (store, dropout) = (self.fleet.at(i, store), self.dropout_seed(first_part + i));
+                pass(job, store, &rows[i], &masses, self.position.loss_scale.factor(), dropout)
             };
             // One alone needs no room for gradients that wait for others.
             let passes = if rows.len() == 1 { vec![pass(0)?] } else { self.ctx.try_map(rows.len(), pass)? };
@@ -154,23 +160,28 @@ impl<'a> Run<'a> {
                 since.tokens += pass.tokens;
                 loss += pass.loss;
                 if !loss.is_finite() {
-                    return Err(self.not_finite("loss", loss, rate));
+                    return Err(self.not_finite(store, "loss", loss, rate));
                 }
                 sum.merge(pass.grads);
             }
         }
-        let norm = sum.norm();
-        if !norm.is_finite() {
-            return Err(self.not_finite("norm of the gradient", norm, rate));
+        let loss_scale = self.position.loss_scale.factor();
+        let norm = sum.norm() / loss_scale;
+        if norm.is_finite() {
+            let scale = (clip_factor(norm, options.clip_norm) / loss_scale) as f32;
+            let groups: Vec<Group> = groups(store, options, rate);
+            self.optimizer.step(store, sum.all(), scale, self.ctx, |i| groups[i])?;
+            self.fleet.follow(store, |i| sum.all()[i].is_some())?;
+            self.position.loss_scale.good();
+            since.norm += norm;
+        } else if self.position.loss_scale.overflow() {
+            since.skipped += 1;
+        } else {
+            return Err(self.not_finite(store, "norm of the gradient", norm, rate));
         }
-        let scale = clip_factor(norm, options.clip_norm) as f32;
-        let groups: Vec<Group> = groups(store, options, rate);
-        self.optimizer.step(store, sum.all(), scale, self.ctx, |i| groups[i])?;
-        self.fleet.follow(store, |i| sum.all()[i].is_some())?;
         self.position.step += 1;
         self.position.steps_in_epoch += 1;
         since.loss += loss;
-        since.norm += norm;
         since.steps += 1;
         since.rate = rate;
         self.tell_step(since)
@@ -194,13 +205,17 @@ impl<'a> Run<'a> {
         self.ctx.report(&Event { stage, step: self.position.step, total, values: &values }).map(drop)
     }
 
-    fn not_finite(&self, what: &str, value: f64, rate: f64) -> Error {
+    fn not_finite(&self, store: &Store, what: &str, value: f64, rate: f64) -> Error {
+        let mut help = "lower learning_rate, lower clip_norm, or lengthen warmup".to_owned();
+        if store.products() == Products::F16 {
+            help.push_str("; f16 ends at 65,504: precision bf16 or f32 does not");
+        }
         let (epoch, step) = (self.position.epoch + 1, self.position.step + 1);
         Error::input(
             format!(
                 "training failed at epoch {epoch}, step {step}: the {what} is {value} at learning rate {rate:.3e}"
             ),
-            "lower learning_rate, lower clip_norm, or lengthen warmup",
+            help,
         )
     }
 
@@ -219,7 +234,7 @@ impl<'a> Run<'a> {
             validation_loss: evaluation.as_ref().map(|e| e.loss),
             metric: evaluation.as_ref().and_then(|e| e.counts.as_ref()).map(Counts::macro_f1),
             learning_rate: since.rate,
-            gradient_norm: since.norm / since.steps as f64,
+            gradient_norm: since.norm / (since.steps - since.skipped).max(1) as f64,
             tokens_per_second: since.tokens as f64 / seconds.max(1e-9),
             seconds,
         };

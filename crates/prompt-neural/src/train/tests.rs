@@ -9,8 +9,11 @@ use prompt_core::{CancelToken, Control, Event, FitContext, Seed, Target};
 use super::optimizer::{AdamW, Group, clip_factor};
 use super::schedule::{Plateau, Schedule};
 use super::*;
-use crate::net::{Builder, Grad, RowGrad, Store};
+use crate::loss::{Loss, LossKind};
+use crate::net::{Builder, Grad, RowGrad, Store, Tape};
+use crate::products::Products;
 use crate::reference::{assert_close, list, list32, torch};
+use crate::text::Batch;
 use crate::{Cnn, TextNetwork};
 
 #[test]
@@ -224,4 +227,51 @@ fn several_devices_fine_tune_as_one() {
     };
     let (one, two) = (of(1), of(2));
     assert_eq!(one.predict(&texts).unwrap(), two.predict(&texts).unwrap());
+}
+
+/// One matrix learns in f16 from numbers so large that the first gradients, 65,536 times as large, are infinite there.
+#[test]
+fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
+    let y = Target::labels(["a", "b"].repeat(8));
+    let (codes, classes) = y.as_classes().unwrap();
+    let mut store = Store::new(Device::flex().autodiff()).with_products(Products::F16);
+    let weight = Builder::new(&mut store, Seed::new(1)).param("w", &[2, 2], crate::net::Init::Zeros);
+    let forward = |s: &Store, _: &mut Tape, batch: &Batch| {
+        let of = |&row: &usize| [100.0, if codes[row] == 0 { 100.0 } else { -100.0 }];
+        let x = s.constant(batch.rows.iter().flat_map(of).collect(), [batch.size(), 2]);
+        Ok(vec![s.products().linear(x, s.get::<2>(weight), None)])
+    };
+    let rows: Vec<usize> = (0..16).collect();
+    let loss =
+        Loss::new(&y, LossKind::named("cross_entropy", 0.0, 0.0), &prompt_core::ClassWeight::None, None);
+    let tasks = [Task {
+        loss: loss.unwrap(),
+        weight: 1.0,
+        target: &y,
+        output: prompt_core::Output::Classes(classes.clone()),
+        ordinal: false,
+    }];
+    let options = Cnn::default().max_epochs(10).batch_size(8).learning_rate(1e-3).warmup(0.0);
+    let trained = train(
+        &Job {
+            forward: &forward,
+            before_epoch: &|_, _| Ok(()),
+            encoded: &vec![vec![0]; 16],
+            tasks: &tasks,
+            train_rows: &rows,
+            validation_rows: &[],
+            options: &options.training(),
+            files: &TrainFiles::default(),
+            identity: String::new(),
+        },
+        &mut store,
+        &FitContext::new(1),
+    )
+    .unwrap();
+    // 65,536 · ½ · 100 is too large by more than five doublings; the loss stands still for the first epochs, then falls.
+    let losses: Vec<f64> = trained.history.iter().map(|r| r.train_loss).collect();
+    let still = losses.iter().take_while(|loss| (**loss - 2f64.ln()).abs() < 1e-9).count();
+    assert!((2..6).contains(&still), "{losses:?}");
+    assert!(losses[9] < 0.3, "{losses:?}");
+    assert_eq!((trained.history[0].gradient_norm, trained.history[9].gradient_norm > 0.0), (0.0, true));
 }

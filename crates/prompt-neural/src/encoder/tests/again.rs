@@ -7,12 +7,15 @@ use super::super::fine_tune::FineTune;
 use super::super::model::Model;
 use super::{FAMILIES, data, folder, published, quick};
 use crate::net::{Input, Store, Tape};
+use crate::products::Products;
 use crate::reference::assert_close;
 use crate::text::Batch;
 
 /// The gradients of all parameters of Σ p²/2, p being the pooled numbers of three rows, by name.
-fn gradients_of(family: &str, params: &FineTune) -> Vec<(String, Option<Vec<f32>>)> {
-    let store = Store::new(Device::flex().autodiff());
+pub(super) fn gradients_of(family: &str, params: &FineTune) -> Vec<(String, Option<Vec<f32>>)> {
+    let device = Device::flex();
+    let products = Products::on(&device, &params.precision).unwrap();
+    let store = Store::new(device.autodiff()).with_products(products);
     let mut model =
         Model::open(&folder(family), params, published(3), None, store, &FitContext::new(1)).unwrap();
     params.freeze(0, &mut model.store).unwrap();

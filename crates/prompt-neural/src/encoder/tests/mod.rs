@@ -3,6 +3,7 @@
 mod again;
 mod checkpoints;
 mod heads;
+mod precision;
 mod tasks;
 mod training;
 
