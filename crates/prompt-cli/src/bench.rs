@@ -55,7 +55,7 @@ const GRID: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 const FOLDS: usize = 3;
 
 pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
-    let BenchCommand::Accuracy { data, only, families, encoder, json } = &args.command;
+    let BenchCommand::Accuracy { data, only, families, encoder, fine_tune, json } = &args.command;
     let folder = data.clone().unwrap_or_else(data_folder);
     if !folder.is_dir() {
         return Err(Error::input(
@@ -106,7 +106,8 @@ pub(crate) fn run(args: &Bench, stop: &CancelToken) -> Result<ExitCode> {
         }
     }
     if wanted("families") {
-        let found = families::run(&folder, families, encoder.as_deref(), &ctx, *json)?;
+        let encoder = families::Encoder { from: encoder.as_deref(), fine_tune: *fine_tune };
+        let found = families::run(&folder, families, encoder, &ctx, *json)?;
         rows.extend(found);
     }
     if *json {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prompt_models::core::{
-    Error, Estimator, FitContext, FitTransform, Matrix, Result, Subset, Target, Transform, Union, predict,
+    Batch, Error, Estimator, FitContext, FitTransform, Matrix, Result, Seed, Subset, Target, Transform,
+    Union, predict,
 };
 use prompt_models::data::{Dataset, Split};
 use prompt_models::features::{Frequency, Tfidf};
 use prompt_models::linear::{Calibration, LinearSvm, LogisticRegression};
 use prompt_models::metrics::{Bootstrap, Confusion, Interval};
+use prompt_models::neural::{Network, Traces};
 use prompt_models::pipeline::Features;
 use prompt_models::prelude::ComplementNb;
 use serde::Deserialize;
@@ -31,12 +33,21 @@ struct Families {
 /// What a method says of every row when its family was held out.
 type Said = Vec<u32>;
 
+/// The encoder that is tried beside the linear models.
+#[derive(Clone, Copy)]
+pub(super) struct Encoder<'a> {
+    /// Its folder, or `hub:org/name`.
+    pub(super) from: Option<&'a Path>,
+    /// Whether it is also fine-tuned without each family.
+    pub(super) fine_tune: bool,
+}
+
 /// Macro-F1 over all held-out families together, for the strict and the minimal grouping, the linear models, and with an
-/// encoder (its folder, or `hub:org/name`) for what it says of the texts.
+/// encoder for what it says of the texts. Fine-tuning takes too long for the minimal grouping.
 pub(super) fn run(
     folder: &Path,
     file: &Path,
-    encoder: Option<&Path>,
+    encoder: Encoder<'_>,
     ctx: &FitContext,
     json: bool,
 ) -> Result<Vec<Value>> {
@@ -55,21 +66,32 @@ pub(super) fn run(
     let y = data.class_target(None)?;
     let (codes, classes) = y.as_classes()?;
     let f1 = |said: &Said| Confusion::new(codes, said, classes.len(), None).map(|c| c.f1_macro());
-    let vectors = encoder.map(|from| vectors(from, &data, ctx)).transpose()?;
+    let vectors = encoder.from.map(|from| vectors(from, &data, ctx)).transpose()?;
+    let (from, vectors) = (encoder.from, vectors.as_ref());
     let mut rows = Vec::new();
     let mut strict: Vec<(&Method, Said)> = Vec::new();
-    for method in METHODS.iter().filter(|m| vectors.is_some() || m.reads != Reads::Encoder) {
-        let held_out = |groups: &Vec<usize>| method.held_out(&data, &y, vectors.as_ref(), groups, ctx);
-        let [by_strict, by_minimal] = [held_out(&groupings[0])?, held_out(&groupings[1])?];
-        let values = [f1(&by_strict)?, f1(&by_minimal)?];
+    let tried = |method: &&Method| match method.reads {
+        Reads::Words | Reads::WordsAndCharacters => true,
+        Reads::Vectors => from.is_some(),
+        Reads::FineTuned => encoder.fine_tune,
+    };
+    for method in METHODS.iter().filter(tried) {
+        let held_out = |groups: &Vec<usize>| method.held_out(&data, &y, (from, vectors), groups, ctx);
+        let by_strict = held_out(&groupings[0])?;
+        let strict_value = f1(&by_strict)?;
+        let minimal = match method.reads {
+            Reads::FineTuned => None,
+            _ => Some(f1(&held_out(&groupings[1])?)?),
+        };
         if json {
             rows.push(json!({
                 "data": "prompt_security", "scored_on": "held-out families", "metric": "f1_macro",
-                "model": method.name, "strict": values[0], "minimal": values[1],
+                "model": method.name, "strict": strict_value, "minimal": minimal,
                 "strict_families": count(&groupings[0]), "minimal_families": count(&groupings[1]),
             }));
         } else {
-            outln!("{:<34} {:>16.4} {:>18.4}", method.name, values[0], values[1])?;
+            let minimal = minimal.map_or("–".to_owned(), |value| format!("{value:.4}"));
+            outln!("{:<34} {strict_value:>16.4} {minimal:>18}", method.name)?;
         }
         strict.push((method, by_strict));
     }
@@ -81,7 +103,7 @@ pub(super) fn run(
             file.display()
         )?;
     }
-    let (of_encoder, linear): (Vec<_>, Vec<_>) = strict.iter().partition(|(m, _)| m.reads == Reads::Encoder);
+    let (of_encoder, linear): (Vec<_>, Vec<_>) = strict.iter().partition(|(m, _)| m.reads.is_encoder());
     for (method, said) in &of_encoder {
         for (other, theirs) in &linear {
             let found = Bootstrap::default().paired_confusion(
@@ -136,10 +158,18 @@ enum Reads {
     Words,
     WordsAndCharacters,
     /// The vectors of an encoder that stays as it is.
-    Encoder,
+    Vectors,
+    /// Texts, by an encoder that learns, too.
+    FineTuned,
 }
 
-/// One linear model and how it is fitted.
+impl Reads {
+    fn is_encoder(self) -> bool {
+        matches!(self, Self::Vectors | Self::FineTuned)
+    }
+}
+
+/// One model and how it is fitted.
 struct Method {
     name: &'static str,
     reads: Reads,
@@ -160,8 +190,9 @@ const METHODS: &[Method] = &[
         bayes: true,
         ..method("word TF-IDF, complement NB, weighed", Reads::Words)
     },
-    method("encoder, logistic", Reads::Encoder),
-    Method { weigh_families: true, ..method("encoder, logistic, weighed", Reads::Encoder) },
+    method("encoder, logistic", Reads::Vectors),
+    Method { weigh_families: true, ..method("encoder, logistic, weighed", Reads::Vectors) },
+    Method { weigh_families: true, ..method("encoder, fine-tuned, weighed", Reads::FineTuned) },
 ];
 
 impl Method {
@@ -169,7 +200,7 @@ impl Method {
         &self,
         data: &Dataset,
         y: &Target,
-        vectors: Option<&Matrix>,
+        (from, vectors): (Option<&Path>, Option<&Matrix>),
         groups: &[usize],
         ctx: &FitContext,
     ) -> Result<Said> {
@@ -179,22 +210,32 @@ impl Method {
         let mut said = vec![0; data.len()];
         for family in 0..count(groups) {
             ctx.check()?;
-            let train: Vec<usize> = (0..data.len()).filter(|&i| is_train[i] && groups[i] != family).collect();
+            let mut train: Vec<usize> =
+                (0..data.len()).filter(|&i| is_train[i] && groups[i] != family).collect();
+            if self.reads == Reads::FineTuned {
+                train = some_of_each(&train, groups, codes, ctx.seed());
+            }
             let held: Vec<usize> = (0..data.len()).filter(|&i| groups[i] == family).collect();
-            let (x, z) = match (self.reads, vectors) {
-                (Reads::Encoder, Some(vectors)) => (vectors.select_rows(&train), vectors.select_rows(&held)),
-                _ => {
-                    let (fitted, x) =
-                        self.features().fit_transform(&Subset::new(&texts, &train), &(), ctx)?;
-                    (x, fitted.transform(&Subset::new(&texts, &held))?)
-                }
-            };
             let mut target = y.select(&train);
             if self.weigh_families {
                 target = target.with_weights(weights(&train, groups, codes, classes.len()))?;
             }
-            let model = self.learner().fit_model(&x, &target, ctx)?;
-            for (&row, code) in held.iter().zip(predict(&*model, &z)?.codes()?) {
+            let (taught, asked) = (Subset::new(&texts, &train), Subset::new(&texts, &held));
+            let prediction = match (self.reads, from, vectors) {
+                (Reads::FineTuned, Some(from), _) => {
+                    let scorer = tuned(from)?.fit(&taught, &target, ctx, &Traces::default())?.scorer;
+                    scorer.score(Batch::Texts(&asked))?.swap_remove(0)
+                }
+                (Reads::Vectors, _, Some(vectors)) => {
+                    let model = self.learner().fit_model(&vectors.select_rows(&train), &target, ctx)?;
+                    predict(&*model, &vectors.select_rows(&held))?
+                }
+                _ => {
+                    let (fitted, x) = self.features().fit_transform(&taught, &(), ctx)?;
+                    predict(&*self.learner().fit_model(&x, &target, ctx)?, &fitted.transform(&asked)?)?
+                }
+            };
+            for (&row, code) in held.iter().zip(prediction.codes()?) {
                 said[row] = code;
             }
         }
@@ -211,12 +252,47 @@ impl Method {
 
     fn learner(&self) -> Box<dyn Estimator> {
         match self.reads {
-            Reads::Encoder => Box::new(LogisticRegression::default()),
+            Reads::Vectors => Box::new(LogisticRegression::default()),
             _ if self.bayes => Box::new(ComplementNb::default().alpha(0.3)),
             _ => Box::new(LinearSvm::default().calibration(Calibration::None)),
         }
     }
 }
+
+/// The encoder with what it is fine-tuned by: first the head alone, then everything for one epoch.
+fn tuned(from: &Path) -> Result<Network> {
+    let params = [
+        ("from", json!(from)),
+        ("head", json!("linear")),
+        ("pooling", json!("mean")),
+        ("probe_epochs", json!(20)),
+        ("learning_rate", json!(5e-5)),
+        ("max_epochs", json!(1)),
+        ("batch_size", json!(32)),
+        ("max_length", json!(128)),
+        ("validation_fraction", json!(0)),
+    ];
+    let encoder = Network::named("encoder")?;
+    params.into_iter().try_fold(encoder, |encoder, (name, value)| encoder.with_param(name, &value))
+}
+
+/// At most [`FEW`] of these rows for each family and label, drawn at random, in their order.
+fn some_of_each(rows: &[usize], groups: &[usize], codes: &[u32], seed: Seed) -> Vec<usize> {
+    let mut by_kind: BTreeMap<(usize, u32), Vec<usize>> = BTreeMap::new();
+    rows.iter().for_each(|&i| by_kind.entry((groups[i], codes[i])).or_default().push(i));
+    let mut rng = seed.derive("some_of_each", 0).rng();
+    let mut some: Vec<usize> = Vec::new();
+    for mut rows in by_kind.into_values() {
+        rng.shuffle(&mut rows);
+        rows.truncate(FEW);
+        some.extend(rows);
+    }
+    some.sort_unstable();
+    some
+}
+
+/// Rows of a family and label that an encoder is fine-tuned on.
+const FEW: usize = 200;
 
 /// What the encoder in a folder says of every text, read whole, in windows.
 #[cfg(feature = "encoder")]
