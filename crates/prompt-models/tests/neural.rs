@@ -343,6 +343,30 @@ mod built {
     }
 
     #[test]
+    fn an_encoder_is_cross_validated_over_the_folds_that_are_asked_for() {
+        let cv_on = |threads: usize| {
+            let dir = tempfile::tempdir().unwrap();
+            let mut config = config(LINEAR, dir.path());
+            let params = json!({ "max_epochs": 2, "learning_rate": 0.005, "max_length": 32 });
+            config.encoders.enabled = true;
+            config.encoders.models =
+                serde_json::from_value(json!({ "minilm": { "from": encoder_folder(), "params": params } }))
+                    .unwrap();
+            config.encoders.folds = Some(3);
+            let results = Experiment::new(config).unwrap().run(&FitContext::new(1).threads(threads)).unwrap();
+            results.models.into_iter().find(|m| m.model == "minilm").unwrap().cv.unwrap()
+        };
+        let cv = cv_on(2);
+        assert_eq!(cv.folds.len(), 3);
+        let mean = cv.folds.iter().sum::<f64>() / 3.0;
+        let variance = cv.folds.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 3.0;
+        assert!((cv.mean - mean).abs() < 1e-12 && (cv.std - variance.sqrt()).abs() < 1e-12, "{cv:?}");
+        assert!(cv.std > 0.0, "a fit of its own for each fold: {:?}", cv.folds);
+        assert!(cv.mean > 1.0 / 3.0, "better than one class for all: {:?}", cv.folds);
+        assert_eq!(cv, cv_on(1), "same seed, same bits for any number of threads");
+    }
+
+    #[test]
     fn a_stopped_experiment_goes_on_inside_a_training() {
         let dir = tempfile::tempdir().unwrap();
         let whole = tempfile::tempdir().unwrap();
@@ -426,5 +450,28 @@ mod built {
             "{:?}",
             tuned.best
         );
+    }
+
+    #[test]
+    fn a_study_chooses_the_parameters_of_an_encoder() {
+        let data = data(80);
+        let recipe = small("encoder").param("max_epochs", &json!(3)).unwrap();
+        let tune: Tune = serde_json::from_value(json!({
+            "method": "random", "trials": 6, "folds": 2, "generation": 1,
+            "space": {
+                "learning_rate": { "type": "choice", "values": [0.005, 1e-7] },
+                "pooling": { "type": "choice", "values": ["cls", "mean"] },
+            },
+        }))
+        .unwrap();
+        let cleaner = TrainOptions::default().cleaner;
+        let study = Box::new(MemoryStudy::default());
+        let (tuned, chosen) =
+            tune_texts(&recipe, &data, (&tune, &cleaner), study, &FitContext::new(5)).unwrap();
+        let rates = |rate: f64| tuned.trials.iter().filter(|t| t.params["learning_rate"] == rate).count();
+        assert!(rates(0.005) > 0 && rates(1e-7) > 0, "{tuned:?}");
+        assert_eq!(chosen.params()["learning_rate"], 0.005);
+        assert_eq!(chosen.params()["pooling"], tuned.best["pooling"]);
+        assert!(tuned.value > 0.8, "{tuned:?}");
     }
 }

@@ -21,11 +21,12 @@ macro_rules! network {
                 embedding_dim: usize = 100, Legal::int(1, 4096);
                 /// Share of the numbers that a training step drops.
                 dropout: f64 = 0.3, SHARE;
-                /// What a token is. Bytes are never unknown, which suits disguised text.
+                /// What a token is: words, subwords (byte-pair encoding of the data), characters or bytes. Bytes are never unknown, which suits
+                /// disguised text; subwords spell a word that was never seen.
                 tokens: String = "words".to_owned(), Legal::OneOf(UNITS);
                 /// Whether capitals count as small letters.
                 lowercase: bool = true, Legal::Bool;
-                /// Tokens in fewer training texts than this are unknown.
+                /// Tokens in fewer training texts than this are unknown; subwords are joined from pairs that occur as often (at least twice).
                 min_freq: usize = 2, Legal::at_least(1);
                 /// Most tokens of the vocabulary.
                 max_vocabulary: usize = 30_000, Legal::int(1, 10_000_000);

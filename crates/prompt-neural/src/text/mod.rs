@@ -5,6 +5,7 @@
 //! ```
 
 mod batch;
+mod subwords;
 mod units;
 mod vocabulary;
 

@@ -1,7 +1,7 @@
-//! What a token is: a word, or a byte.
+//! What a token is: a word, a part of one, a character, or a byte.
 
 /// The names that a `tokens` parameter may have.
-pub(crate) const UNITS: &[&str] = &["words", "characters", "bytes"];
+pub(crate) const UNITS: &[&str] = &["words", "subwords", "characters", "bytes"];
 
 /// How a text is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -9,6 +9,8 @@ pub(crate) const UNITS: &[&str] = &["words", "characters", "bytes"];
 pub(crate) enum Units {
     /// Runs of letters and digits; every other visible character is a token of its own.
     Words,
+    /// Parts of such words by [byte-pair encoding](super::subwords).
+    Subwords,
     /// Every character, spaces included.
     Characters,
     /// Every byte of UTF-8. The vocabulary is the 256 bytes, whatever the data: nothing is ever unknown, which suits
@@ -20,19 +22,21 @@ impl Units {
     /// By name; the caller has checked it against [`UNITS`].
     pub(crate) fn named(name: &str) -> Self {
         match name {
+            "subwords" => Self::Subwords,
             "characters" => Self::Characters,
             "bytes" => Self::Bytes,
             _ => Self::Words,
         }
     }
 
-    /// Calls `visit` with each token until it answers `false`.
-    pub(crate) fn visit<'a>(self, text: &'a str, mut visit: impl FnMut(&'a str) -> bool) {
+    /// Calls `visit` with the place of each token and the token until it answers `false`: for subwords with the words that they
+    /// are parts of.
+    pub(crate) fn visit<'a>(self, text: &'a str, mut visit: impl FnMut(usize, &'a str) -> bool) {
         match self {
-            Self::Words => words(text, visit),
+            Self::Words | Self::Subwords => words(text, visit),
             Self::Characters => {
                 for (at, c) in text.char_indices() {
-                    if !visit(&text[at..at + c.len_utf8()]) {
+                    if !visit(at, &text[at..at + c.len_utf8()]) {
                         return;
                     }
                 }
@@ -43,7 +47,7 @@ impl Units {
     }
 }
 
-fn words<'a>(text: &'a str, mut visit: impl FnMut(&'a str) -> bool) {
+fn words<'a>(text: &'a str, mut visit: impl FnMut(usize, &'a str) -> bool) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut start = None;
     for (at, c) in text.char_indices() {
@@ -52,16 +56,16 @@ fn words<'a>(text: &'a str, mut visit: impl FnMut(&'a str) -> bool) {
             continue;
         }
         if let Some(from) = start.take()
-            && !visit(&text[from..at])
+            && !visit(from, &text[from..at])
         {
             return;
         }
-        if !c.is_whitespace() && !visit(&text[at..at + c.len_utf8()]) {
+        if !c.is_whitespace() && !visit(at, &text[at..at + c.len_utf8()]) {
             return;
         }
     }
     if let Some(from) = start {
-        visit(&text[from..]);
+        visit(from, &text[from..]);
     }
 }
 
@@ -71,7 +75,8 @@ mod tests {
 
     fn tokens(units: Units, text: &str) -> Vec<&str> {
         let mut out = Vec::new();
-        units.visit(text, |t| {
+        units.visit(text, |at, t| {
+            assert!(text[at..].starts_with(t));
             out.push(t);
             true
         });
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn a_visitor_can_stop() {
         let mut seen = 0;
-        Units::Words.visit("a b c d", |_| {
+        Units::Words.visit("a b c d", |_, _| {
             seen += 1;
             seen < 2
         });

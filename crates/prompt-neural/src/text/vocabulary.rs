@@ -7,6 +7,7 @@ use prompt_core::artifact::Node;
 use prompt_core::{Error, Result, Texts};
 use serde::{Deserialize, Serialize};
 
+use super::subwords::{Merges, parts, subwords};
 use super::units::Units;
 
 /// The number that fills short rows. Networks give it no weight.
@@ -34,12 +35,14 @@ pub(crate) struct VocabularyOptions {
 }
 
 /// Tokens and their numbers: 0 fills, 1 is unknown, then the tokens of the data, the most frequent first (ties in the
-/// order of their bytes).
+/// order of their bytes); of subwords the characters, then pairs in the order in which they were joined.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vocabulary {
     options: VocabularyOptions,
     tokens: Vec<String>,
     numbers: HashMap<String, u32>,
+    /// How subwords are put together; empty for other units.
+    merges: Merges,
 }
 
 /// A text as numbers.
@@ -52,14 +55,17 @@ pub(crate) struct Encoded {
 }
 
 impl Vocabulary {
-    /// Learns from texts: a token counts once a text.
+    /// Learns from texts: a token counts once a text, a subword as often as it occurs.
     pub(crate) fn learn(texts: &dyn Texts, options: VocabularyOptions) -> Self {
+        if options.units == Units::Subwords {
+            return Self::learn_subwords(texts, options);
+        }
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for i in 0..texts.count() {
             let mut read = 0;
             let mut seen: Vec<Cow<'_, str>> = Vec::new();
             // Cut first and lowered then, as a text is read later: lowering may change where words end.
-            options.units.visit(texts.text(i), |token| {
+            options.units.visit(texts.text(i), |_, token| {
                 if token.len() <= LONGEST {
                     seen.push(folded(token, options.lowercase));
                 }
@@ -82,13 +88,34 @@ impl Vocabulary {
         // Stable: equal counts stay in the order of their bytes.
         kept.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         kept.truncate(options.max_size);
-        Self::of(options, kept.into_iter().map(|(token, _)| token).collect())
+        Self::of(options, kept.into_iter().map(|(token, _)| token).collect(), Merges::default())
     }
 
-    fn of(options: VocabularyOptions, tokens: Vec<String>) -> Self {
+    fn learn_subwords(texts: &dyn Texts, options: VocabularyOptions) -> Self {
+        let mut words: BTreeMap<Vec<char>, u64> = BTreeMap::new();
+        let mut count = |part: &[char]| {
+            match words.get_mut(part) {
+                Some(count) => *count += 1,
+                None => drop(words.insert(part.to_vec(), 1)),
+            }
+            true
+        };
+        for i in 0..texts.count() {
+            let (text, mut read) = (texts.text(i), 0);
+            options.units.visit(text, |at, word| {
+                parts(&folded(word, options.lowercase), is_glued(text, at), &mut count);
+                read += 1;
+                read < options.max_length
+            });
+        }
+        let (tokens, merges) = subwords(&words, options.min_freq as u64, options.max_size);
+        Self::of(options, tokens, merges)
+    }
+
+    fn of(options: VocabularyOptions, tokens: Vec<String>, merges: Merges) -> Self {
         let numbers =
             tokens.iter().enumerate().map(|(i, token)| (token.clone(), i as u32 + RESERVED)).collect();
-        Self { options, tokens, numbers }
+        Self { options, tokens, numbers, merges }
     }
 
     /// Numbers in all, the reserved ones included.
@@ -114,9 +141,18 @@ impl Vocabulary {
         if self.options.units == Units::Bytes {
             out.ids.extend(text.bytes().take(limit).map(|b| u32::from(b) + RESERVED));
             out.cut = text.len() > limit;
+        } else if self.options.units == Units::Subwords {
+            self.options.units.visit(text, |at, word| {
+                parts(&folded(word, self.options.lowercase), is_glued(text, at), |part| {
+                    out.ids.extend(self.merges.split(part).map(|id| id.map_or(UNKNOWN, |id| id + RESERVED)));
+                    out.cut = out.ids.len() > limit;
+                    !out.cut
+                })
+            });
+            out.ids.truncate(limit);
         } else {
             // Tokens are lowered one by one, so that the rest of a very long text is never touched.
-            self.options.units.visit(text, |token| {
+            self.options.units.visit(text, |_, token| {
                 if out.ids.len() == limit {
                     out.cut = true;
                     return false;
@@ -134,22 +170,38 @@ impl Vocabulary {
 
     /// As a part of an artifact.
     pub(crate) fn to_node(&self) -> Result<Node> {
-        Ok(Node::new(KIND, 1).meta(&self.options)?.strings("tokens", &self.tokens))
+        let node = Node::new(KIND, 1).meta(&self.options)?.strings("tokens", &self.tokens);
+        match self.options.units {
+            Units::Subwords => Ok(node.strings(MERGES, &self.merges.to_lines(&self.tokens))),
+            _ => Ok(node),
+        }
     }
 
     /// Read back.
     pub(crate) fn from_node(node: &Node) -> Result<Self> {
         node.expect(KIND, 1)?;
-        let read = Self::of(node.get_meta()?, node.get_strings("tokens")?);
+        let damaged = |what| Error::artifact(KIND, what, "the file is damaged; save the model again");
+        let (options, tokens): (VocabularyOptions, _) = (node.get_meta()?, node.get_strings("tokens")?);
+        let merges = match options.units {
+            Units::Subwords => Merges::from_lines(&node.get_strings(MERGES)?, &tokens)
+                .ok_or_else(|| damaged("the vocabulary joins what is no token"))?,
+            _ => Merges::default(),
+        };
+        let read = Self::of(options, tokens, merges);
         if read.numbers.len() != read.tokens.len() {
-            let help = "the file is damaged; save the model again";
-            return Err(Error::artifact(KIND, "a token comes twice in the vocabulary", help));
+            return Err(damaged("a token comes twice in the vocabulary"));
         }
         Ok(read)
     }
 }
 
 const KIND: &str = "neural_vocabulary";
+const MERGES: &str = "merges";
+
+/// Whether what stands at this place is glued to what is before it.
+fn is_glued(text: &str, at: usize) -> bool {
+    text[..at].chars().next_back().is_some_and(|c| !c.is_whitespace())
+}
 
 fn folded(text: &str, lowercase: bool) -> Cow<'_, str> {
     if lowercase && text.chars().any(char::is_uppercase) {
@@ -212,7 +264,7 @@ mod tests {
     fn it_is_saved_and_read_back() {
         let v = Vocabulary::learn(&["b a", "a c"], options());
         assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
-        let twice = Vocabulary::of(options(), vec!["a".into(), "a".into()]);
+        let twice = Vocabulary::of(options(), vec!["a".into(), "a".into()], Merges::default());
         assert!(Vocabulary::from_node(&twice.to_node().unwrap()).is_err());
     }
 }

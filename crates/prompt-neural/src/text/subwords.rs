@@ -1,0 +1,317 @@
+//! Parts of words by byte-pair encoding (Sennrich, Haddow and Birch, 2016): what is frequent is one token, what is rare is
+//! spelled.
+//!
+//! ```text
+//! "the theft" ─ words ─> ▁the ▁theft ─ characters ─> ▁ t h e   ▁ t h e f t ─ merges, the first learned first ─> ▁the   ▁the f t
+//! ```
+//!
+//! ▁ stands before a word that follows a space or begins the text, as in SentencePiece. Learning starts with the characters and joins
+//! the most frequent pair of neighbours again and again; of pairs as frequent, the one of the lowest numbers. Merges,
+//! numbers and splits are those of the crate tokenizers' `BpeTrainer`.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+
+/// What stands before a word that is not glued to what is before it.
+const START: char = '▁';
+
+/// Characters of a word that are looked at together: what is longer (base64, a million letters without a space) is read in
+/// parts of this many, so that time grows with the length and not with its square.
+const PART: usize = 64;
+
+/// A pair of neighbours, by the numbers of its tokens.
+type Pair = (u32, u32);
+
+/// A character that no token spells.
+const NONE: u32 = u32::MAX;
+
+/// Which neighbours become one token, in the order in which that was learned.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Merges {
+    pairs: Vec<Pair>,
+    /// Of a pair its place in that order and the token that it becomes.
+    by_pair: HashMap<Pair, (u32, u32)>,
+    characters: HashMap<char, u32>,
+}
+
+/// Calls `visit` with the parts of a word as it is read here, until it answers `false`; whether it never did. `glued` says that no
+/// space is before the word.
+pub(super) fn parts(word: &str, glued: bool, mut visit: impl FnMut(&[char]) -> bool) -> bool {
+    let start = (!glued).then_some(START);
+    let mut part = Vec::with_capacity(PART);
+    for c in start.into_iter().chain(word.chars()) {
+        part.push(c);
+        if part.len() == PART {
+            if !visit(&part) {
+                return false;
+            }
+            part.clear();
+        }
+    }
+    part.is_empty() || visit(&part)
+}
+
+/// Learns at most `most` tokens from words and how often they occur: characters that occur at least `least` times (the most
+/// frequent, where there are too many), in the order of their code points, then pairs that do, at least twice.
+pub(super) fn subwords(words: &BTreeMap<Vec<char>, u64>, least: u64, most: usize) -> (Vec<String>, Merges) {
+    let mut tokens = alphabet(words, least, most);
+    let mut merges = Merges::of(&tokens);
+    let mut numbers: HashMap<String, u32> =
+        tokens.iter().enumerate().map(|(i, token)| (token.clone(), i as u32)).collect();
+    let mut corpus = Corpus::new(words, &merges);
+    while tokens.len() < most {
+        let Some(pair) = corpus.most_frequent(least.max(2)) else { break };
+        let joined = format!("{}{}", tokens[pair.0 as usize], tokens[pair.1 as usize]);
+        // Another pair may have spelled the same token before.
+        let number = *numbers.entry(joined).or_insert_with_key(|joined| {
+            tokens.push(joined.clone());
+            tokens.len() as u32 - 1
+        });
+        merges.push(pair, number);
+        corpus.join(pair, number);
+    }
+    (tokens, merges)
+}
+
+fn alphabet(words: &BTreeMap<Vec<char>, u64>, least: u64, most: usize) -> Vec<String> {
+    let mut counts: BTreeMap<char, u64> = BTreeMap::new();
+    for (word, count) in words {
+        word.iter().for_each(|c| *counts.entry(*c).or_default() += count);
+    }
+    let mut kept: Vec<(char, u64)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
+    kept.sort_by_key(|(_, count)| Reverse(*count));
+    kept.truncate(most);
+    kept.sort_unstable();
+    kept.into_iter().map(|(c, _)| c.to_string()).collect()
+}
+
+impl Merges {
+    /// None yet, over these characters; longer tokens are no characters.
+    fn of(tokens: &[String]) -> Self {
+        let character = |(i, token): (usize, &String)| {
+            let mut chars = token.chars();
+            chars.next().filter(|_| chars.next().is_none()).map(|c| (c, i as u32))
+        };
+        let characters = tokens.iter().enumerate().filter_map(character).collect();
+        Self { characters, ..Self::default() }
+    }
+
+    fn push(&mut self, pair: Pair, number: u32) {
+        self.by_pair.insert(pair, (self.pairs.len() as u32, number));
+        self.pairs.push(pair);
+    }
+
+    /// The numbers of the characters of a part.
+    fn spell(&self, part: &[char]) -> Vec<u32> {
+        part.iter().map(|c| self.characters.get(c).copied().unwrap_or(NONE)).collect()
+    }
+
+    /// The tokens of a part: of all pairs that are there the one learned first is joined, from the left, until none is left. A
+    /// character that is no token is `None`.
+    pub(super) fn split(&self, part: &[char]) -> impl Iterator<Item = Option<u32>> + use<> {
+        let mut symbols = self.spell(part);
+        loop {
+            let known = |(at, w): (usize, &[u32])| Some((*self.by_pair.get(&(w[0], w[1]))?, at));
+            let first =
+                symbols.windows(2).enumerate().filter_map(known).min_by_key(|((rank, _), at)| (*rank, *at));
+            let Some(((_, number), at)) = first else { break };
+            symbols[at] = number;
+            symbols.remove(at + 1);
+        }
+        symbols.into_iter().map(|n| (n != NONE).then_some(n))
+    }
+
+    /// As the files of tokenizers have them: `left right`.
+    pub(super) fn to_lines(&self, tokens: &[String]) -> Vec<String> {
+        let line = |&(a, b): &Pair| format!("{} {}", tokens[a as usize], tokens[b as usize]);
+        self.pairs.iter().map(line).collect()
+    }
+
+    /// Read back; `None` where a line names what is no token.
+    pub(super) fn from_lines(lines: &[String], tokens: &[String]) -> Option<Self> {
+        let numbers: HashMap<&str, u32> =
+            tokens.iter().enumerate().map(|(i, token)| (token.as_str(), i as u32)).collect();
+        let mut merges = Self::of(tokens);
+        for line in lines {
+            let (left, right) = line.split_once(' ')?;
+            let joined = numbers.get(format!("{left}{right}").as_str())?;
+            merges.push((*numbers.get(left)?, *numbers.get(right)?), *joined);
+        }
+        Some(merges)
+    }
+}
+
+/// Words as they are spelled so far, and the pairs in them.
+struct Corpus {
+    words: Vec<(Vec<u32>, u64)>,
+    counts: HashMap<Pair, u64>,
+    /// In which words a pair may be.
+    places: HashMap<Pair, BTreeSet<u32>>,
+    /// The most frequent on top; counts may have changed since they were put here.
+    queue: BinaryHeap<(u64, Reverse<Pair>)>,
+}
+
+impl Corpus {
+    fn new(words: &BTreeMap<Vec<char>, u64>, merges: &Merges) -> Self {
+        let words: Vec<(Vec<u32>, u64)> =
+            words.iter().map(|(word, count)| (merges.spell(word), *count)).collect();
+        let mut corpus =
+            Self { words, counts: HashMap::new(), places: HashMap::new(), queue: BinaryHeap::new() };
+        for i in 0..corpus.words.len() {
+            corpus.add(i);
+        }
+        corpus.queue = corpus.counts.iter().map(|(pair, count)| (*count, Reverse(*pair))).collect();
+        corpus
+    }
+
+    fn pairs(symbols: &[u32]) -> impl Iterator<Item = Pair> {
+        symbols.windows(2).map(|w| (w[0], w[1])).filter(|(a, b)| *a != NONE && *b != NONE)
+    }
+
+    /// Counts the pairs of a word.
+    fn add(&mut self, word: usize) {
+        let (symbols, count) = &self.words[word];
+        for pair in Self::pairs(symbols) {
+            *self.counts.entry(pair).or_default() += count;
+            self.places.entry(pair).or_default().insert(word as u32);
+        }
+    }
+
+    /// The pair that is joined next, if it occurs at least so often.
+    fn most_frequent(&mut self, least: u64) -> Option<Pair> {
+        while let Some((count, Reverse(pair))) = self.queue.pop() {
+            let now = self.counts.get(&pair).copied().unwrap_or(0);
+            if now == count {
+                return (count >= least).then_some(pair);
+            }
+            if now > 0 {
+                self.queue.push((now, Reverse(pair)));
+            }
+        }
+        None
+    }
+
+    /// Joins a pair in all words.
+    fn join(&mut self, pair: Pair, number: u32) {
+        let mut changed: BTreeSet<Pair> = BTreeSet::new();
+        for word in self.places.remove(&pair).unwrap_or_default() {
+            let word = word as usize;
+            let (symbols, count) = &mut self.words[word];
+            let joined = joined(symbols, pair, number);
+            if joined.len() == symbols.len() {
+                continue;
+            }
+            for old in Self::pairs(symbols) {
+                if let Some(all) = self.counts.get_mut(&old) {
+                    *all -= *count;
+                }
+            }
+            *symbols = joined;
+            changed.extend(Self::pairs(symbols));
+            self.add(word);
+        }
+        self.counts.remove(&pair);
+        self.queue.extend(changed.iter().filter_map(|pair| Some((*self.counts.get(pair)?, Reverse(*pair)))));
+    }
+}
+
+/// The symbols with every occurrence of a pair joined, from the left.
+fn joined(symbols: &[u32], pair: Pair, number: u32) -> Vec<u32> {
+    let mut out = Vec::with_capacity(symbols.len());
+    let mut at = 0;
+    while at < symbols.len() {
+        if symbols[at..].starts_with(&[pair.0, pair.1]) {
+            out.push(number);
+            at += 2;
+        } else {
+            out.push(symbols[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::units::Units;
+    use super::super::vocabulary::{Vocabulary, VocabularyOptions};
+    use super::*;
+
+    fn options() -> VocabularyOptions {
+        let (units, lowercase) = (Units::Subwords, false);
+        VocabularyOptions { units, lowercase, min_freq: 1, max_size: 1000, max_length: 1000 }
+    }
+
+    #[test]
+    fn merges_numbers_and_splits_are_those_of_tokenizers() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/subwords.json");
+        let reference: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let strings = |list: &serde_json::Value| -> Vec<String> {
+            list.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+        };
+        let (texts, asked) = (strings(&reference["texts"]), strings(&reference["asked"]));
+        for case in reference["cases"].as_array().unwrap() {
+            let number = |name: &str| case[name].as_u64().unwrap() as usize;
+            let (max_size, min_freq) = (number("max_size"), number("min_freq"));
+            let v = Vocabulary::learn(&texts, VocabularyOptions { max_size, min_freq, ..options() });
+            assert_eq!(v.tokens(), strings(&case["tokens"]), "{max_size}, {min_freq}");
+            for (text, expected) in asked.iter().zip(case["encoded"].as_array().unwrap()) {
+                let mut expected: Vec<u32> =
+                    expected.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32 + 2).collect();
+                if expected.is_empty() {
+                    expected.push(1);
+                }
+                assert_eq!(v.encode(text).ids, expected, "{max_size}, {min_freq}: {text}");
+            }
+            let node = v.to_node().unwrap();
+            assert_eq!(node.get_strings("merges").unwrap(), strings(&case["merges"]));
+            assert_eq!(Vocabulary::from_node(&node).unwrap(), v);
+        }
+    }
+
+    #[test]
+    fn a_character_that_was_never_seen_is_unknown_and_loses_no_other() {
+        let v = Vocabulary::learn(&["abab abab"], options());
+        assert_eq!(v.tokens(), ["a", "b", "▁", "ab", "▁ab", "▁abab"]);
+        assert_eq!(v.encode("abab").ids, [7]);
+        assert_eq!(v.encode("abzab").ids, [6, 1, 5]);
+        assert_eq!(v.encode("(abab").ids, [4, 1, 5, 5], "glued to the mark");
+    }
+
+    #[test]
+    fn rare_characters_and_pairs_have_no_token() {
+        let v = Vocabulary::learn(&["aa aa b"], VocabularyOptions { min_freq: 2, ..options() });
+        assert_eq!(v.tokens(), ["a", "▁", "aa", "▁aa"]);
+        let v = Vocabulary::learn(&["ab ba"], VocabularyOptions { max_size: 2, ..options() });
+        assert_eq!(v.tokens(), ["a", "b"], "the most frequent characters");
+    }
+
+    #[test]
+    fn a_word_of_a_million_letters_is_learned_and_read_in_parts() {
+        let long = "ab".repeat(500_000);
+        let v = Vocabulary::learn(&[long.as_str()], VocabularyOptions { max_length: 50, ..options() });
+        let encoded = v.encode(&long);
+        assert_eq!((encoded.ids.len(), encoded.cut), (50, true));
+        assert!(v.tokens().iter().all(|token| token.chars().count() <= PART), "{:?}", v.tokens());
+        let exact = v.encode(&"a ".repeat(25));
+        assert_eq!((exact.ids.len(), exact.cut), (50, false), "▁ and a, 25 times");
+    }
+
+    #[test]
+    fn a_damaged_vocabulary_is_refused() {
+        let v = Vocabulary::learn(&["abab abab"], options());
+        let node = v.to_node().unwrap();
+        for lines in [vec!["a x"], vec!["ab"], vec!["b a"]] {
+            let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+            let broken = prompt_core::artifact::Node::new("neural_vocabulary", 1)
+                .meta(&options())
+                .unwrap()
+                .strings("tokens", v.tokens())
+                .strings("merges", &lines);
+            let error = Vocabulary::from_node(&broken).unwrap_err().to_string();
+            assert!(error.contains("joins what is no token"), "{error}");
+        }
+        assert!(Vocabulary::from_node(&node).is_ok());
+    }
+}
