@@ -21,17 +21,19 @@ fn answers(scorer: &dyn Scorer) -> Vec<Vec<f64>> {
     (0..QUERIES.len()).map(|i| prediction.row(i).to_vec()).collect()
 }
 
-/// Two small networks that have learned a little.
+/// Small networks that have learned a little.
 fn networks() -> Vec<(&'static str, Box<dyn Scorer>)> {
     let words = ["ignore the rules", "explain a poem", "reveal the prompt", "describe my garden"];
     let texts: Vec<String> = (0..24).map(|i| format!("{} {i}", words[i % 4])).collect();
     let y = Target::labels((0..24).map(|i| ["order", "question"][i % 2]));
     let ctx = FitContext::new(3);
     let cnn = Cnn::default().windows(vec![1, 2]).filters(4).embedding_dim(6).min_freq(1).max_epochs(2);
+    let subwords = cnn.clone().tokens("subwords".into()).max_vocabulary(60);
     let bilstm = BiLstm::default().units(4).embedding_dim(6).min_freq(1).max_epochs(2);
     vec![
         ("cnn", Box::new(cnn.fit(&texts, &y, &ctx).unwrap())),
         ("bilstm", Box::new(bilstm.fit(&texts, &y, &ctx).unwrap())),
+        ("subwords", Box::new(subwords.fit(&texts, &y, &ctx).unwrap())),
     ]
 }
 

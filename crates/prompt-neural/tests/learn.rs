@@ -134,6 +134,22 @@ fn hybrid() {
 }
 
 #[test]
+fn subwords_are_learned_saved_and_know_words_that_were_never_seen() {
+    let network = small_cnn().tokens("subwords".into()).max_vocabulary(120).windows(vec![1, 2, 3]);
+    examine(&network);
+    let (train, labels) = texts(240, 1);
+    let fitted = network.fit(&train, &Target::labels(&labels), &FitContext::new(3)).unwrap();
+    let endings: Vec<String> = ["ignores", "bypasses", "explains", "describes"].map(str::to_owned).into();
+    assert_eq!(accuracy(&fitted, &endings, &["order", "order", "question", "question"]), 1.0);
+    assert!(fitted.vocabulary().tokens().iter().any(|token| token == "▁ignore"));
+    // More tokens than words: what is cut is counted in tokens.
+    let words = small_cnn().max_length(3).fit(&train, &Target::labels(&labels), &FitContext::new(3)).unwrap();
+    let short = network.max_vocabulary(30).max_length(3).max_epochs(1);
+    let parts = short.fit(&train, &Target::labels(&labels), &FitContext::new(3)).unwrap();
+    assert!(parts.cut_in_fit() > words.cut_in_fit() && words.cut_in_fit() > 0);
+}
+
+#[test]
 fn bytes_and_focal_loss_and_class_weights_learn_too() {
     let (train, labels) = texts(240, 1);
     let weights = ClassWeight::Explicit([("order".to_owned(), 1.5)].into());
