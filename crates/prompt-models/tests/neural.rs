@@ -347,7 +347,9 @@ mod built {
         let cv_on = |threads: usize| {
             let dir = tempfile::tempdir().unwrap();
             let mut config = config(LINEAR, dir.path());
-            let params = json!({ "max_epochs": 2, "learning_rate": 0.005, "max_length": 32 });
+            let params = json!({
+                "head": "linear", "pooling": "mean", "probe_epochs": 40, "probe_rate": 0.05, "max_epochs": 1,
+            });
             config.encoders.enabled = true;
             config.encoders.models =
                 serde_json::from_value(json!({ "minilm": { "from": encoder_folder(), "params": params } }))
@@ -362,7 +364,7 @@ mod built {
         let variance = cv.folds.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 3.0;
         assert!((cv.mean - mean).abs() < 1e-12 && (cv.std - variance.sqrt()).abs() < 1e-12, "{cv:?}");
         assert!(cv.std > 0.0, "a fit of its own for each fold: {:?}", cv.folds);
-        assert!(cv.mean > 1.0 / 3.0, "better than one class for all: {:?}", cv.folds);
+        assert!(cv.mean > 0.25, "one class for all has 1/6: {:?}", cv.folds);
         assert_eq!(cv, cv_on(1), "same seed, same bits for any number of threads");
     }
 
@@ -455,11 +457,14 @@ mod built {
     #[test]
     fn a_study_chooses_the_parameters_of_an_encoder() {
         let data = data(80);
-        let recipe = small("encoder").param("max_epochs", &json!(3)).unwrap();
+        let quick = [("max_epochs", json!(6)), ("batch_size", json!(6)), ("dropout", json!(0.0))];
+        let recipe = quick
+            .into_iter()
+            .fold(small("encoder"), |recipe, (name, value)| recipe.param(name, &value).unwrap());
         let tune: Tune = serde_json::from_value(json!({
             "method": "random", "trials": 6, "folds": 2, "generation": 1,
             "space": {
-                "learning_rate": { "type": "choice", "values": [0.005, 1e-7] },
+                "learning_rate": { "type": "choice", "values": [0.01, 1e-7] },
                 "pooling": { "type": "choice", "values": ["cls", "mean"] },
             },
         }))
@@ -469,8 +474,8 @@ mod built {
         let (tuned, chosen) =
             tune_texts(&recipe, &data, (&tune, &cleaner), study, &FitContext::new(5)).unwrap();
         let rates = |rate: f64| tuned.trials.iter().filter(|t| t.params["learning_rate"] == rate).count();
-        assert!(rates(0.005) > 0 && rates(1e-7) > 0, "{tuned:?}");
-        assert_eq!(chosen.params()["learning_rate"], 0.005);
+        assert!(rates(0.01) > 0 && rates(1e-7) > 0, "{tuned:?}");
+        assert_eq!(chosen.params()["learning_rate"], 0.01);
         assert_eq!(chosen.params()["pooling"], tuned.best["pooling"]);
         assert!(tuned.value > 0.8, "{tuned:?}");
     }
