@@ -314,6 +314,39 @@ fn a_library_that_the_build_lacks_is_named_with_its_feature() {
 }
 
 #[test]
+fn a_row_whose_score_overflows_loses_no_other() {
+    let shell = Shell::new();
+    let rows: String = (0..60).map(|i| format!("{i},{}\n", 1000 * i)).collect();
+    shell.write("t.csv", format!("x,y\n{rows}"));
+    train(&shell, "t.csv", "ridge", &["--task", "tabular", "--target", "y"]).succeeds();
+    shell.write("new.csv", "x,id\n1,a\n1e308,b\n2,c\nno,d\n-1e308,e\n3,f\n");
+    let predict = ["predict", "--model", "m", "--input", "new.csv"];
+    let ran = shell.run(&predict).succeeds();
+    assert!(ran.err.contains("3 of 6 lines could not be scored"), "{}", ran.err);
+    let lines = ran.lines();
+    assert_eq!(lines.len(), 6);
+    for (at, id) in [(0, "a"), (2, "c"), (5, "f")] {
+        assert!(lines[at]["id"] == id && lines[at]["score"].is_number(), "{}", lines[at]);
+    }
+    for (at, score) in [(1, "inf"), (4, "-inf")] {
+        let said = lines[at]["error"].as_str().unwrap();
+        assert_eq!(lines[at]["line"], at + 2);
+        assert!(
+            said.contains(&format!("new.csv, line {}: the score of this row is {score}", at + 2)),
+            "{said}"
+        );
+    }
+    let csv = shell.run(&[&predict[..], &["--format", "csv"]].concat()).succeeds().out;
+    assert_eq!(csv.lines().filter(|line| line.contains("the score of this row is")).count(), 2, "{csv}");
+    // As with other bad lines: the first ends it where that is asked for, or where nothing is left to score.
+    let says = ["new.csv, line 3: the score of this row is inf", "scale or remove them"];
+    shell.write("new.csv", "x,id\n1,a\n1e308,b\n");
+    shell.run(&[&predict[..], &["--strict"]].concat()).fails_with(&says);
+    shell.write("new.csv", "x,id\n\n1e308,b\n");
+    shell.run(&predict).fails_with(&says);
+}
+
+#[test]
 fn a_saved_model_goes_on_learning() {
     let shell = Shell::new();
     let rows = |from: u32, flip: bool| {
