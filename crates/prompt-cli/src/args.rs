@@ -125,7 +125,8 @@ pub(crate) struct RegistryPlace {
 
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION, or a file that XGBoost
+    /// (.json, .ubj) or LightGBM (.txt) saved, which reads tables.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// Labelled data.
@@ -167,7 +168,8 @@ pub(crate) enum SplitChoice {
 
 #[derive(Args)]
 pub(crate) struct Predict {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION, or a file that XGBoost
+    /// (.json, .ubj) or LightGBM (.txt) saved, which reads tables.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// A text to score.

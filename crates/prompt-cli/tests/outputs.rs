@@ -297,6 +297,15 @@ fn a_file_of_another_library_is_a_model() {
     assert_eq!((&lines[0]["label"], &lines[1]["label"]), (&"0".into(), &"1".into()));
     shell.write("bad.txt", "no model");
     shell.run(&["predict", "--model", "bad.txt", "--input", "two.csv"]).fails_with(&["no model of LightGBM"]);
+    shell.write("empty.json", "{}");
+    shell
+        .run(&["predict", "--model", "empty.json", "--input", "two.csv"])
+        .fails_with(&["empty.json: no model of XGBoost", "`version` and `learner`"]);
+    for command in ["predict", "evaluate"] {
+        let help = shell.run(&[command, "--help"]).succeeds().out;
+        let model: Vec<&str> = help.split_whitespace().collect();
+        assert!(model.join(" ").contains("XGBoost (.json, .ubj) or LightGBM (.txt) saved"), "{help}");
+    }
 }
 
 #[cfg(not(any(feature = "xgboost", feature = "lightgbm")))]
