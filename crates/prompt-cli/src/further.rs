@@ -8,7 +8,7 @@ use prompt_models::LoadedModel;
 use prompt_models::core::{Batch, CancelToken, Error, FitContext, Output, Result, Target};
 use prompt_models::data::read::ReadOptions;
 use prompt_models::data::{Fields, Split};
-use prompt_models::further::learn_further;
+use prompt_models::further::{learn_further, lost_by};
 use prompt_models::tabular;
 
 use crate::args::{Train, label_map};
@@ -35,6 +35,8 @@ pub(crate) fn run(args: &Train, from: &str, threads: Option<usize>, stop: &Cance
         true => of_table(args, &model, &ctx),
         false => of_texts(args, &model, &ctx),
     }?;
+    let notes: Vec<String> =
+        lost_by(&model).map(|lost| format!("{}: {lost}", model.manifest.name)).into_iter().collect();
     tell(
         args,
         &Told {
@@ -46,6 +48,7 @@ pub(crate) fn run(args: &Train, from: &str, threads: Option<usize>, stop: &Cance
             train_rows: learned.rows,
             fit_seconds: started.elapsed().as_secs_f64(),
             rows_left_out: &learned.rows_left_out,
+            notes: &notes,
             cut: None,
         },
     )

@@ -119,6 +119,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("removed_rows", trained.cleaned.removed.len()), ("unlabelled_rows", without)],
+            notes: &[],
             cut: loaded.bad.last().filter(|_| loaded.cut),
         },
     )?;
@@ -213,6 +214,8 @@ pub(crate) struct Told<'a> {
     pub(crate) fit_seconds: f64,
     /// Rows that were not learned from, by why.
     pub(crate) rows_left_out: &'a [(&'a str, usize)],
+    /// What is to be known besides what the model says of its fit.
+    pub(crate) notes: &'a [String],
     /// Where the file ended before its time.
     pub(crate) cut: Option<&'a Error>,
 }
@@ -228,7 +231,9 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     });
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
-    let notes = notes(&manifest.name, told.scorer);
+    let mut notes = notes(&manifest.name, told.scorer);
+    told.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.extend_from_slice(told.notes);
     if args.json {
         let mut object = json!({
             "model": manifest.name,

@@ -430,7 +430,14 @@ fn a_saved_model_of_texts_goes_on_learning() {
     shell.write("a.jsonl", rows(0));
     shell.write("b.jsonl", rows(1).repeat(20));
     train(&shell, "a.jsonl", "sgd", &[]).succeeds();
-    shell.run(&["train", "--continue", "m", "--data", "b.jsonl", "--out", "m2"]).succeeds();
+    let further = ["train", "--continue", "m", "--data", "b.jsonl", "--json", "--out", "m2"];
+    let said = shell.run(&further).succeeds();
+    let lost = "sgd: the probabilities of the model before were calibrated, and these are not";
+    assert!(said.err.contains(&format!("note: {lost}")), "{}", said.err);
+    assert!(said.json()["notes"].to_string().contains(lost), "{}", said.out);
+    // What has no calibration loses none.
+    let again = shell.run(&["train", "--continue", "m2", "--data", "a.jsonl", "--out", "m3"]).succeeds();
+    assert!(!again.err.contains("calibrated"), "{}", again.err);
     let label = |model: &str| {
         shell.run(&["predict", "--model", model, "water plants 3"]).succeeds().lines()[0]["label"].clone()
     };

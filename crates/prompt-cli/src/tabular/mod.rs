@@ -98,6 +98,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("bad_lines", data.bad.len())],
+            notes: &[],
             cut: cut(&data),
         },
     )
