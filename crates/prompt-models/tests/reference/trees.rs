@@ -1,22 +1,19 @@
 //! Trees, forests and AdaBoost against scikit-learn, from `tests/reference/trees` (made by its `make.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
-use prompt_core::{Dense, Estimator, FitContext, Matrix, Prediction, Target, Task, predict};
+use prompt_core::{Dense, FitContext, Matrix, Prediction, Target, Task, predict};
 use prompt_models::boost::{AdaBoostClassifier, AdaBoostRegressor};
 use prompt_models::forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, Forest, MaxFeatures, RandomForestClassifier,
     RandomForestRegressor,
 };
-use prompt_models::learners::estimator;
 use prompt_models::prelude::Fit;
 use prompt_models::tree::{DecisionTreeClassifier, DecisionTreeRegressor};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/trees/trees.json"));
+use crate::fixture::{self, named};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -59,7 +56,7 @@ struct Random {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(FIXTURE).unwrap()
+    fixture::read("trees/trees.json")
 }
 
 fn matrix(rows: &[Vec<Option<f64>>]) -> Matrix {
@@ -104,12 +101,6 @@ fn importances(learner: &str, task: Task, params: &Value, x: &Matrix, y: &Target
     }
 }
 
-fn configured(learner: &str, task: Task, params: &BTreeMap<String, Value>) -> Box<dyn Estimator> {
-    params
-        .iter()
-        .fold(estimator(task, learner).unwrap(), |e, (name, value)| e.with_param(name, value).unwrap())
-}
-
 #[test]
 fn trees_and_adaboost_are_scikit_learns() {
     let fixture = fixture();
@@ -122,7 +113,7 @@ fn trees_and_adaboost_are_scikit_learns() {
         }
         let what =
             format!("{} on {} with {:?}, weighted {}", case.learner, case.data, case.params, case.weighted);
-        let learner = configured(&case.learner, data.task(), &case.params);
+        let learner = named(data.task(), &case.learner, &case.params);
         let model = learner.fit_model(&x, &y, &FitContext::new(0)).unwrap();
         let found = predict(&*model, &test).unwrap();
         for (i, expect) in case.expect.iter().enumerate() {
@@ -163,7 +154,7 @@ fn forests_score_as_scikit_learns_do() {
         let data = &fixture.data[&random.data];
         let (x, y, test) = (matrix(&data.x), data.target(), matrix(&data.test));
         let params = BTreeMap::from([("n_estimators".to_owned(), Value::from(random.trees))]);
-        let learner = configured(&random.learner, data.task(), &params);
+        let learner = named(data.task(), &random.learner, &params);
         let mut mean = [0.0; 2];
         const SEEDS: u64 = 3;
         for seed in 0..SEEDS {

@@ -1,26 +1,21 @@
 //! Ensembles, calibrators and conformal prediction against scikit-learn and against their definitions, from
 //! `tests/reference/ensembles` (made by its `make.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
 use prompt_core::{
-    Classes, Dense, Fit, FitContext, Learner, Matrix, Predict, Prediction, Target, Task, argmax, predict,
+    Classes, Fit, FitContext, Learner, Matrix, Predict, Prediction, Target, Task, argmax, predict,
 };
 use prompt_data::split::KFold;
 use prompt_models::conformal::{
     ConformalClassifier, ConformalRegressor, FittedConformal, PredictionSets, conformal_quantile,
 };
 use prompt_models::ensemble::{BaggingClassifier, BaggingRegressor, Calibrator, FittedBagging, Member};
-use prompt_models::learners::estimator;
 use prompt_models::linear::{LogisticRegression, Ridge};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/ensembles/ensembles.json"));
-const TREES: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/trees/trees.json"));
+use crate::fixture::{self, dense, named, with};
 
 /// The seed of the folds and held-out rows that the fixture was made with.
 const SEED: u64 = 3;
@@ -113,15 +108,11 @@ struct Bag {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(FIXTURE).unwrap()
+    fixture::read("ensembles/ensembles.json")
 }
 
 fn ctx() -> FitContext {
     FitContext::new(SEED)
-}
-
-fn dense(rows: &[Vec<f64>]) -> Dense {
-    Dense::new(rows.len(), rows[0].len(), rows.concat()).unwrap()
 }
 
 fn matrix(rows: &[Vec<f64>]) -> Matrix {
@@ -160,10 +151,7 @@ fn check(learner: &str, count: usize, tolerance: impl Fn(&Case) -> f64) {
         if case.weighted {
             y = y.with_weights(data.weights.clone()).unwrap();
         }
-        let learner = case
-            .params
-            .iter()
-            .fold(estimator(task, learner).unwrap(), |e, (name, value)| e.with_param(name, value).unwrap());
+        let learner = named(task, learner, &case.params);
         let model = learner.fit_model(&matrix(&data.x), &y, &ctx()).unwrap();
         let found = predict(&*model, &matrix(&data.test)).unwrap();
         for (i, expect) in case.expect.iter().enumerate() {
@@ -356,10 +344,9 @@ fn bags_of_trees_score_as_scikit_learns_do() {
         y: &Target,
         seed: u64,
     ) -> FittedBagging {
-        let with = |l: L, (name, value): (&String, &Value)| l.with_param(name, value).unwrap();
-        bag.params.iter().fold(L::default(), with).fit(x, y, &FitContext::new(seed)).unwrap()
+        with::<L>(&bag.params).fit(x, y, &FitContext::new(seed)).unwrap()
     }
-    let trees: Value = serde_json::from_str(TREES).unwrap();
+    let trees: Value = fixture::read("trees/trees.json");
     for bag in &fixture().bags {
         let data: Rows = serde_json::from_value(trees["data"][&bag.data].clone()).unwrap();
         let (x, test) = (matrix(&data.x), matrix(&data.test));

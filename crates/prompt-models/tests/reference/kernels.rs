@@ -1,17 +1,15 @@
 //! Bernoulli and Gaussian naive Bayes, nearest neighbours and kernel machines against scikit-learn, from
 //! `tests/reference/models/kernels.json` (made by `make_kernels.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
-use prompt_core::{CsrBuilder, Dense, FitContext, Matrix, Target, Task};
+use prompt_core::{Dense, FitContext, Matrix, Target, Task};
 use prompt_models::learners::estimator;
 use prompt_models::svm::{Svc, SvmModel};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/models/kernels.json"));
+use crate::fixture::{self, dense_and_sparse, named, with};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -34,20 +32,9 @@ struct Case {
     expect: Vec<Vec<f64>>,
 }
 
-fn matrices(rows: &[Vec<f64>]) -> [Matrix; 2] {
-    let cols = rows[0].len();
-    let mut builder = CsrBuilder::new(cols);
-    for row in rows {
-        let stored = row.iter().enumerate().filter(|(_, v)| **v != 0.0);
-        let pairs: Vec<(u32, f32)> = stored.map(|(j, v)| (j as u32, *v as f32)).collect();
-        builder.push_pairs(&pairs);
-    }
-    [Dense::new(rows.len(), cols, rows.concat()).unwrap().into(), builder.finish().into()]
-}
-
 impl Fixture {
     fn read() -> Self {
-        serde_json::from_str(FIXTURE).unwrap()
+        fixture::read("models/kernels.json")
     }
 
     fn target(&self, case: &Case) -> Target {
@@ -69,11 +56,8 @@ fn check(learner: &str, output: &str, count: usize, tolerance: f64) {
     assert_eq!(cases.len(), count);
     for case in cases {
         let task = if case.task == "classes" { Task::Classification } else { Task::Regression };
-        let mut made = estimator(task, learner).unwrap();
-        for (name, value) in &case.params {
-            made = made.with_param(name, value).unwrap();
-        }
-        for (x, q) in matrices(&fixture.x).iter().zip(matrices(&fixture.queries)) {
+        let made = named(task, learner, &case.params);
+        for (x, q) in dense_and_sparse(&fixture.x).iter().zip(dense_and_sparse(&fixture.queries)) {
             let model = made.fit_model(x, &fixture.target(case), &FitContext::new(3)).unwrap();
             let found = prompt_core::predict(&*model, &q).unwrap();
             for (i, expected) in case.expect.iter().enumerate() {
@@ -117,13 +101,13 @@ fn kernel_regressions_give_the_same_values() {
 
 #[test]
 fn kernel_machines_decide_alike() {
-    use prompt_core::{Fit, Params};
+    use prompt_core::Fit;
     let fixture = Fixture::read();
     let cases: Vec<&Case> = fixture.cases.iter().filter(|c| c.output == "decision_function").collect();
     assert_eq!(cases.len(), 16);
     for case in cases {
-        let svc = case.params.iter().fold(Svc::default(), |s, (name, v)| s.with_param(name, v).unwrap());
-        for (x, q) in matrices(&fixture.x).iter().zip(matrices(&fixture.queries)) {
+        let svc = with::<Svc>(&case.params);
+        for (x, q) in dense_and_sparse(&fixture.x).iter().zip(dense_and_sparse(&fixture.queries)) {
             let model: SvmModel = svc.fit(x, &fixture.target(case), &FitContext::new(3)).unwrap();
             assert!(model.summary().converged, "{:?} {:?}", case.params, model.summary());
             for (i, expected) in case.expect.iter().enumerate() {

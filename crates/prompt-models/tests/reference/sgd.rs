@@ -1,16 +1,14 @@
 //! Stochastic gradient descent against scikit-learn, step for step, from `tests/reference/models/sgd.json` (made by
 //! `make_sgd.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
-use prompt_core::{Classes, CsrBuilder, Dense, Fit, FitContext, Learner, Matrix, Target};
+use prompt_core::{Classes, Dense, Fit, FitContext, Matrix, Target};
 use prompt_models::linear::{SgdClassifier, SgdRegressor, Summary};
 use serde::Deserialize;
 use serde_json::Value;
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/models/sgd.json"));
+use crate::fixture::{self, dense, sparse, with};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -37,17 +35,10 @@ struct Case {
 
 impl Fixture {
     fn matrix(&self, case: &Case) -> Matrix {
-        let cols = self.dense[0].len();
-        if case.table == "dense" {
-            return Dense::new(self.dense.len(), cols, self.dense.concat()).unwrap().into();
+        match case.table.as_str() {
+            "dense" => dense(&self.dense).into(),
+            _ => sparse(&self.sparse),
         }
-        let mut builder = CsrBuilder::new(cols);
-        for row in &self.sparse {
-            let stored = row.iter().enumerate().filter(|(_, v)| **v != 0.0);
-            let pairs: Vec<(u32, f32)> = stored.map(|(j, v)| (j as u32, *v as f32)).collect();
-            builder.push_pairs(&pairs);
-        }
-        builder.finish().into()
     }
 
     fn target(&self, case: &Case) -> Target {
@@ -59,10 +50,6 @@ impl Fixture {
         };
         if case.weighted { y.with_weights(self.weights.clone()).unwrap() } else { y }
     }
-}
-
-fn with<L: Learner>(params: &BTreeMap<String, Value>) -> L {
-    params.iter().fold(L::default(), |l, (name, value)| l.with_param(name, value).unwrap())
 }
 
 fn compare(case: &Case, found: (&[f64], &[f64], Summary)) {
@@ -90,7 +77,7 @@ fn parts(rows: usize, parts: usize) -> Vec<Vec<usize>> {
 
 #[test]
 fn classifiers_take_the_same_steps() {
-    let (fixture, ctx) = (serde_json::from_str::<Fixture>(FIXTURE).unwrap(), FitContext::new(0));
+    let (fixture, ctx) = (fixture::read::<Fixture>("models/sgd.json"), FitContext::new(0));
     let cases: Vec<&Case> = fixture.cases.iter().filter(|c| !c.regression).collect();
     assert_eq!(cases.len(), 43);
     for case in cases {
@@ -114,7 +101,7 @@ fn classifiers_take_the_same_steps() {
 
 #[test]
 fn regressors_take_the_same_steps() {
-    let (fixture, ctx) = (serde_json::from_str::<Fixture>(FIXTURE).unwrap(), FitContext::new(0));
+    let (fixture, ctx) = (fixture::read::<Fixture>("models/sgd.json"), FitContext::new(0));
     let cases: Vec<&Case> = fixture.cases.iter().filter(|c| c.regression).collect();
     assert_eq!(cases.len(), 35);
     for case in cases {
@@ -137,7 +124,7 @@ fn regressors_take_the_same_steps() {
 
 #[test]
 fn a_stream_comes_close_to_a_fit_and_leaves_earlier_models_alone() {
-    let fixture = serde_json::from_str::<Fixture>(FIXTURE).unwrap();
+    let fixture = fixture::read::<Fixture>("models/sgd.json");
     let case = &fixture.cases[0];
     let (x, y) = (fixture.matrix(case), fixture.target(case));
     let (learner, ctx) = (SgdClassifier::default().alpha(0.01), FitContext::new(5));
@@ -157,7 +144,7 @@ fn a_stream_comes_close_to_a_fit_and_leaves_earlier_models_alone() {
 
 #[test]
 fn what_cannot_be_learned_further_is_refused() {
-    let fixture = serde_json::from_str::<Fixture>(FIXTURE).unwrap();
+    let fixture = fixture::read::<Fixture>("models/sgd.json");
     let (x, ctx) = (fixture.matrix(&fixture.cases[0]), FitContext::new(0));
     let target = |names: [&str; 2]| {
         let classes = Classes::new(names).unwrap();

@@ -1,18 +1,14 @@
 //! The options of histogram boosting against the library that each is taken from, by `tests/reference/boost/options.json`
 //! (made by `make_options.py`, which says what is determined).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::sync::{Arc, Mutex};
 
-use prompt_core::{Control, Dense, Event, Fit, FitContext, Learner, Matrix, Predict, Target};
+use prompt_core::{Control, Dense, Event, Fit, FitContext, Matrix, Predict, Target};
 use prompt_models::boost::{BoostedTrees, HistGradientBoostingClassifier, HistGradientBoostingRegressor};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/boost/options.json"));
-const TREES: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/trees/trees.json"));
+use crate::fixture::{self, dense, with};
 
 /// The seed of the watched rows that the fixture was made with.
 const SEED: u64 = 3;
@@ -80,11 +76,7 @@ struct Sampled {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(FIXTURE).unwrap()
-}
-
-fn dense(rows: &[Vec<f64>]) -> Dense {
-    Dense::new(rows.len(), rows[0].len(), rows.concat()).unwrap()
+    fixture::read("boost/options.json")
 }
 
 fn labels(codes: &[u32]) -> Target {
@@ -103,10 +95,6 @@ impl Data {
     }
 }
 
-fn learner<L: Learner>(params: &Map<String, Value>) -> L {
-    params.iter().fold(L::default(), |l, (name, value)| l.with_param(name, value).unwrap())
-}
-
 /// With what the fixture's fits have in common.
 fn common(params: &Map<String, Value>) -> Map<String, Value> {
     let mut all = Map::from_iter([("max_iter".into(), json!(12)), ("min_samples_leaf".into(), json!(8))]);
@@ -122,7 +110,7 @@ fn options_give_the_predictions_of_the_library_that_has_them() {
     let mut off = Vec::new();
     for case in &cases {
         let x = data.matrix(case.holes, case.categorical);
-        let model = learner::<HistGradientBoostingRegressor>(&common(&case.params));
+        let model = with::<HistGradientBoostingRegressor>(&common(&case.params));
         let found = model.fit(&x, &y, &FitContext::new(0)).unwrap().predict(&x).unwrap().values().unwrap();
         let far = found.iter().zip(&case.expect).map(|(f, e)| (f - e).abs()).fold(0.0, f64::max);
         if far > 1e-5 {
@@ -136,7 +124,7 @@ fn options_give_the_predictions_of_the_library_that_has_them() {
 fn monotone_classes_lose_as_little_and_rise_everywhere() {
     let Fixture { data, monotone, .. } = fixture();
     let (x, y) = (data.matrix(false, false), labels(&data.two));
-    let model = learner::<HistGradientBoostingClassifier>(&common(&monotone.params));
+    let model = with::<HistGradientBoostingClassifier>(&common(&monotone.params));
     let model: BoostedTrees = model.fit(&x, &y, &FitContext::new(0)).unwrap();
     let p = model.predict(&x).unwrap();
     let n = data.two.len() as f64;
@@ -194,10 +182,10 @@ fn early_stopping_keeps_the_rounds_that_lightgbm_keeps() {
         };
         let ctx = FitContext::new(SEED).with_observer(Arc::new(seen));
         let model = if classes {
-            learner::<HistGradientBoostingClassifier>(&case.params).fit(&x, &labels(&codes), &ctx)
+            with::<HistGradientBoostingClassifier>(&case.params).fit(&x, &labels(&codes), &ctx)
         } else {
             let y = Target::regression(steps.number.clone()).unwrap();
-            learner::<HistGradientBoostingRegressor>(&case.params).fit(&x, &y, &ctx)
+            with::<HistGradientBoostingRegressor>(&case.params).fit(&x, &y, &ctx)
         };
         let model: BoostedTrees = model.unwrap();
         let losses = losses.lock().unwrap();
@@ -231,13 +219,13 @@ struct Rows {
 
 #[test]
 fn sampled_rows_and_columns_err_as_lightgbms_do() {
-    let mut trees: Value = serde_json::from_str(TREES).unwrap();
+    let mut trees: Value = fixture::read("trees/trees.json");
     let data: Rows = serde_json::from_value(trees["data"]["forest_numbers"].take()).unwrap();
     let (x, test) = (Matrix::from(dense(&data.x)), Matrix::from(dense(&data.test)));
     let y = Target::regression(data.y).unwrap();
     for case in &fixture().sampled {
         const SEEDS: u64 = 5;
-        let learner = learner::<HistGradientBoostingRegressor>(&case.params);
+        let learner = with::<HistGradientBoostingRegressor>(&case.params);
         let error = |seed: u64| {
             let model = learner.fit(&x, &y, &FitContext::new(seed)).unwrap();
             let found = model.predict(&test).unwrap().values().unwrap();

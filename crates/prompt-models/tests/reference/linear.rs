@@ -1,10 +1,9 @@
 //! Linear regressions and the ridge classifier against scikit-learn, from `tests/reference/models/linear.json` (made by
 //! `make_linear.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
-use prompt_core::{CsrBuilder, Dense, Fit, FitContext, Learner, Matrix, Target};
+use prompt_core::{Dense, Fit, FitContext, Learner, Matrix, Target};
 use prompt_models::linear::{
     ElasticNet, Lasso, LinearRegression, LinearRegressor, LinearSvr, LogisticRegression, Ridge,
     RidgeClassifier,
@@ -12,8 +11,7 @@ use prompt_models::linear::{
 use serde::Deserialize;
 use serde_json::Value;
 
-const FIXTURE: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/models/linear.json"));
+use crate::fixture::{self, dense_and_sparse, with};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -58,29 +56,13 @@ struct Classifier {
 }
 
 fn fixture() -> Fixture {
-    serde_json::from_str(FIXTURE).unwrap()
+    fixture::read("models/linear.json")
 }
 
 impl Data {
-    fn matrices(&self) -> [Matrix; 2] {
-        let cols = self.x[0].len();
-        let mut builder = CsrBuilder::new(cols);
-        for row in &self.x {
-            let stored = row.iter().enumerate().filter(|(_, v)| **v != 0.0);
-            let pairs: Vec<(u32, f32)> = stored.map(|(j, v)| (j as u32, *v as f32)).collect();
-            builder.push_pairs(&pairs);
-        }
-        let dense = Dense::new(self.x.len(), cols, self.x.concat()).unwrap();
-        [dense.into(), builder.finish().into()]
-    }
-
     fn weigh(&self, y: Target, weighted: bool) -> Target {
         if weighted { y.with_weights(self.weights.clone()).unwrap() } else { y }
     }
-}
-
-fn with<L: Learner>(params: &BTreeMap<String, Value>) -> L {
-    params.iter().fold(L::default(), |l, (name, value)| l.with_param(name, value).unwrap())
 }
 
 fn check<L: Learner<Fitted = LinearRegressor>>(count: usize, tolerance: f64) {
@@ -90,7 +72,7 @@ fn check<L: Learner<Fitted = LinearRegressor>>(count: usize, tolerance: f64) {
     for case in cases {
         let data = &fixture.data[&case.data];
         let y = data.weigh(Target::regression(data.y.clone()).unwrap(), case.weighted);
-        for (x, kind) in data.matrices().iter().zip(["dense", "sparse"]) {
+        for (x, kind) in dense_and_sparse(&data.x).iter().zip(["dense", "sparse"]) {
             let about = format!("{} {kind} {} {:?} {}", L::NAME, case.data, case.params, case.weighted);
             let model = with::<L>(&case.params).fit(x, &y, &FitContext::new(3)).unwrap();
             let summary = model.summary().unwrap();
@@ -138,7 +120,7 @@ fn ridge_classifier_gives_the_same_margins() {
     for case in &fixture.classifiers {
         let labels = data.classes.iter().map(|c| ["a", "b", "c"][(*c).min(case.classes - 1)]);
         let y = data.weigh(Target::labels(labels), case.weighted);
-        for x in data.matrices() {
+        for x in dense_and_sparse(&data.x) {
             let model = with::<RidgeClassifier>(&case.params).fit(&x, &y, &FitContext::new(3)).unwrap();
             for (i, expected) in case.expect.iter().enumerate() {
                 let mut found = vec![0.0; model.margins()];
@@ -159,7 +141,7 @@ fn logistic_regression_with_an_l1_penalty_is_as_good_as_saga() {
     for case in &fixture.logistic {
         let labels = data.classes.iter().map(|c| ["a", "b", "c"][(*c).min(case.classes - 1)]);
         let y = data.weigh(Target::labels(labels), case.weighted);
-        for x in data.matrices() {
+        for x in dense_and_sparse(&data.x) {
             let model = with::<LogisticRegression>(&case.params).fit(&x, &y, &FitContext::new(3)).unwrap();
             let summary = model.summary().unwrap();
             let off = summary.objective - case.objective;

@@ -1,20 +1,16 @@
 //! Learners and calibrators against scikit-learn, from `tests/reference/models` (made by its `make.py`).
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy does not know as such")]
 
 use std::collections::BTreeMap;
 
 use prompt_core::artifact::Persist;
-use prompt_core::{CsrBuilder, Fit, FitContext, Learner, Matrix, Target};
+use prompt_core::{Fit, FitContext, Learner, Matrix, Target};
 use prompt_models::bayes::{ComplementNb, MultinomialNb};
 use prompt_models::calibrate::{Isotonic, Margins, fit_platt};
 use prompt_models::linear::{LinearClassifier, LinearSvm, LogisticRegression};
 use serde::Deserialize;
 use serde_json::Value;
 
-const LEARNERS: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/models/learners.json"));
-const CALIBRATION: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/models/calibration.json"));
+use crate::fixture::{self, sparse, with};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -40,20 +36,6 @@ struct Case {
 }
 
 impl Data {
-    fn matrix(&self) -> Matrix {
-        let mut builder = CsrBuilder::new(self.x[0].len());
-        for row in &self.x {
-            let pairs: Vec<(u32, f32)> = row
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| **v != 0.0)
-                .map(|(j, v)| (j as u32, *v as f32))
-                .collect();
-            builder.push_pairs(&pairs);
-        }
-        builder.finish().into()
-    }
-
     fn target(&self, weighted: bool) -> Target {
         let y = Target::labels(self.y.iter().map(|c| ["a", "b", "c", "d", "e"][*c as usize]));
         if weighted { y.with_weights(self.weights.clone()).unwrap() } else { y }
@@ -61,20 +43,18 @@ impl Data {
 }
 
 fn fit<L: Learner<Fitted = LinearClassifier>>(case: &Case, x: &Matrix, y: &Target) -> LinearClassifier {
-    let learner =
-        case.params.iter().fold(L::default(), |l, (name, value)| l.with_param(name, value).unwrap());
-    learner.fit(x, y, &FitContext::new(3)).unwrap()
+    with::<L>(&case.params).fit(x, y, &FitContext::new(3)).unwrap()
 }
 
 /// Runs all cases of a learner and checks the largest difference in what it gives and, where there is one, in the
 /// relative objective.
 fn check<L: Learner<Fitted = LinearClassifier>>(count: usize, tolerance: f64, margins: bool) {
-    let fixture: Fixture = serde_json::from_str(LEARNERS).unwrap();
+    let fixture: Fixture = fixture::read("models/learners.json");
     let cases: Vec<&Case> = fixture.cases.iter().filter(|c| c.learner == L::NAME).collect();
     assert_eq!(cases.len(), count);
     for case in cases {
         let data = &fixture.data[&case.classes.to_string()];
-        let (x, y) = (data.matrix(), data.target(case.weighted));
+        let (x, y) = (sparse(&data.x), data.target(case.weighted));
         let model = fit::<L>(case, &x, &y);
         let about =
             format!("{} {:?} {} classes, weighted: {}", L::NAME, case.params, case.classes, case.weighted);
@@ -141,7 +121,7 @@ struct Platt {
 
 #[test]
 fn platt_lines_are_the_same() {
-    let fixture: Calibrators = serde_json::from_str(CALIBRATION).unwrap();
+    let fixture: Calibrators = fixture::read("models/calibration.json");
     for case in fixture.platt {
         let margins = Margins { z: &fixture.z, k: 1, codes: &fixture.y, weights: case.weights.as_deref() };
         let (slope, offset) = fit_platt(&margins)[0];
@@ -152,7 +132,7 @@ fn platt_lines_are_the_same() {
 
 #[test]
 fn isotonic_functions_are_the_same() {
-    let fixture: Calibrators = serde_json::from_str(CALIBRATION).unwrap();
+    let fixture: Calibrators = fixture::read("models/calibration.json");
     let points: Vec<(f64, f64, f64)> =
         (0..fixture.z.len()).map(|i| (fixture.z[i], f64::from(fixture.y[i]), fixture.weights[i])).collect();
     let fit = Isotonic::fit(&points).unwrap();
