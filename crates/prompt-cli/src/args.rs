@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use prompt_models::core::{Error, Result};
 
 pub(crate) use keep::{Bench, BenchCommand, Data, DataCommand, Registry, RegistryCommand};
-pub(crate) use learn::{Compare, Distill, Train, Tune};
+pub(crate) use learn::{Compare, Distill, LearnerArgs, TableArgs, Train, Tune};
 
 /// Prompt text in; a class, a probability and a reason out.
 #[derive(Parser)]
@@ -96,7 +96,7 @@ pub(crate) struct WeightField {
 }
 
 /// How long a line of a file may be.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Default)]
 pub(crate) struct LineLimit {
     /// Longest legal line; longer ones are skipped and reported [default: 16777216].
     #[arg(long, value_name = "BYTES")]
