@@ -1,14 +1,6 @@
 //! Messages that say where, what and what to do: labels, fields, lines, keys, shares of rows.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::{Ran, Shell};
+use crate::common::{Ran, Shell};
 
 #[test]
 fn labels_that_the_security_task_does_not_know_are_refused_with_their_place() {

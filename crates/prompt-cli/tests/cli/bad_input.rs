@@ -1,18 +1,8 @@
 //! What a user sees when something is wrong: a message that says what, where and what to do; and nothing is lost.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
+use crate::common::{Ran, Shell, scattered};
 
-use std::io::Write;
-
-use common::Shell;
-
-fn train(shell: &Shell, data: &str) -> common::Ran {
+fn train(shell: &Shell, data: &str) -> Ran {
     shell.run(&["train", "--data", data, "--model", "multinomial_nb", "--out", "model"])
 }
 
@@ -39,13 +29,8 @@ fn a_directory() {
 fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
     let shell = Shell::new();
     let model = shell.small_model();
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    for i in 0..20_000u64 {
-        // Lines that do not compress away, so that half of the file still holds whole lines.
-        writeln!(gz, "{{\"text\": \"prompt {}\"}}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
-    }
-    let whole = gz.finish().unwrap();
-    shell.write("cut.jsonl.gz", &whole[..whole.len() / 2]);
+    let lines = scattered(20_000).map(|n| format!("{{\"text\": \"prompt {n}\"}}\n"));
+    shell.pack_and_cut("cut.jsonl.gz", &lines.collect::<String>(), 2);
     let ran = shell.run(&["predict", "--model", model, "--input", "cut.jsonl.gz"]);
     let missing = "what stood from this line on is missing";
     ran.fails_with(&["cut.jsonl.gz, line", missing]);
@@ -67,15 +52,8 @@ fn a_truncated_gzip_says_so_and_what_was_read_before_is_scored() {
         ("cut.json.gz", "[", "{\"text\": \"prompt N\"},\n", "{}]"),
         ("cut.csv.gz", "text\n", "prompt N\n", ""),
     ] {
-        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        write!(gz, "{head}").unwrap();
-        for i in 0..6_000u64 {
-            let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string();
-            write!(gz, "{}", row.replace('N', &n)).unwrap();
-        }
-        write!(gz, "{tail}").unwrap();
-        let whole = gz.finish().unwrap();
-        shell.write(name, &whole[..whole.len() / 2]);
+        let rows: String = scattered(6_000).map(|n| row.replace('N', &n.to_string())).collect();
+        shell.pack_and_cut(name, &format!("{head}{rows}{tail}"), 2);
         let ran = shell.run(&["predict", "--model", model, "--input", name]);
         ran.fails_with(&[name, missing]);
         told(&ran.lines());
@@ -136,18 +114,15 @@ fn an_output_that_was_there_outlives_an_input_that_cannot_be_read() {
 #[test]
 fn train_and_run_go_as_far_as_a_cut_file_goes_and_say_so() {
     let shell = Shell::new();
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    for i in 0..4_000u64 {
-        let label = ["benign", "malicious"][i as usize % 2];
-        let n = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        writeln!(gz, "{{\"text\": \"{label} prompt {n}\", \"label\": \"{label}\"}}").unwrap();
-    }
-    let whole = gz.finish().unwrap();
-    shell.write("cut.jsonl.gz", &whole[..whole.len() / 10]);
+    let labels = ["benign", "malicious"].into_iter().cycle();
+    let lines = scattered(4_000)
+        .zip(labels)
+        .map(|(n, label)| format!("{{\"text\": \"{label} prompt {n}\", \"label\": \"{label}\"}}\n"));
+    shell.pack_and_cut("cut.jsonl.gz", &lines.collect::<String>(), 10);
     let missing = "what stood from this line on is missing";
     let incomplete = "WARNING: the data file is incomplete, and";
     let ran = train(&shell, "cut.jsonl.gz").succeeds();
-    let last = |ran: &common::Ran| ran.err.lines().last().unwrap_or_default().to_owned();
+    let last = |ran: &Ran| ran.err.lines().last().unwrap_or_default().to_owned();
     assert!(last(&ran).starts_with(incomplete) && last(&ran).contains(missing), "{}", ran.err);
     let all = ["--split", "all"];
     let ran =
@@ -236,7 +211,7 @@ fn fewer_rows_than_folds() {
     let shell = Shell::new();
     let config = shell.small_config("");
     let ran = shell.command(&["run", config]).env("PROMPT_CFG__TRADITIONAL__FOLDS", "200").output().unwrap();
-    let ran = common::Ran::from(ran);
+    let ran = Ran::from(ran);
     ran.fails_with(&[]);
     assert!(
         ran.out.contains("that it needs for 200 folds") && ran.out.contains("statuses say why"),

@@ -1,17 +1,9 @@
 //! The commands, each as a user types it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
-
-mod common;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{Ran, Shell};
+use crate::common::{Ran, Shell};
 
 #[test]
 fn a_run_writes_what_it_promises_and_registers_its_winner() {

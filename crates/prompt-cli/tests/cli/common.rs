@@ -1,5 +1,4 @@
 //! Running the program as a user does.
-#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,6 +47,17 @@ impl Ran {
     pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
         self.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
     }
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+/// Numbers that do not pack away, so that a part of a packed file still holds whole lines.
+pub(crate) fn scattered(n: u64) -> impl Iterator<Item = u64> {
+    (0..n).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// The program in a folder of its own.
@@ -100,6 +110,17 @@ impl Shell {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path
+    }
+
+    /// Writes a packed file.
+    pub(crate) fn pack(&self, name: &str, text: &str) -> PathBuf {
+        self.write(name, packed(text))
+    }
+
+    /// Writes a packed file of which only the first of so many equal parts is there.
+    pub(crate) fn pack_and_cut(&self, name: &str, text: &str, parts: usize) -> PathBuf {
+        let whole = packed(text);
+        self.write(name, &whole[..whole.len() / parts])
     }
 
     pub(crate) fn read(&self, name: impl AsRef<Path>) -> String {

@@ -1,14 +1,6 @@
 //! `prompt distill`, as a user types it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 #[test]
 fn a_student_is_taught_saved_and_used() {

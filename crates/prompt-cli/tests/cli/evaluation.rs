@@ -1,12 +1,6 @@
 //! Reports: `metrics` and `evaluate` into folders, cards, runs compared.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test builds, it unwraps as the test does")]
-
-mod common;
-
-use std::io::Write;
-
-use common::Shell;
+use crate::common::Shell;
 
 #[test]
 fn metrics_say_which_input_is_wrong() {
@@ -42,9 +36,7 @@ fn metrics_say_which_input_is_wrong() {
 #[test]
 fn metrics_read_compressed_files_and_spare_what_is_not_theirs() {
     let shell = Shell::new();
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gz.write_all(b"y_true, y_pred ,p_a,p_b,p_value\na , a,0.9,0.1,7\nb,a,0.95,0.05,8\n").unwrap();
-    shell.write("p.csv.gz", gz.finish().unwrap());
+    shell.pack("p.csv.gz", "y_true, y_pred ,p_a,p_b,p_value\na , a,0.9,0.1,7\nb,a,0.95,0.05,8\n");
     let ran = shell.run(&["metrics", "p.csv.gz", "--output-dir", "report"]).succeeds();
     assert!(ran.err.contains("`p_value` is no probability"), "{}", ran.err);
     assert!(ran.out.starts_with("p\n"), "{}", ran.out);

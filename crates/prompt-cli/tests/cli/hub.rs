@@ -1,18 +1,7 @@
 //! Encoders of the hub by name, as a user types them; from a cache, as where there is no network. The protocol itself is
 //! tested in prompt-encoder.
-#![cfg(feature = "hub")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use std::io::Write;
-
-use common::{Ran, Shell};
+use crate::common::{Ran, Shell};
 
 const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../prompt-encoder/tests/reference/bert");
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -76,9 +65,7 @@ fn a_bench_takes_its_encoder_by_name() {
     let shell = Shell::new();
     shell.small_data();
     std::fs::create_dir(shell.path("prompt_security")).unwrap();
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(shell.read("small.jsonl").as_bytes()).unwrap();
-    shell.write("prompt_security/data.jsonl.gz", packed.finish().unwrap());
+    shell.pack("prompt_security/data.jsonl.gz", &shell.read("small.jsonl"));
     shell.write("families.json", r#"{"families": {}, "minimal_families": {}, "note": ""}"#);
     let bench = ["bench", "accuracy", "--data", ".", "--only", "families", "--families", "families.json"];
     let named = [&bench[..], &["--encoder", "hub:org/tiny"]].concat();

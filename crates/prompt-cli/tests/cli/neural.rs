@@ -1,15 +1,7 @@
 //! Networks, as a user types them. The tests are built with the feature `neural`; a build without it refuses them in a
 //! test of prompt-models.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::{Ran, Shell};
 
 const ENCODER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../prompt-encoder/tests/reference/bert");
 
@@ -129,7 +121,7 @@ fn a_training_that_does_not_fit_is_refused_before_it_begins() {
     shell.small_data();
     let ran = |memory: &str, more: &[&str]| {
         let output = shell.command(&train(more)).env("PROMPT_MEMORY", memory).output().unwrap();
-        common::Ran::from(output)
+        Ran::from(output)
     };
     let cnn = [&["--model", "cnn"], &SMALL[..]].concat();
     ran("1000", &cnn).fails_with(&["needs about", "0.0 GB are free", "PROMPT_MEMORY"]);

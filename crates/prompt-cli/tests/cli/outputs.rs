@@ -1,16 +1,9 @@
 //! What models say beside a label or a number (prediction sets, intervals, the spread of a forest), rows that count more, and
 //! models that other libraries saved.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::{Ran, Shell};
 use serde_json::Value;
+
+use crate::common::{Ran, Shell};
 
 /// Two overlapping classes, and a number that follows the same column with noise.
 fn table(rows: u32, column: &str) -> String {

@@ -1,14 +1,6 @@
 //! Preparing tables, as a user types it: summary, clean, split, steps of train and compare, a whole run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 /// 120 flats with gaps, an outlier, a date and a class.
 fn flats() -> String {

@@ -1,19 +1,11 @@
 //! The folder of a run: one run at a time, nothing of an earlier one lost by a failed start or mixed with a later one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::Shell;
+use crate::common::{Ran, Shell};
 
 /// Two quick models and no intervals.
 const MODELS: &str =
@@ -71,7 +63,7 @@ fn a_start_that_fails_leaves_a_finished_run_as_it_was() {
     for data in ["nowhere.jsonl", "empty.jsonl", "foreign.jsonl"] {
         for fresh in [&["run", config][..], &["run", config, "--fresh"]] {
             let ran = shell.command(fresh).env("PROMPT_CFG__DATA__PATH", data).output().unwrap();
-            let ran = common::Ran::from(ran);
+            let ran = Ran::from(ran);
             ran.fails_with(&[]);
             assert!(contents(&shell.path("out")) == before, "{data} changed the folder: {}", ran.err);
         }

@@ -1,17 +1,8 @@
 //! What goes in and comes out line by line: repeated fields, lists, cut files, closed pipes, forms by name.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use std::io::Write;
 use std::process::Stdio;
 
-use common::{Ran, Shell};
+use crate::common::{Ran, Shell, scattered};
 
 #[test]
 fn a_text_that_is_there_twice_is_a_bad_line_and_null_is_the_empty_text() {
@@ -52,12 +43,8 @@ fn a_json_list_becomes_one_line_a_record_and_one_true_label_each() {
 fn what_was_scored_before_a_stream_failed_is_in_the_output_file() {
     let shell = Shell::new();
     let model = shell.small_model();
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    for i in 0..20_000u64 {
-        writeln!(gz, "{{\"text\": \"prompt {}\"}}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).unwrap();
-    }
-    let whole = gz.finish().unwrap();
-    shell.write("cut.jsonl.gz", &whole[..whole.len() / 2]);
+    let lines = scattered(20_000).map(|n| format!("{{\"text\": \"prompt {n}\"}}\n"));
+    shell.pack_and_cut("cut.jsonl.gz", &lines.collect::<String>(), 2);
     let args = ["predict", "--model", model, "--input", "cut.jsonl.gz", "--output", "scored.jsonl"];
     shell.run(&args).fails_with(&["cut.jsonl.gz", "kept in scored.jsonl"]);
     assert!(shell.read("scored.jsonl").lines().count() > 1000);

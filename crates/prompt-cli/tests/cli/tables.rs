@@ -1,14 +1,6 @@
 //! Tables, as a user types it: compare, train, evaluate, predict.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 /// 120 rows whose price follows size and colour, or whose class says whether it is high; with splits.
 fn shop(classes: bool) -> String {

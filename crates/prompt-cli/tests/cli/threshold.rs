@@ -1,14 +1,6 @@
 //! `prompt threshold`, as a user types it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 #[test]
 fn a_promise_comes_with_its_confidence_and_what_it_takes() {

@@ -1,14 +1,6 @@
 //! Choosing and explaining, as a user types it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test builds, it unwraps as the test does"
-)]
 
-mod common;
-
-use common::Shell;
+use crate::common::Shell;
 
 /// 150 rows of two classes that follow size and colour.
 fn shop() -> String {
@@ -29,72 +21,34 @@ fn shop() -> String {
 fn a_study_is_stopped_resumed_and_refused_to_others() {
     let shell = Shell::new();
     shell.write("shop.csv", shop());
-    let tune = |trials: &str, study: &str, out: &str| {
-        shell.run(&[
-            "tune",
-            "--data",
-            "shop.csv",
-            "--target",
-            "y",
-            "--model",
-            "decision_tree",
-            "--method",
-            "tpe",
-            "--folds",
-            "3",
-            "--trials",
-            trials,
-            "--study",
-            study,
-            "--out",
-            out,
-            "--json",
-        ])
+    let tune = |model: &str, more: &[&str]| {
+        let args = ["tune", "--data", "shop.csv", "--target", "y", "--model", model];
+        shell.run(&[&args[..], more].concat())
     };
-    let whole = tune("14", "whole.jsonl", "whole").succeeds().json();
+    let study = |trials: &str, study: &str, out: &str| {
+        let drawn = ["--method", "tpe", "--folds", "3", "--trials", trials, "--study", study, "--out", out];
+        tune("decision_tree", &[&drawn[..], &["--json"]].concat())
+    };
+    let whole = study("14", "whole.jsonl", "whole").succeeds().json();
     assert_eq!(whole["metric"], "f1_macro");
     assert!(whole["best"]["value"].as_f64().unwrap() > 0.8, "{whole}");
     // Six trials, a line that was cut, and on to fourteen: the same study.
-    tune("6", "parts.jsonl", "parts").succeeds();
+    study("6", "parts.jsonl", "parts").succeeds();
     let cut = std::fs::read_to_string(shell.dir.path().join("parts.jsonl")).unwrap();
     shell.write("parts.jsonl", &cut[..cut.len() - 9]);
-    let parts = tune("14", "parts.jsonl", "parts").succeeds().json();
+    let parts = study("14", "parts.jsonl", "parts").succeeds().json();
     assert_eq!((&parts["best"], &parts["trials"]), (&whole["best"], &whole["trials"]));
 
-    let other = [
-        "tune",
-        "--data",
-        "shop.csv",
-        "--target",
-        "y",
-        "--model",
-        "ridge",
-        "--study",
-        "whole.jsonl",
-        "--out",
-        "o",
-    ];
-    shell.run(&other).fails_with(&["cannot be resumed", "its search space"]);
+    tune("ridge", &["--study", "whole.jsonl", "--out", "o"])
+        .fails_with(&["cannot be resumed", "its search space"]);
     shell.write("space.toml", "[space.max_depth]\ntype = \"int\"\nlow = 9\nhigh = 2\n");
-    let impossible = [
-        "tune",
-        "--data",
-        "shop.csv",
-        "--target",
-        "y",
-        "--model",
-        "decision_tree",
-        "--space",
-        "space.toml",
-        "--out",
-        "o",
-    ];
-    shell.run(&impossible).fails_with(&["`max_depth`", "low ≤ high"]);
+    let of_space = || tune("decision_tree", &["--space", "space.toml", "--out", "o"]);
+    of_space().fails_with(&["`max_depth`", "low ≤ high"]);
     shell.write("space.toml", "[space.depth]\ntype = \"int\"\nlow = 2\nhigh = 9\n");
-    shell.run(&impossible).fails_with(&["unknown parameter `depth`"]);
+    of_space().fails_with(&["unknown parameter `depth`"]);
     // A point that the learner refuses fails alone.
     shell.write("space.toml", "[space.max_depth]\ntype = \"choice\"\nvalues = [0, 3]\n");
-    let ran = shell.run(&impossible).succeeds();
+    let ran = of_space().succeeds();
     assert!(ran.out.contains("1 failed") && ran.out.contains("max_depth = 3"), "{}", ran.out);
 
     let row = shell
