@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use prompt_models::core::{Error, Result};
 
 pub(crate) use keep::{Bench, BenchCommand, Data, DataCommand, Registry, RegistryCommand};
-pub(crate) use learn::{Compare, Distill, Train, Tune};
+pub(crate) use learn::{Compare, Distill, LearnerArgs, TableArgs, Train, Tune};
 
 /// Prompt text in; a class, a probability and a reason out.
 #[derive(Parser)]
@@ -96,7 +96,7 @@ pub(crate) struct WeightField {
 }
 
 /// How long a line of a file may be.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Default)]
 pub(crate) struct LineLimit {
     /// Longest legal line; longer ones are skipped and reported [default: 16777216].
     #[arg(long, value_name = "BYTES")]
@@ -125,7 +125,8 @@ pub(crate) struct RegistryPlace {
 
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION, or a file that XGBoost
+    /// (.json, .ubj) or LightGBM (.txt) saved, which reads tables.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// Labelled data.
@@ -167,7 +168,8 @@ pub(crate) enum SplitChoice {
 
 #[derive(Args)]
 pub(crate) struct Predict {
-    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION.
+    /// A model's folder, or NAME, NAME@STAGE, NAME:VERSION in the registry, or hub:org/name@REVISION, or a file that XGBoost
+    /// (.json, .ubj) or LightGBM (.txt) saved, which reads tables.
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: String,
     /// A text to score.

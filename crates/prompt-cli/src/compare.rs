@@ -4,23 +4,14 @@ use std::process::ExitCode;
 
 use prompt_models::compare::{CompareOptions, compare};
 use prompt_models::core::{CancelToken, Result};
-use prompt_models::data::table::TableOptions;
 
 use crate::args::Compare;
 use crate::out::outln;
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
-    let options = TableOptions {
-        ignore: args.ignore.clone(),
-        weight: args.weights.name.clone(),
-        kinds: crate::tabular::target_kind(&args.target, args.target_kind),
-        strict: args.strict,
-        max_line_bytes: args.lines.bytes(),
-        ..TableOptions::default().target(&args.target)
-    };
-    let data = options.read(&args.data)?;
-    crate::tabular::complain(&data);
+    let target = (args.target.as_str(), args.target_kind);
+    let data = crate::tabular::read(&args.data, target, &args.table, (args.strict, args.lines))?;
     let options = CompareOptions {
         task: crate::tabular::task(args.target_kind),
         models: args.models.clone(),
@@ -29,7 +20,7 @@ pub(crate) fn run(args: &Compare, stop: &CancelToken) -> Result<ExitCode> {
         metrics: args.metrics.clone(),
         timeout_s: args.timeout_s,
         max_rows: args.max_rows,
-        prepare: args.steps.prepare()?,
+        prepare: args.table.steps.prepare()?,
     };
     let (progress, ctx) = Progress::of_fit(args.json, args.seed, None, stop);
     let compared = compare(&data, &options, &ctx);

@@ -6,8 +6,7 @@ use prompt_models::LoadedModel;
 use prompt_models::aside::{Aside, PromiseKept};
 use prompt_models::card::{Measured, model_card};
 use prompt_models::core::{Batch, CancelToken, Classes, Error, FitContext, Prediction, Result};
-use prompt_models::data::read::ReadOptions;
-use prompt_models::data::{Dataset, Fields, Split};
+use prompt_models::data::{Dataset, Split};
 use prompt_models::experiment::family;
 use prompt_models::metrics::fairness::{SliceColumn, length_bins};
 use prompt_models::metrics::report::{
@@ -19,11 +18,11 @@ use prompt_models::metrics::{
 use prompt_models::tabular;
 use serde_json::Value;
 
-use crate::args::{Evaluate, SplitChoice, label_map};
+use crate::args::{Evaluate, SplitChoice};
 use crate::fields;
 use crate::live;
 use crate::metrics::text_of;
-use crate::out::{bad_lines, incomplete, left_out, outln, report_folder};
+use crate::out::{incomplete, left_out, outln, report_folder};
 
 /// Bins of a text's length.
 const LENGTH_BINS: usize = 5;
@@ -40,29 +39,20 @@ pub(crate) fn run(args: &Evaluate, threads: Option<usize>, stop: &CancelToken) -
     if model.manifest.task == tabular::TASK {
         return crate::tabular::evaluate(args, &model, &ctx);
     }
-    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
     let classes = model.classes().ok();
     let number = classes.is_none();
-    fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), number)?;
-    fields.label_map.extend(label_map(&args.texts.label_map)?);
-    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
-    let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
-    let loaded = options.read(&args.data)?;
-    eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
+    let named = (args.texts.text.as_ref(), args.target.as_ref());
+    let loaded =
+        fields::read_for(&model, &args.data, named, &args.texts.label_map, (args.strict, args.lines))?;
     let (rows, which) = choose(args.split, loaded.dataset.len(), |split| loaded.dataset.rows_of(split))?;
     let chosen = loaded.dataset.select(&rows);
-    let (data, without) = fields::labelled(&chosen, strict, args.target.as_ref(), number)?;
+    let (data, without) = fields::labelled(&chosen, args.strict, args.target.as_ref(), number)?;
     eprint!("{}", left_out(&without, if number { "target" } else { "label" }));
     if let Some(classes) = classes {
         refuse_foreign(&data, classes)?;
     }
     let texts: Vec<String> = data.iter().map(|e| e.text.clone()).collect();
-    let prediction = model
-        .scorer
-        .score(Batch::Texts(&texts))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
+    let prediction = crate::model::score(&model, Batch::Texts(&texts))?;
     let (truth, shown) = match classes {
         Some(classes) => {
             let labels = data.labels()?;

@@ -1,7 +1,14 @@
 //! The fields that the command line names.
 
+use std::path::Path;
+
+use prompt_models::LoadedModel;
 use prompt_models::core::{Error, Result};
+use prompt_models::data::read::{Loaded, ReadOptions};
 use prompt_models::data::{Dataset, Fields};
+
+use crate::args::{LineLimit, label_map};
+use crate::out::bad_lines;
 
 /// What `--text-field` and `--target` say, over what else is known. `number` is whether the target is one, not a class.
 ///
@@ -30,6 +37,27 @@ pub(crate) fn name(
         None => {}
     }
     Ok(())
+}
+
+/// Reads records for a model of texts, by the fields of its task and by those that the command line names. Lines that are no
+/// records are said.
+///
+/// # Errors
+/// As [`name`] and [`ReadOptions::read`]; a pair of `--label-map` without `=`.
+pub(crate) fn read_for(
+    model: &LoadedModel,
+    path: &Path,
+    (text, target): (Option<&String>, Option<&String>),
+    meant: &[String],
+    (strict, lines): (bool, LineLimit),
+) -> Result<Loaded> {
+    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
+    name(&mut fields, text, target, model.classes().is_err())?;
+    fields.label_map.extend(label_map(meant)?);
+    let options = ReadOptions { fields, strict, max_line_bytes: lines.bytes(), ..ReadOptions::default() };
+    let loaded = options.read(path)?;
+    eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
+    Ok(loaded)
 }
 
 /// The rows with a label (or a number) and complaints about the others, as [`Dataset::labelled`]; where there are none,

@@ -6,14 +6,13 @@ use std::time::Instant;
 
 use prompt_models::LoadedModel;
 use prompt_models::core::{Batch, CancelToken, Error, FitContext, Output, Result, Target};
-use prompt_models::data::read::ReadOptions;
-use prompt_models::data::{Fields, Split};
-use prompt_models::further::learn_further;
+use prompt_models::data::Split;
+use prompt_models::further::{learn_further, lost_by};
 use prompt_models::tabular;
 
 use crate::args::{Train, label_map};
 use crate::fields;
-use crate::out::{bad_lines, left_out};
+use crate::out::left_out;
 use crate::tabular::Labelled;
 use crate::train::{Told, tell};
 
@@ -35,6 +34,8 @@ pub(crate) fn run(args: &Train, from: &str, threads: Option<usize>, stop: &Cance
         true => of_table(args, &model, &ctx),
         false => of_texts(args, &model, &ctx),
     }?;
+    let notes: Vec<String> =
+        lost_by(&model).map(|lost| format!("{}: {lost}", model.manifest.name)).into_iter().collect();
     tell(
         args,
         &Told {
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Train, from: &str, threads: Option<usize>, stop: &Cance
             train_rows: learned.rows,
             fit_seconds: started.elapsed().as_secs_f64(),
             rows_left_out: &learned.rows_left_out,
+            notes: &notes,
             cut: None,
         },
     )
@@ -54,7 +56,7 @@ pub(crate) fn run(args: &Train, from: &str, threads: Option<usize>, stop: &Cance
 fn of_table(args: &Train, model: &LoadedModel, ctx: &FitContext) -> Result<Learned> {
     let path = args.data.as_deref().ok_or_else(no_data)?;
     let options = (args.strict, args.lines.bytes());
-    let weights = args.weights.name.as_deref();
+    let weights = args.table.weights.name.as_deref();
     let labelled = Labelled::read(model, path, (args.target.as_deref(), weights), options)?;
     let data = &labelled.data;
     let rows: Vec<usize> = match &data.splits {
@@ -81,20 +83,13 @@ fn of_table(args: &Train, model: &LoadedModel, ctx: &FitContext) -> Result<Learn
 }
 
 fn of_texts(args: &Train, model: &LoadedModel, ctx: &FitContext) -> Result<Learned> {
-    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
     let classes = model.classes().ok();
     let number = classes.is_none();
-    fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), number)?;
-    fields.label_map.extend(label_map(&args.texts.label_map)?);
-    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
-    let loaded = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() }
-        .read(args.data.as_deref().ok_or_else(no_data)?)?;
-    let (data, without) = fields::labelled(&loaded.dataset, strict, args.target.as_ref(), number)?;
-    eprint!(
-        "{}{}",
-        bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut),
-        left_out(&without, if number { "target" } else { "label" })
-    );
+    let path = args.data.as_deref().ok_or_else(no_data)?;
+    let named = (args.texts.text.as_ref(), args.target.as_ref());
+    let loaded = fields::read_for(model, path, named, &args.texts.label_map, (args.strict, args.lines))?;
+    let (data, without) = fields::labelled(&loaded.dataset, args.strict, args.target.as_ref(), number)?;
+    eprint!("{}", left_out(&without, if number { "target" } else { "label" }));
     let data = match data.has_splits() {
         true => data.select(&data.rows_of(Split::Train)),
         false => data,
@@ -106,7 +101,7 @@ fn of_texts(args: &Train, model: &LoadedModel, ctx: &FitContext) -> Result<Learn
         }
         None => Target::regression(data.targets()?)?,
     };
-    if let Some(field) = &args.weights.name {
+    if let Some(field) = &args.table.weights.name {
         y = y.with_weights(data.weights(field)?)?;
     }
     let mut learned = learn_further(model, Batch::Texts(&data.texts()), &y, ctx)?;

@@ -56,10 +56,8 @@ pub(crate) fn of_table(
         .map(|row| {
             let one = table.select_rows(&[row]);
             let start = Instant::now();
-            let predictions = model.scorer.score(Batch::Table(&one))?;
+            let prediction = crate::model::score(model, Batch::Table(&one))?;
             let microseconds = 1e6 * start.elapsed().as_secs_f64();
-            let prediction =
-                predictions.first().ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
             let text = shown.get(row).map_or("", String::as_str);
             Ok(example(text, truth.get(row), prediction.output(), prediction.row(0), microseconds))
         })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use prompt_models::core::{Error, Result};
+use prompt_models::core::{Batch, Error, Prediction, Result};
 use prompt_models::{LoadedModel, hub};
 use prompt_registry::{ModelRef, Registry};
 
@@ -22,6 +22,12 @@ pub(crate) fn open_on(model: &str, registry: &Path, device: &str) -> Result<Load
         name.clone_into(&mut loaded.manifest.name);
     }
     Ok(loaded)
+}
+
+/// What the first head of a model says of records.
+pub(crate) fn score(model: &LoadedModel, batch: Batch<'_>) -> Result<Prediction> {
+    let predictions = model.scorer.score(batch)?;
+    predictions.into_iter().next().ok_or_else(|| Error::input("the model has no heads", "save it again"))
 }
 
 /// The folder of an encoder; one of the hub is fetched, with a line on standard error for each file that is not here yet.

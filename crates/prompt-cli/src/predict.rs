@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Predict, stop: &CancelToken) -> Result<ExitCode> {
     }
     let mut summary = ScoreSummary::default();
     let score = |mut out: &mut (dyn Write + Send), summary: &mut ScoreSummary| match input {
-        Input::Table(data) => crate::tabular::predict(data, &model, format, out, summary),
+        Input::Table(data) => crate::tabular::predict(data, &model, (format, args.strict), out, summary),
         Input::Lines(name, bytes) => score_jsonl(&name, bytes, &mut out, &model, &options, stop, summary),
         Input::Examples(examples) => match format {
             Format::Jsonl => score_examples(examples, &mut out, &model, &options, stop, summary),

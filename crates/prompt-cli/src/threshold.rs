@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use prompt_models::core::{Batch, Error, Prediction, Result};
-use prompt_models::data::read::ReadOptions;
-use prompt_models::data::{Fields, Split};
+use prompt_models::data::Split;
 use prompt_models::promise::false_alarms_at_most;
 use prompt_models::{LoadedModel, tabular};
 use serde_json::json;
 
 use crate::args::Threshold;
-use crate::out::{bad_lines, outln};
+use crate::out::outln;
 
 pub(crate) fn run(args: &Threshold) -> Result<ExitCode> {
     let model = crate::model::open(&args.model, &args.registry.place)?;
@@ -82,22 +81,13 @@ impl Traffic {
 }
 
 fn texts(args: &Threshold, model: &LoadedModel) -> Result<Traffic> {
-    let mut fields = if model.manifest.task == "security" { Fields::security() } else { Fields::default() };
-    crate::fields::name(&mut fields, args.text.as_ref(), args.target.as_ref(), false)?;
-    let (strict, max_line_bytes) = (args.strict, args.lines.bytes());
-    let options = ReadOptions { fields, strict, max_line_bytes, ..ReadOptions::default() };
-    let loaded = options.read(&args.data)?;
-    eprint!("{}", bad_lines(loaded.bad.iter(), loaded.dataset.len(), loaded.cut));
+    let named = (args.text.as_ref(), args.target.as_ref());
+    let loaded = crate::fields::read_for(model, &args.data, named, &[], (args.strict, args.lines))?;
     let data = loaded.dataset.select(&loaded.dataset.rows_where(|e| e.split != Some(Split::Train)));
     if data.is_empty() {
         return Err(Traffic::all_for_training(args));
     }
-    let prediction = model
-        .scorer
-        .score(Batch::Texts(&data.texts()))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::input("the model has no heads", "save it again"))?;
+    let prediction = crate::model::score(model, Batch::Texts(&data.texts()))?;
     let labels = data.examples().iter().map(|e| e.label.clone()).collect();
     Ok(Traffic { labels, prediction, bad_lines: loaded.bad.len() })
 }

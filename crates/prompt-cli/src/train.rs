@@ -29,7 +29,9 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         return crate::further::run(args, from, threads, stop);
     }
     if args.config.is_none() && args.task == tabular::TASK {
-        for (given, option) in [(args.from.is_some(), "--from"), (args.saved_as.is_some(), "--saved-as")] {
+        for (given, option) in
+            [(args.learner.from.is_some(), "--from"), (args.saved_as.is_some(), "--saved-as")]
+        {
             if given {
                 return Err(Error::input(
                     format!("{option} is for an encoder of texts"),
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
         }
         return crate::tabular::train(args, threads, stop);
     }
-    args.steps.refuse_for_texts()?;
+    args.table.steps.refuse_for_texts()?;
     let mut config = args.config.as_ref().map(|path| ExperimentConfig::load(path)).transpose()?;
     let mut recipe = Recipe::of_task(config.as_ref().map_or(args.task.as_str(), |c| c.task.name()))
         .map_err(with_tabular)?;
@@ -56,18 +58,18 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
     if config.is_none() && wants_numbers(args) {
         recipe = recipe.numbers()?;
     }
-    if let Some(name) = &args.model {
+    if let Some(name) = &args.learner.model {
         recipe = recipe.model(name)?;
     }
-    recipe = with_params(recipe, &args.params, args.from.as_deref())?;
+    recipe = with_params(recipe, &args.learner.params, args.learner.from.as_deref())?;
     if let Some(saved_as) = &args.saved_as {
         recipe = saved_as_told(recipe, saved_as)?;
     }
 
     let weight_field = config.as_ref().and_then(|c| c.data.weight_field.clone());
-    recipe = recipe.weight_field(args.weights.name.clone().or(weight_field));
+    recipe = recipe.weight_field(args.table.weights.name.clone().or(weight_field));
 
-    let network = args.model.as_deref().is_some_and(neural::is_network);
+    let network = args.learner.model.as_deref().is_some_and(neural::is_network);
     let traces = if network { traces(args) } else { Traces::default() };
     let task_fields = args.task_fields.clone();
     let mut options = TrainOptions { traces, task_fields, ..TrainOptions::default() };
@@ -119,6 +121,7 @@ pub(crate) fn run(args: &Train, threads: Option<usize>, stop: &CancelToken) -> R
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("removed_rows", trained.cleaned.removed.len()), ("unlabelled_rows", without)],
+            notes: &[],
             cut: loaded.bad.last().filter(|_| loaded.cut),
         },
     )?;
@@ -169,7 +172,7 @@ fn traces(args: &Train) -> Traces {
 
 /// Whether numbers are to be predicted: it is said, or the learner is one for numbers alone.
 fn wants_numbers(args: &Train) -> bool {
-    let name = args.model.as_deref().map(learners::canonical);
+    let name = args.learner.model.as_deref().map(learners::canonical);
     let of = |task: Task| name.is_some_and(|name| learners::names(task).contains(&name));
     match args.target_kind {
         Some(kind) => kind == TargetKind::Numbers,
@@ -213,6 +216,8 @@ pub(crate) struct Told<'a> {
     pub(crate) fit_seconds: f64,
     /// Rows that were not learned from, by why.
     pub(crate) rows_left_out: &'a [(&'a str, usize)],
+    /// What is to be known besides what the model says of its fit.
+    pub(crate) notes: &'a [String],
     /// Where the file ended before its time.
     pub(crate) cut: Option<&'a Error>,
 }
@@ -228,7 +233,9 @@ pub(crate) fn tell(args: &Train, told: &Told<'_>) -> Result<ExitCode> {
     });
     write_card(args, &manifest, measured.as_ref())?;
     let registered = register(args)?;
-    let notes = notes(&manifest.name, told.scorer);
+    let mut notes = notes(&manifest.name, told.scorer);
+    told.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.extend_from_slice(told.notes);
     if args.json {
         let mut object = json!({
             "model": manifest.name,

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use prompt_models::core::artifact::{Manifest, save};
 use prompt_models::core::{CancelToken, Error, FitContext, Result, Scorer};
 use prompt_models::data::read::ReadOptions;
-use prompt_models::data::table::TableOptions;
 use prompt_models::select::{JsonlStudy, Metric, State, Trial, Tune as Options, Tuned, parameter_importance};
 use prompt_models::tabular::{self, TableRecipe};
 use prompt_models::train::{Recipe, TrainOptions, train};
 use prompt_models::tune::{tune_table, tune_texts};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Tune, label_map};
+use crate::args::{LineLimit, Tune, label_map};
 use crate::fields;
 use crate::out::{bad_lines, left_out, outln};
 use crate::progress::Progress;
@@ -124,22 +123,11 @@ impl Job<'_> {
         let target = args.target.as_deref().ok_or_else(|| {
             Error::input("no target column", "name the column to predict with --target COLUMN")
         })?;
-        let options = TableOptions {
-            ignore: args.ignore.clone(),
-            weight: args.weights.name.clone(),
-            kinds: crate::tabular::target_kind(target, args.target_kind),
-            strict: args.strict,
-            ..TableOptions::default().target(target)
-        };
-        let data = options.read(&args.data)?;
-        crate::tabular::complain(&data);
+        let (target, lines) = ((target, args.target_kind), LineLimit::default());
+        let data = crate::tabular::read(&args.data, target, &args.table, (args.strict, lines))?;
         let recipe = TableRecipe {
-            task: crate::tabular::task(args.target_kind),
-            model: args.model.clone(),
-            params: crate::train::pairs(&args.params)?,
-            prepare: args.steps.prepare()?,
             folding: args.folding.folding(),
-            ..TableRecipe::default()
+            ..crate::tabular::recipe(args.target_kind, &args.learner, &args.table)?
         };
         let store = Box::new(JsonlStudy::open(self.study)?);
         let (tuned, recipe) = tune_table(&recipe, &data, self.options, store, self.ctx)?;
@@ -153,14 +141,14 @@ impl Job<'_> {
 
     fn texts(&self) -> Result<(Tuned, Refitted)> {
         let args = self.args;
-        args.steps.refuse_for_texts()?;
+        args.table.steps.refuse_for_texts()?;
         args.folding.refuse_for_texts()?;
         let mut recipe = Recipe::of_task(&args.task)?;
-        if let Some(name) = &args.model {
+        if let Some(name) = &args.learner.model {
             recipe = recipe.model(name)?;
         }
-        recipe = crate::train::with_params(recipe, &args.params, args.from.as_deref())?;
-        recipe = recipe.weight_field(args.weights.name.clone());
+        recipe = crate::train::with_params(recipe, &args.learner.params, args.learner.from.as_deref())?;
+        recipe = recipe.weight_field(args.table.weights.name.clone());
         let mut fields = recipe.fields();
         fields::name(&mut fields, args.texts.text.as_ref(), args.target.as_ref(), false)?;
         fields.label_map.extend(label_map(&args.texts.label_map)?);

@@ -11,7 +11,7 @@ use crate::pipeline::{LoadedModel, catalog};
 
 /// A new model that has also learned from these records, in one epoch of `partial_fit` with the parameters of the one before;
 /// that one stays as it is, and so do the stages before the learner (terms, scales, levels). The target has the classes of
-/// the model, in their order. Only `sgd` goes on. The manifest keeps no measurement: it was of the model before.
+/// the model, in their order. Only `sgd` goes on, and what it loses by that is [said](lost_by). The manifest keeps no measurement: it was of the model before.
 ///
 /// ```
 /// use prompt_models::further::learn_further;
@@ -66,6 +66,16 @@ pub fn learn_further(
         ..model.manifest.clone()
     };
     Ok(LoadedModel { manifest, scorer })
+}
+
+/// What a model has that [`learn_further`] does not carry over, for a person; `None` where that is nothing: the calibration of
+/// its probabilities, which belongs to margins that move.
+pub fn lost_by(model: &LoadedModel) -> Option<&'static str> {
+    let before = model.scorer.model()?.as_any()?.downcast_ref::<SgdModel<LinearClassifier>>()?;
+    before.linear().link().is_calibrated().then_some(
+        "the probabilities of the model before were calibrated, and these are not: the margins have moved; train anew on all \
+         rows for calibrated ones, or begin with loss = log_loss, which needs no calibration",
+    )
 }
 
 /// The parameters that the learner was fitted with.

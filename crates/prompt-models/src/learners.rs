@@ -108,6 +108,17 @@ pub fn canonical(name: &str) -> &str {
     alias.or_else(|| entries().map(|e| e.name).find(|ours| plain(ours) == stem)).unwrap_or(name)
 }
 
+/// Says which learner a list names twice, under one name or under two, where it does.
+pub(crate) fn named_twice(names: &[String]) -> Option<String> {
+    names.iter().enumerate().find_map(|(at, name)| {
+        let before = names[..at].iter().find(|before| canonical(before) == canonical(name))?;
+        Some(match before == name {
+            true => format!("`{name}` twice"),
+            false => format!("`{before}` and `{name}`, which are one learner"),
+        })
+    })
+}
+
 /// Whether some task has a learner of this name.
 pub fn is_known(name: &str) -> bool {
     entries().any(|e| e.name == name)

@@ -7,6 +7,34 @@ use prompt_models::neural::TaskField;
 
 use super::{LineLimit, RegistryPlace, TargetKind, TextFields, WeightField};
 
+/// Which learner, with what.
+#[derive(Args)]
+pub(crate) struct LearnerArgs {
+    /// The learner (the task's default otherwise); of texts, in a build with the feature neural, also a network: cnn, lstm,
+    /// bilstm, transformer, hybrid, or encoder, which is fine-tuned.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name@REVISION in a build with
+    /// the feature hub.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// A parameter of the learner, which is set and not searched.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+}
+
+/// What of a table is learned from, and what is done with it first.
+#[derive(Args)]
+pub(crate) struct TableArgs {
+    /// Columns of a table that are not learned from.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(crate) weights: WeightField,
+    #[command(flatten)]
+    pub(crate) steps: crate::prepare::Steps,
+}
+
 #[derive(Args)]
 pub(crate) struct Train {
     /// Labelled data: JSONL, JSON or CSV, also compressed; Parquet in a build with that feature.
@@ -18,14 +46,8 @@ pub(crate) struct Train {
     /// What the labels mean: security, intent, chat or text; or tabular, for a table of columns.
     #[arg(long, default_value = "text", conflicts_with = "config")]
     pub(crate) task: String,
-    /// The learner (the task's default otherwise); in a build with the feature neural also a network: cnn, lstm, bilstm,
-    /// transformer, hybrid, or encoder, which is fine-tuned.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name@REVISION in a build with
-    /// the feature hub.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) learner: LearnerArgs,
     /// The type of a fine-tuned encoder's saved numbers (--model encoder): f16 halves the model, int8 quarters it.
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16", "int8"])]
     pub(crate) saved_as: Option<String>,
@@ -41,9 +63,6 @@ pub(crate) struct Train {
             "ignore", "Steps"]
     )]
     pub(crate) go_on_from: Option<String>,
-    /// A parameter of the learner.
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    pub(crate) params: Vec<String>,
     /// The field that holds the label, or the number; of a table `target` where none is named.
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
@@ -51,18 +70,13 @@ pub(crate) struct Train {
     /// of texts they are classes, unless the learner is for numbers alone).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
-    #[command(flatten)]
-    pub(crate) weights: WeightField,
     /// A further field that an encoder learns beside the label, as a head of its own: names are classes, numbers (also
     /// in a CSV file) are numbers, and rows in which it is absent or blank teach the others. The weight of its loss is 1
     /// unless it is said. It may not be called as a column of the answers is, such as label or score.
     #[arg(long = "task-field", value_name = "NAME[=WEIGHT]")]
     pub(crate) task_fields: Vec<TaskField>,
-    /// Columns of a table that are not learned from.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    pub(crate) ignore: Vec<String>,
     #[command(flatten)]
-    pub(crate) steps: crate::prepare::Steps,
+    pub(crate) table: TableArgs,
     #[command(flatten)]
     pub(crate) texts: TextFields,
     /// The seed.
@@ -153,16 +167,11 @@ pub(crate) struct Compare {
     /// Whether the target holds classes or numbers (numbers with more than two values are numbers otherwise).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
-    /// Columns that are not learned from.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    pub(crate) ignore: Vec<String>,
     #[command(flatten)]
-    pub(crate) weights: WeightField,
-    /// Only these learners.
+    pub(crate) table: TableArgs,
+    /// Only these learners, each named once.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
-    #[command(flatten)]
-    pub(crate) steps: crate::prepare::Steps,
     /// Number of folds.
     #[arg(long, default_value_t = 5)]
     pub(crate) folds: usize,
@@ -215,23 +224,12 @@ pub(crate) struct Tune {
     /// Whether a table's target holds classes or numbers (numbers with more than two values are numbers otherwise).
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) target_kind: Option<TargetKind>,
-    /// Columns of a table that are not learned from.
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    pub(crate) ignore: Vec<String>,
     #[command(flatten)]
-    pub(crate) weights: WeightField,
+    pub(crate) table: TableArgs,
     #[command(flatten)]
     pub(crate) texts: TextFields,
-    /// The learner (the task's default otherwise); for texts, in a build with the feature neural, also a network.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// The Hugging Face folder that an encoder begins with (--model encoder), or hub:org/name@REVISION in a build with
-    /// the feature hub.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) from: Option<PathBuf>,
-    /// A parameter of the learner that is set, not searched.
-    #[arg(long = "param", value_name = "NAME=VALUE")]
-    pub(crate) params: Vec<String>,
+    #[command(flatten)]
+    pub(crate) learner: LearnerArgs,
     /// How points are chosen (grid unless the file of --space says otherwise).
     #[arg(long, value_enum)]
     pub(crate) method: Option<MethodChoice>,
@@ -243,8 +241,6 @@ pub(crate) struct Tune {
     pub(crate) folds: Option<usize>,
     #[command(flatten)]
     pub(crate) folding: crate::prepare::FoldColumns,
-    #[command(flatten)]
-    pub(crate) steps: crate::prepare::Steps,
     /// What is maximised (losses and errors are minimised); macro-F1 or RMSE otherwise.
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,

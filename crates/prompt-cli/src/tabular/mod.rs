@@ -4,6 +4,7 @@ mod predict;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use prompt_models::LoadedModel;
@@ -16,7 +17,7 @@ use prompt_models::metrics::fairness::SliceColumn;
 use prompt_models::tabular::{TableRecipe, TableSchema, target_of, train as fit};
 use prompt_models::train::TrainOptions;
 
-use crate::args::{Evaluate, TargetKind, Threshold, Train, label_map};
+use crate::args::{Evaluate, LearnerArgs, LineLimit, TableArgs, TargetKind, Threshold, Train, label_map};
 use crate::evaluate::{Rows, Truth, finish, measure};
 use crate::live;
 use crate::out::{bad_lines, incomplete};
@@ -43,8 +44,43 @@ pub(crate) fn complain(data: &LoadedTable) {
     }
 }
 
+/// The table to learn from, with what a person should know of it said.
+pub(crate) fn read(
+    path: &Path,
+    (target, kind): (&str, Option<TargetKind>),
+    columns: &TableArgs,
+    (strict, lines): (bool, LineLimit),
+) -> Result<LoadedTable> {
+    let options = TableOptions {
+        ignore: columns.ignore.clone(),
+        weight: columns.weights.name.clone(),
+        kinds: target_kind(target, kind),
+        strict,
+        max_line_bytes: lines.bytes(),
+        ..TableOptions::default().target(target)
+    };
+    let data = options.read(path)?;
+    complain(&data);
+    Ok(data)
+}
+
+/// What is trained on it.
+pub(crate) fn recipe(
+    kind: Option<TargetKind>,
+    learner: &LearnerArgs,
+    columns: &TableArgs,
+) -> Result<TableRecipe> {
+    Ok(TableRecipe {
+        task: task(kind),
+        model: learner.model.clone(),
+        params: crate::train::pairs(&learner.params)?,
+        prepare: columns.steps.prepare()?,
+        ..TableRecipe::default()
+    })
+}
+
 /// How the target is read, where the command line says what it holds.
-pub(crate) fn target_kind(target: &str, kind: Option<TargetKind>) -> BTreeMap<String, Kind> {
+fn target_kind(target: &str, kind: Option<TargetKind>) -> BTreeMap<String, Kind> {
     let kind = kind.map(|kind| match kind {
         TargetKind::Classes => Kind::Category,
         TargetKind::Numbers => Kind::Number,
@@ -65,24 +101,9 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
     let path = args.data.as_ref().ok_or_else(|| {
         Error::input("no table to learn from", "name it with --data FILE (.csv, .tsv, .jsonl, .json)")
     })?;
-    let target = args.target.as_deref().unwrap_or(TARGET);
-    let options = TableOptions {
-        ignore: args.ignore.clone(),
-        weight: args.weights.name.clone(),
-        kinds: target_kind(target, args.target_kind),
-        strict: args.strict,
-        max_line_bytes: args.lines.bytes(),
-        ..TableOptions::default().target(target)
-    };
-    let data = options.read(path)?;
-    complain(&data);
-    let recipe = TableRecipe {
-        task: task(args.target_kind),
-        model: args.model.clone(),
-        params: crate::train::pairs(&args.params)?,
-        prepare: args.steps.prepare()?,
-        ..TableRecipe::default()
-    };
+    let target = (args.target.as_deref().unwrap_or(TARGET), args.target_kind);
+    let data = read(path, target, &args.table, (args.strict, args.lines))?;
+    let recipe = recipe(args.target_kind, &args.learner, &args.table)?;
     let (progress, ctx) = Progress::of_fit(args.json, args.seed, threads, stop);
     let trained = fit(&recipe, &data, &TrainOptions::default(), &ctx);
     progress.finish();
@@ -98,6 +119,7 @@ pub(crate) fn train(args: &Train, threads: Option<usize>, stop: &CancelToken) ->
             train_rows: trained.train_rows,
             fit_seconds: trained.fit_seconds,
             rows_left_out: &[("bad_lines", data.bad.len())],
+            notes: &[],
             cut: cut(&data),
         },
     )
@@ -185,8 +207,7 @@ fn slices(data: &LoadedTable, rows: &[usize], target: &str) -> Vec<SliceColumn> 
 }
 
 fn score(model: &LoadedModel, table: &Table) -> Result<Prediction> {
-    let predictions = model.scorer.score(Batch::Table(table))?;
-    predictions.into_iter().next().ok_or_else(|| Error::input("the model has no heads", "save it again"))
+    crate::model::score(model, Batch::Table(table))
 }
 
 /// A table with a target for a model.
@@ -201,7 +222,7 @@ impl Labelled {
     /// The rows with their targets, weighted where a column of weights is named.
     pub(crate) fn read(
         model: &LoadedModel,
-        path: &std::path::Path,
+        path: &Path,
         (target, weight): (Option<&str>, Option<&str>),
         (strict, max_line_bytes): (bool, usize),
     ) -> Result<Self> {

@@ -1,11 +1,11 @@
 //! `prompt predict` with a model of tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use prompt_models::LoadedModel;
 use prompt_models::aside::{Aside, Said};
-use prompt_models::core::{Batch, Error, Output, Prediction, Result, argmax};
+use prompt_models::core::{Batch, Error, Output, Prediction, Result, Scratch, argmax};
 use prompt_models::data::table::{BadRow, LoadedTable, TableOptions};
 use prompt_models::data::write::CsvWriter;
 use prompt_models::score::{OUTPUT, SET_SEPARATOR, ScoreSummary, number_names};
@@ -31,16 +31,16 @@ pub(crate) fn rows_to_score(args: &Predict, model: &LoadedModel) -> Result<Loade
     options.read(path)
 }
 
-/// Each row as it stands in the file, with its prediction; a line that is no row keeps its place with its error, and one
-/// stands for all that a truncated archive lacks, which is an error in the end.
+/// Each row as it stands in the file, with its prediction; a line that is no row, or whose score is not finite, keeps its
+/// place with its error, and one stands for all that a truncated archive lacks, which is an error in the end.
 pub(crate) fn predict(
     mut data: LoadedTable,
     model: &LoadedModel,
-    format: Format,
+    (format, strict): (Format, bool),
     out: &mut (dyn Write + Send),
     summary: &mut ScoreSummary,
 ) -> Result<()> {
-    let answers = Answers::of(model, &data)?;
+    let answers = Answers::of(model, &mut data, strict)?;
     let failed = |e| Error::io("write", OUTPUT, e);
     match format {
         Format::Jsonl => write_lines(&data, &answers, out).map_err(failed)?,
@@ -62,8 +62,15 @@ struct Answers {
 }
 
 impl Answers {
-    fn of(model: &LoadedModel, data: &LoadedTable) -> Result<Self> {
-        let prediction = score(model, &data.table)?;
+    /// Rows whose score is not finite become bad lines of the data.
+    fn of(model: &LoadedModel, data: &mut LoadedTable, strict: bool) -> Result<Self> {
+        let prediction = match score(model, &data.table) {
+            Err(error @ Error::Input { .. }) => {
+                refuse_overflows(model, data, strict, error)?;
+                score(model, &data.table)?
+            }
+            scored => scored?,
+        };
         let said = |aside: Aside<'_>| {
             let column = aside.column()?;
             Some(aside.of_batch(&*model.scorer, Batch::Table(&data.table)).map(|said| (column, said)))
@@ -82,6 +89,39 @@ impl Answers {
         let classes = self.prediction.output().classes();
         codes.iter().filter_map(|&code| classes.map(|classes| classes.name(code))).collect()
     }
+}
+
+/// Takes the rows out whose score is not finite; where there are none it was another `error`. As with lines that are no rows,
+/// the first is the answer where `strict`, and where no row is left.
+fn refuse_overflows(model: &LoadedModel, data: &mut LoadedTable, strict: bool, error: Error) -> Result<()> {
+    let mut overflows = overflows(model, data)?;
+    if overflows.is_empty() {
+        return Err(error);
+    }
+    if (strict || overflows.len() == data.table.rows())
+        && let Some((_, first)) = overflows.pop_first()
+    {
+        return Err(first);
+    }
+    data.refuse_rows(overflows);
+    Ok(())
+}
+
+/// The rows whose score is not finite, with what is to be said of each.
+fn overflows(model: &LoadedModel, data: &LoadedTable) -> Result<BTreeMap<usize, Error>> {
+    let mut found = BTreeMap::new();
+    let Some(fitted) = model.scorer.model() else { return Ok(found) };
+    let x = model.scorer.columns(Batch::Table(&data.table))?;
+    let (mut scratch, mut scores) = (Scratch::new(), vec![0.0; fitted.output().width()]);
+    for row in 0..x.rows() {
+        fitted.score_row(x.row(row), &mut scratch, &mut scores);
+        if let Some(score) = scores.iter().find(|score| !score.is_finite()) {
+            let what = format!("the score of this row is {score}");
+            let help = "its numbers are too large for this model: scale or remove them";
+            found.insert(row, data.wrong_row(row, what, help));
+        }
+    }
+    Ok(found)
 }
 
 /// Rows and bad lines in the order of the file.

@@ -195,6 +195,22 @@ impl LoadedTable {
         Error::parse(&self.path, self.lines.get(row).copied(), None, what, help)
     }
 
+    /// Takes these rows out: each becomes a line that is no row, with the error of [`wrong_row`](Self::wrong_row) that says
+    /// why. The digest stays that of all that was read.
+    pub fn refuse_rows(&mut self, refused: BTreeMap<usize, Error>) {
+        let left: Vec<usize> = (0..self.table.rows()).filter(|row| !refused.contains_key(row)).collect();
+        fn of<T: Copy>(all: &[T], left: &[usize]) -> Vec<T> {
+            left.iter().filter_map(|&row| all.get(row).copied()).collect()
+        }
+        self.table = self.table.select_rows(&left);
+        self.splits = self.splits.take().map(|splits| of(&splits, &left));
+        self.weights = self.weights.take().map(|weights| of(&weights, &left));
+        self.lines = of(&self.lines, &left);
+        self.raw_rows = of(&self.raw_rows, &left);
+        self.bad.extend(refused.into_values().map(BadRow::of));
+        sort_by_line(&mut self.bad);
+    }
+
     fn column(&self, name: &str) -> Result<&Column> {
         let known = || self.table.columns().map(|(name, _, _)| name);
         self.table.column(name).ok_or_else(|| Error::unknown("column", name, known()))
@@ -446,7 +462,7 @@ impl TableOptions {
                 }
             }
         }
-        bad.sort_by_key(|b| b.line.unwrap_or(u64::MAX));
+        sort_by_line(bad);
         if rows.is_empty() && !bad.is_empty() {
             return Err(bad.swap_remove(0).error);
         }
@@ -459,6 +475,11 @@ impl TableOptions {
         let missing = cell.is_empty() || self.missing.iter().any(|m| m.eq_ignore_ascii_case(cell));
         (!missing).then_some(cell)
     }
+}
+
+/// In the order of the file; the one that stands for all that a cut file lacks, whose line is behind all others, stays last.
+fn sort_by_line(bad: &mut [BadRow]) {
+    bad.sort_by_key(|bad| bad.line.unwrap_or(u64::MAX));
 }
 
 /// Rows that could not be counted would silently count as something: the first is an error.

@@ -140,6 +140,23 @@ fn bad_rows_are_said_and_lose_no_other() {
 }
 
 #[test]
+fn rows_that_are_refused_later_become_bad_lines_in_their_place() {
+    let options = TableOptions { weight: Some("w".into()), ..TableOptions::default().target("y") };
+    let csv = "a,y,split,w\n1,p,train,1\n2,q,test,2\n3,,test,3\n4,p,train,4\n";
+    let mut loaded = options.from_bytes("t.csv", csv.as_bytes()).unwrap();
+    let refused = [0, 2].map(|row| (row, loaded.wrong_row(row, "too large", "scale it")));
+    loaded.refuse_rows(refused.into());
+    assert_eq!((loaded.table.rows(), loaded.lines.as_slice()), (1, &[3][..]));
+    assert_eq!(loaded.table.column("a"), Some(&Column::Number(vec![2.0])));
+    assert_eq!(loaded.cells(0).map(|(_, cell)| cell).collect::<Vec<_>>(), ["2", "q", "test", "2"]);
+    assert_eq!(loaded.splits.as_deref(), Some(&[Split::Test][..]));
+    assert_eq!(loaded.weights.as_deref(), Some(&[2.0][..]));
+    let bad: Vec<_> = loaded.bad.iter().map(|bad| bad.line).collect();
+    assert_eq!(bad, [Some(2), Some(4), Some(5)]);
+    assert!(loaded.bad[2].error.to_string().contains("t.csv, line 5: too large"), "{}", loaded.bad[2].error);
+}
+
+#[test]
 fn what_cannot_be_a_table_is_refused_with_the_place() {
     let refused = |options: &TableOptions, csv: &str| {
         options.from_bytes("t.csv", csv.as_bytes()).unwrap_err().to_string()

@@ -30,7 +30,7 @@ use crate::tabular::{Folding, divided};
 pub struct CompareOptions {
     /// Classes or numbers; by the target column when absent.
     pub task: Option<Task>,
-    /// Names of the learners; all of the task's when empty.
+    /// Names of the learners, each once; all of the task's when empty.
     pub models: Vec<String>,
     /// Number of folds.
     pub folds: usize,
@@ -137,13 +137,19 @@ impl Comparison {
     }
 }
 
+/// What a list of learners may be: a second row of one would be the first again.
+pub(crate) const ONCE: &str = "learners that are each named once";
+
 /// Cross-validates learners on the training rows of a table (all rows where it has no splits).
 ///
 /// # Errors
-/// A table without target, a target of a single class, unknown learners or metrics, rows that cannot be divided into folds, or a cancelled `ctx`.
+/// A table without target, a target of a single class, unknown learners or metrics, a learner that is named twice, rows that cannot be divided into folds, or a cancelled `ctx`.
 pub fn compare(data: &LoadedTable, options: &CompareOptions, ctx: &FitContext) -> Result<Comparison> {
     if options.timeout_s.is_nan() || options.timeout_s <= 0.0 {
         return Err(Error::param("compare", "timeout_s", "a number > 0", options.timeout_s));
+    }
+    if let Some(twice) = learners::named_twice(&options.models) {
+        return Err(Error::param("compare", "models", ONCE, twice));
     }
     let (target, y, task) = divided(data, options.task)?;
     let names: Vec<String> = match options.models.as_slice() {

@@ -54,6 +54,20 @@ fn a_learner_that_refuses_the_data_says_why_and_stops_no_other() {
 }
 
 #[test]
+fn a_learner_that_is_named_twice_is_refused() {
+    let says = |models: &[&str]| {
+        let models = models.iter().map(|&name| name.to_owned()).collect();
+        let options = CompareOptions { models, folds: 2, ..CompareOptions::default() };
+        compare(&shop(true), &options, &FitContext::new(1)).map(|c| c.models.len()).map_err(|e| e.to_string())
+    };
+    assert_eq!(says(&["majority", "decision_tree"]), Ok(2));
+    let twice = says(&["majority", "decision_tree", "majority"]).unwrap_err();
+    assert!(twice.contains("each named once, got `majority` twice"), "{twice}");
+    let one = says(&["decision_tree", "DecisionTreeClassifier"]).unwrap_err();
+    assert!(one.contains("`decision_tree` and `DecisionTreeClassifier`, which are one learner"), "{one}");
+}
+
+#[test]
 fn quantiles_of_student_t_meet_at_the_seam() {
     // SciPy's t.ppf(0.975, 10) and t.ppf(0.975, 30).
     assert!((student_t_975(10) - 2.228_138_9).abs() < 2e-5);
@@ -170,7 +184,7 @@ fn one_class_is_refused_before_anything_is_fitted() {
 #[test]
 fn fits_that_leave_something_to_be_known_are_noted() {
     let data = shop(true);
-    let models = vec!["knn".to_owned(), "KNeighborsClassifier".to_owned()];
+    let models = vec!["KNeighborsClassifier".to_owned()];
     let options = CompareOptions { models, folds: 2, max_rows: Some(8), ..CompareOptions::default() };
     let table = compare(&data, &options, &FitContext::new(1)).unwrap();
     assert!(table.models.iter().all(|m| m.model == "knn"), "{table}");

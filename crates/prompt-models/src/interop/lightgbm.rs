@@ -97,7 +97,9 @@ fn model(text: &str) -> Found<(TreeSum, Vec<String>)> {
 fn sections(text: &str) -> Found<(Section<'_>, Vec<Section<'_>>)> {
     let mut lines = text.lines().enumerate().map(|(i, line)| (i as u64 + 1, line.trim_end()));
     if lines.next().is_none_or(|(_, first)| first != "tree") {
-        return Err(Fault::Damaged(1, "the first line is not `tree`: no model of LightGBM".to_owned()));
+        let found = if text.trim().is_empty() { "the file is empty" } else { "the file begins otherwise" };
+        let what = format!("no model of LightGBM: {found}, and the first line of a saved one is `tree`");
+        return Err(Fault::Damaged(1, what));
     }
     let mut header = Section { line: 1, values: BTreeMap::new() };
     let mut trees: Vec<Section<'_>> = Vec::new();

@@ -4,16 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Manifest, Node, Persist};
-use prompt_core::{
-    Batch, Column, Dense, Error, Head, Matrix, Model, Prediction, Result, Role, Scorer, Scratch, Table,
-    predict,
-};
+use prompt_core::{Column, Dense, Error, Head, Matrix, Model, Result, Role, Table};
 use prompt_data::table::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Library, LightgbmModel, XgboostModel};
-use crate::tabular::{TASK, TableSchema};
+use crate::tabular::{TASK, TableSchema, head_of, scorer_of_tables};
 
 /// A model that XGBoost (`.json`, `.ubj`) or LightGBM (`.txt`) saved, as a scorer of tables.
 ///
@@ -98,9 +95,8 @@ impl BoosterFile {
         if !names.is_empty() && names.len() != model.n_features() {
             return Err(Error::shape("names for the columns of the model", model.n_features(), names.len()));
         }
-        let output = model.output().clone();
-        let name = if output.classes().is_some() { "class" } else { "score" };
-        Ok(Self { library, model, names, heads: [Head { name: name.into(), output }] })
+        let heads = [head_of(&*model)];
+        Ok(Self { library, model, names, heads })
     }
 
     /// The names of the columns in the order of the training; none where the file does not say.
@@ -120,6 +116,25 @@ impl BoosterFile {
             classes: self.model.output().classes().map(|c| c.names().to_vec()).unwrap_or_default(),
             ..Manifest::default()
         }
+    }
+
+    /// The columns of the model.
+    fn matrix(&self, table: &Table) -> Result<Matrix> {
+        let columns = self.read(table)?;
+        let mut x = Dense::zeros(table.rows(), columns.len());
+        for (at, (name, column)) in columns.into_iter().enumerate() {
+            let Column::Number(values) = column else {
+                return Err(Error::input(
+                    format!("column `{name}` holds {} values, and the model reads numbers", column.kind()),
+                    "write categories as the numbers that the library saw in the training, and leave out columns that the \
+                     model does not read",
+                ));
+            };
+            for (row, value) in values.iter().enumerate() {
+                x.row_mut(row)[at] = *value;
+            }
+        }
+        Ok(x.into())
     }
 
     /// The columns of a table that the model reads, in its order.
@@ -176,44 +191,7 @@ impl std::fmt::Debug for BoosterFile {
     }
 }
 
-impl Scorer for BoosterFile {
-    fn heads(&self) -> &[Head] {
-        &self.heads
-    }
-
-    fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
-        Ok(vec![predict(&*self.model, &self.columns(batch)?)?])
-    }
-
-    fn score_text(&self, _: &str, _: &mut Scratch, _: &mut [f64]) -> Result<()> {
-        Err(Error::unsupported("a model of tables", "single texts", "give it a file of rows with --input"))
-    }
-
-    fn model(&self) -> Option<&dyn Model> {
-        Some(&*self.model)
-    }
-
-    fn columns(&self, batch: Batch<'_>) -> Result<Matrix> {
-        let Batch::Table(table) = batch else {
-            return Err(Error::unsupported("a model of tables", "this kind of batch", "give it a table"));
-        };
-        let columns = self.read(table)?;
-        let mut x = Dense::zeros(table.rows(), columns.len());
-        for (at, (name, column)) in columns.into_iter().enumerate() {
-            let Column::Number(values) = column else {
-                return Err(Error::input(
-                    format!("column `{name}` holds {} values, and the model reads numbers", column.kind()),
-                    "write categories as the numbers that the library saw in the training, and leave out columns that the \
-                     model does not read",
-                ));
-            };
-            for (row, value) in values.iter().enumerate() {
-                x.row_mut(row)[at] = *value;
-            }
-        }
-        Ok(x.into())
-    }
-}
+scorer_of_tables!(BoosterFile);
 
 impl Persist for BoosterFile {
     fn kind(&self) -> &'static str {

@@ -332,6 +332,34 @@ mod tables {
     }
 
     #[test]
+    fn what_is_no_model_is_told_what_one_holds() {
+        let says = |name: &str, bytes: &[u8]| BoosterFile::parse(name, bytes).unwrap_err().to_string();
+        for (name, bytes, found) in [
+            ("m.json", &b""[..], "m.json: no model of XGBoost: the file is empty, and"),
+            ("m.ubj", b" \n", "m.ubj: no model of XGBoost: the file is empty, and"),
+            ("m.json", b"{}", "m.json: no model of XGBoost: a saved one is"),
+            ("m.ubj", b"{ }\n", "m.ubj: no model of XGBoost: a saved one is"),
+            ("m.json", br#"{"model": 1}"#, "m.json: no model of XGBoost: a saved one is"),
+            ("m.json", b"[1]", "m.json: no model of XGBoost: the file does not begin with `{`, and"),
+        ] {
+            let error = says(name, bytes);
+            assert!(error.starts_with(found), "{error}");
+            assert!(
+                error.contains("an object that holds `version` and `learner`, as JSON or UBJSON"),
+                "{error}"
+            );
+            assert!(error.contains("Booster.save_model"), "{error}");
+        }
+        for (bytes, found) in [(&b""[..], "the file is empty"), (b"{}", "the file begins otherwise")] {
+            let error = says("m.txt", bytes);
+            assert!(
+                error.contains(&format!("{found}, and the first line of a saved one is `tree`")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn the_libraries_own_files_are_scorers_that_can_be_saved() {
         let fixture = fixture();
         let mut csv = (0..14).map(|c| format!("c{c}")).collect::<Vec<_>>().join(",") + "\n";

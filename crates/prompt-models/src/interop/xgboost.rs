@@ -14,26 +14,42 @@ const NEWEST: i64 = 3;
 
 const HELP: &str = "save the model again with Booster.save_model, as .json or .ubj";
 
-/// Reads a file; what begins like JSON text is read as such, all else as UBJSON.
-/// With the names of the columns it was trained on, in their order; none where the file does not say.
+/// What every such file holds.
+const EXPECTED: &str = "a saved one is an object that holds `version` and `learner`, as JSON or UBJSON";
+
+/// Reads a file, with the names of the columns it was trained on, in their order; none where the file does not say.
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<(TreeSum, Vec<String>)> {
     let bad = |what: String| Error::parse(path, None, None, what, HELP);
-    // Both begin with `{`; text goes on with a quote or a space, the binary form with the type of a length.
-    let text = bytes.iter().skip(1).find(|b| !b.is_ascii_whitespace()).is_none_or(|b| *b == b'"');
-    let value: Value = if text {
-        serde_json::from_slice(bytes).map_err(|e| {
-            let place = (Some(e.line() as u64), Some(e.column() as u64));
-            Error::parse(path, place.0, place.1, format!("no JSON of an XGBoost model: {e}"), HELP)
-        })?
-    } else {
-        ubjson::parse(bytes).map_err(|what| bad(format!("no UBJSON of an XGBoost model: {what}")))?
-    };
+    let value = value(path, bytes)?;
     model(&value).map_err(|fault| match fault {
         Fault::Damaged(what) => bad(what),
         Fault::Refused(what, help) => {
             Error::unsupported(format!("the reader of {}", path.display()), what, help)
         }
     })
+}
+
+/// What is in the file: what begins like JSON text is read as such, all else as UBJSON.
+fn value(path: &Path, bytes: &[u8]) -> Result<Value> {
+    let bad = |what: String| Error::parse(path, None, None, what, HELP);
+    let mut seen = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match seen.next() {
+        None => return Err(bad(format!("no model of XGBoost: the file is empty, and {EXPECTED}"))),
+        Some(b'{') => {}
+        Some(_) => {
+            return Err(bad(format!(
+                "no model of XGBoost: the file does not begin with `{{`, and {EXPECTED}"
+            )));
+        }
+    }
+    // Both begin with `{`; text goes on with a quote, or ends; the binary form goes on with the type of a length.
+    if seen.next().is_none_or(|byte| matches!(byte, b'"' | b'}')) {
+        return serde_json::from_slice(bytes).map_err(|e| {
+            let place = (Some(e.line() as u64), Some(e.column() as u64));
+            Error::parse(path, place.0, place.1, format!("no JSON of an XGBoost model: {e}"), HELP)
+        });
+    }
+    ubjson::parse(bytes).map_err(|what| bad(format!("no UBJSON of an XGBoost model: {what}")))
 }
 
 /// Why a model is not read.
@@ -85,6 +101,9 @@ fn names(learner: &Value, columns: usize) -> Found<Vec<String>> {
 }
 
 fn model(root: &Value) -> Found<(TreeSum, Vec<String>)> {
+    if root.get("version").is_none() && root.get("learner").is_none() {
+        return Err(format!("no model of XGBoost: {EXPECTED}").into());
+    }
     let version =
         list(root, "version")?.first().and_then(Value::as_i64).ok_or("`version` is no number".to_owned())?;
     if version > NEWEST {

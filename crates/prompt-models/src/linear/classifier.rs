@@ -178,6 +178,16 @@ pub(crate) fn sigmoid(z: f64) -> f64 {
 }
 
 impl Link {
+    /// Whether it does anything to the margins: a scale of 1, or lines with a slope of 1 through zero, leave them as they are.
+    pub fn is_calibrated(&self) -> bool {
+        match self {
+            Self::Softmax { scale } => *scale != 1.0,
+            Self::Platt { slope, offset } => {
+                slope.iter().any(|slope| *slope != 1.0) || offset.iter().any(|offset| *offset != 0.0)
+            }
+        }
+    }
+
     /// Margins to probabilities; `out` holds the margins, or, for a single one, is filled from `single`.
     pub(crate) fn apply(&self, single: Option<f64>, out: &mut [f64]) {
         match (self, single) {

@@ -8,7 +8,9 @@ use prompt_data::table::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::compare::ONCE;
 use crate::config;
+use crate::learners;
 use crate::prepare::Prepare;
 use crate::select::Tune;
 use crate::tabular::Folding;
@@ -167,7 +169,7 @@ impl Split {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Compare {
-    /// The learners; those that the task does not have are left out; all of the task's when empty.
+    /// The learners, each named once; those that the task does not have are left out; all of the task's when empty.
     pub models: Vec<String>,
     /// Number of folds.
     pub folds: usize,
@@ -274,6 +276,9 @@ impl PlatformConfig {
         }
         if self.compare.folds < 2 {
             return wrong("compare.folds", "a whole number ≥ 2", self.compare.folds.to_string());
+        }
+        if let Some(twice) = learners::named_twice(&self.compare.models) {
+            return wrong("compare.models", ONCE, twice);
         }
         if self.data.rows < 100 {
             return wrong("data.rows", "a whole number ≥ 100", self.data.rows.to_string());

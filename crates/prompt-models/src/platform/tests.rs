@@ -59,6 +59,14 @@ fn a_run_writes_everything_and_the_saved_model_scores_as_it_did() {
 }
 
 #[test]
+fn a_learner_that_the_comparison_names_twice_is_refused_before_anything_is_read() {
+    let mut config = PlatformConfig::default();
+    config.compare.models = ["svm", "ridge", "SVC"].map(str::to_owned).to_vec();
+    let error = Platform::new(config).unwrap_err().to_string();
+    assert!(error.contains("compare.models") && error.contains("`svm` and `SVC`"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_an_error_unless_a_table_may_be_generated() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());

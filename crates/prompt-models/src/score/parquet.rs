@@ -8,7 +8,9 @@ use prompt_data::Example;
 use prompt_data::read::Examples;
 use prompt_data::write::{ParquetCell as Cell, ParquetColumn as Column, ParquetWriter, json_object};
 
-use super::record::{Answer, RecordWriter, flag_names};
+use super::record::RecordWriter;
+use super::record::flags::flag_names;
+use super::record::table::Answer;
 use super::{ScoreOptions, ScoreSummary, Scored, each, unwritten};
 use crate::pipeline::LoadedModel;
 

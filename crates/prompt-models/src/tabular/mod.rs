@@ -10,6 +10,7 @@
 mod folds;
 mod scorer;
 mod summary;
+mod table_model;
 mod target;
 mod train;
 
@@ -17,6 +18,7 @@ pub use folds::Folding;
 pub(crate) use scorer::KIND;
 pub use scorer::TableScorer;
 pub use summary::summary_svg;
+pub(crate) use table_model::{head_of, scorer_of_tables};
 pub use target::{target_of, task_of};
 pub(crate) use train::divided;
 pub use train::{DEFAULT, TableRecipe, TrainedTable, train};

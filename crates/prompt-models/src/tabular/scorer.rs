@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use prompt_core::artifact::{Artifact, Catalog, Node, Persist};
-use prompt_core::{
-    Batch, Error, Head, Matrix, Model, Prediction, Result, Scorer, Scratch, Table, Transform, predict,
-};
+use prompt_core::{Error, Head, Matrix, Model, Prediction, Result, Scorer, Table, Transform, predict};
 use prompt_features::FittedTableEncoder;
 
+use super::table_model::{head_of, scorer_of_tables};
 use crate::prepare::FittedPrepare;
 
 /// The pipeline of a model of tables.
@@ -32,9 +31,8 @@ impl TableScorer {
         if columns != model.n_features() {
             return Err(Error::shape("columns of the model", columns, model.n_features()));
         }
-        let output = model.output().clone();
-        let name = if output.classes().is_some() { "class" } else { "score" };
-        Ok(Self { prepare, model, heads: [Head { name: name.into(), output }] })
+        let heads = [head_of(&*model)];
+        Ok(Self { prepare, model, heads })
     }
 
     /// The steps before the model.
@@ -63,7 +61,12 @@ impl TableScorer {
     /// # Errors
     /// A column that is missing or holds something else than it did in training.
     pub fn predict(&self, table: &Table) -> Result<Prediction> {
-        predict(&*self.model, &self.prepare.transform(table)?)
+        predict(&*self.model, &self.matrix(table)?)
+    }
+
+    /// The columns of the model.
+    fn matrix(&self, table: &Table) -> Result<Matrix> {
+        self.prepare.transform(table)
     }
 }
 
@@ -73,30 +76,7 @@ impl std::fmt::Debug for TableScorer {
     }
 }
 
-impl Scorer for TableScorer {
-    fn heads(&self) -> &[Head] {
-        &self.heads
-    }
-
-    fn score(&self, batch: Batch<'_>) -> Result<Vec<Prediction>> {
-        Ok(vec![predict(&*self.model, &self.columns(batch)?)?])
-    }
-
-    fn score_text(&self, _: &str, _: &mut Scratch, _: &mut [f64]) -> Result<()> {
-        Err(Error::unsupported("a model of tables", "single texts", "give it a file of rows with --input"))
-    }
-
-    fn model(&self) -> Option<&dyn Model> {
-        Some(&*self.model)
-    }
-
-    fn columns(&self, batch: Batch<'_>) -> Result<Matrix> {
-        let Batch::Table(table) = batch else {
-            return Err(Error::unsupported("a model of tables", "this kind of batch", "give it a table"));
-        };
-        self.prepare.transform(table)
-    }
-}
+scorer_of_tables!(TableScorer);
 
 impl Persist for TableScorer {
     fn kind(&self) -> &'static str {
