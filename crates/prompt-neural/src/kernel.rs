@@ -72,36 +72,54 @@ fn erf(x: f32) -> f32 {
     x * p / q
 }
 
-/// GELU(x) = x·Φ(x) and its derivative Φ(x) + x·φ(x), which takes the place of x.
-pub(crate) fn gelu(x: &mut [f32], out: &mut [f32]) {
-    const BLOCK: usize = 1 << 13;
-    x.par_chunks_mut(BLOCK).zip(out.par_chunks_mut(BLOCK)).for_each(|(x, out)| {
+/// GELU(x + b) = z·Φ(z), z = x + b, and its derivative Φ(z) + z·φ(z), which takes the place of x. `bias` is a row of x.
+pub(crate) fn gelu(x: &mut [f32], bias: &[f32], out: &mut [f32]) {
+    let width = bias.len();
+    x.par_chunks_mut(ROWS * width).zip(out.par_chunks_mut(ROWS * width)).for_each(|(x, out)| {
         vectorised(
             #[inline(always)]
             || {
-                for (x, out) in x.iter_mut().zip(out) {
-                    let cdf = 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
-                    let pdf = 0.398_942_3 * exp(-0.5 * *x * *x);
-                    *out = *x * cdf;
-                    *x = cdf + *x * pdf;
+                for (x, out) in x.chunks_exact_mut(width).zip(out.chunks_exact_mut(width)) {
+                    for ((x, b), out) in x.iter_mut().zip(bias).zip(out) {
+                        let z = *x + b;
+                        let cdf = 0.5 * (1.0 + erf(z * std::f32::consts::FRAC_1_SQRT_2));
+                        let pdf = 0.398_942_3 * exp(-0.5 * z * z);
+                        *out = z * cdf;
+                        *x = cdf + z * pdf;
+                    }
                 }
             },
         );
     });
 }
 
-/// x ← GELU(x): what [`gelu`] gives, to the bit, without the derivative.
-pub(crate) fn gelu_alone(x: &mut [f32]) {
-    const BLOCK: usize = 1 << 13;
-    x.par_chunks_mut(BLOCK).for_each(|x| {
+/// x ← GELU(x + b): what [`gelu`] gives, to the bit, without the derivative.
+pub(crate) fn gelu_alone(x: &mut [f32], bias: &[f32]) {
+    let width = bias.len();
+    x.par_chunks_mut(ROWS * width).for_each(|x| {
         vectorised(
             #[inline(always)]
             || {
-                for x in x {
-                    *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2));
+                for x in x.chunks_exact_mut(width) {
+                    for (x, b) in x.iter_mut().zip(bias) {
+                        let z = *x + b;
+                        *x = z * (0.5 * (1.0 + erf(z * std::f32::consts::FRAC_1_SQRT_2)));
+                    }
                 }
             },
         );
+    });
+}
+
+/// Each row of x ← itself + b.
+pub(crate) fn add_bias(x: &mut [f32], bias: &[f32]) {
+    let width = bias.len();
+    x.par_chunks_mut(ROWS * width).for_each(|x| {
+        for x in x.chunks_exact_mut(width) {
+            for (x, b) in x.iter_mut().zip(bias) {
+                *x += b;
+            }
+        }
     });
 }
 
@@ -123,6 +141,58 @@ pub(crate) fn add(x: &mut [f32], y: &[f32]) {
             *x += y;
         }
     });
+}
+
+/// Σ over the rows of x, each `width` long: the gradient of a bias.
+pub(crate) fn column_sums(x: &[f32], width: usize) -> Vec<f32> {
+    sum_of_parts(x.par_chunks(ROWS * width).map(|x| sums_of_rows(x, width)), width)
+}
+
+/// x ← x ⊙ y; gives [`column_sums`] of it.
+pub(crate) fn multiply_and_sum(x: &mut [f32], y: &[f32], width: usize) -> Vec<f32> {
+    let parts = x.par_chunks_mut(ROWS * width).zip(y.par_chunks(ROWS * width)).map(|(x, y)| {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x *= y;
+        }
+        sums_of_rows(x, width)
+    });
+    sum_of_parts(parts, width)
+}
+
+fn sums_of_rows(x: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for x in x.chunks_exact(width) {
+        add_to(&mut sums, x);
+    }
+    sums
+}
+
+/// The sum of what blocks of rows came to, in their order.
+fn sum_of_parts(parts: impl IndexedParallelIterator<Item = Vec<f32>>, width: usize) -> Vec<f32> {
+    let parts: Vec<Vec<f32>> = parts.collect();
+    let mut sums = vec![0.0; width];
+    parts.iter().for_each(|part| add_to(&mut sums, part));
+    sums
+}
+
+fn add_to(sums: &mut [f32], x: &[f32]) {
+    sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+}
+
+/// \[rows, heads, length, size\] → \[rows, length, heads · size\].
+pub(crate) fn join_heads(x: &[f32], [heads, length, size]: [usize; 3]) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    let width = heads * size;
+    out.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, out)| {
+        for (i, out) in out.chunks_exact_mut(width).enumerate() {
+            let (row, place) = ((block * ROWS + i) / length, (block * ROWS + i) % length);
+            for (head, out) in out.chunks_exact_mut(size).enumerate() {
+                let from = ((row * heads + head) * length + place) * size;
+                out.copy_from_slice(&x[from..from + size]);
+            }
+        }
+    });
+    out
 }
 
 /// Scores of queries × `keys` to shares, in place: softmax(scale · score) over the first `own(query)` keys, 0 beyond.
@@ -177,31 +247,95 @@ pub(crate) struct Normed {
     pub(crate) inverse: Vec<f32>,
 }
 
-/// Normalises the rows of `x`, which become the output.
-pub(crate) fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) -> Normed {
+/// What is added before layer normalisation.
+#[derive(Clone, Copy)]
+pub(crate) struct Added<'a> {
+    /// To each row.
+    pub(crate) bias: &'a [f32],
+    /// What the sum with the bias is multiplied by, where something is dropped.
+    pub(crate) mask: Option<&'a [f32]>,
+    /// What goes around the layer.
+    pub(crate) residual: &'a [f32],
+}
+
+impl Added<'_> {
+    /// Row `at` of the whole: x ← (x + bias) ⊙ mask + residual.
+    #[inline(always)]
+    fn to(&self, x: &mut [f32], at: usize) {
+        let own = at * x.len()..(at + 1) * x.len();
+        let residual = &self.residual[own.clone()];
+        match self.mask {
+            Some(mask) => {
+                for (((x, b), m), r) in x.iter_mut().zip(self.bias).zip(&mask[own]).zip(residual) {
+                    *x = (*x + b) * m + r;
+                }
+            }
+            None => {
+                for ((x, b), r) in x.iter_mut().zip(self.bias).zip(residual) {
+                    *x = *x + b + r;
+                }
+            }
+        }
+    }
+
+    /// Adds to row `at`; gives the mean of the sum and 1 / √(variance + ε).
+    #[inline(always)]
+    fn sum_up(&self, x: &mut [f32], at: usize, epsilon: f32) -> (f32, f32) {
+        self.to(x, at);
+        let mean = sum(x, x, |v, _| v) / x.len() as f32;
+        let variance = sum(x, x, |v, _| (v - mean) * (v - mean)) / x.len() as f32;
+        (mean, 1.0 / (variance + epsilon).sqrt())
+    }
+}
+
+/// Adds to the rows of `x` and normalises them: they become the output. Gives what the way back needs if `keeps`.
+pub(crate) fn add_and_norm(
+    x: &mut [f32],
+    added: Added<'_>,
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    keeps: bool,
+) -> Option<Normed> {
     let width = gamma.len();
+    if !keeps {
+        x.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, x)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (i, x) in x.chunks_exact_mut(width).enumerate() {
+                        let (mean, inverse) = added.sum_up(x, block * ROWS + i, epsilon);
+                        for ((x, g), b) in x.iter_mut().zip(gamma).zip(beta) {
+                            *x = (*x - mean) * inverse * g + b;
+                        }
+                    }
+                },
+            );
+        });
+        return None;
+    }
     let mut kept = Normed { centred: vec![0.0; x.len()], inverse: vec![0.0; x.len() / width] };
     x.par_chunks_mut(ROWS * width)
         .zip(kept.centred.par_chunks_mut(ROWS * width))
         .zip(kept.inverse.par_chunks_mut(ROWS))
-        .for_each(|((x, centred), inverse)| {
+        .enumerate()
+        .for_each(|(block, ((x, centred), inverses))| {
             vectorised(
                 #[inline(always)]
                 || {
-                    let rows = x.chunks_exact_mut(width).zip(centred.chunks_exact_mut(width)).zip(inverse);
-                    for ((x, centred), inverse) in rows {
-                        let mean = sum(x, x, |v, _| v) / width as f32;
-                        let variance = sum(x, x, |v, _| (v - mean) * (v - mean)) / width as f32;
-                        *inverse = 1.0 / (variance + epsilon).sqrt();
+                    let rows = x.chunks_exact_mut(width).zip(centred.chunks_exact_mut(width)).zip(inverses);
+                    for (i, ((x, centred), kept)) in rows.enumerate() {
+                        let (mean, inverse) = added.sum_up(x, block * ROWS + i, epsilon);
+                        *kept = inverse;
                         for (((x, c), g), b) in x.iter_mut().zip(centred).zip(gamma).zip(beta) {
-                            *c = (*x - mean) * *inverse;
+                            *c = (*x - mean) * inverse;
                             *x = *c * g + b;
                         }
                     }
                 },
             );
         });
-    kept
+    Some(kept)
 }
 
 /// Turns the output's gradient into the input's, in place; gives the gradients of γ and β.
@@ -269,16 +403,82 @@ mod tests {
         let value = |shift: f32| -> Vec<f32> {
             let mut x: Vec<f32> = at.iter().map(|v| v + shift).collect();
             let mut out = vec![0.0; x.len()];
-            gelu(&mut x, &mut out);
+            gelu(&mut x, &[0.0; 8], &mut out);
             out
         };
         let (mut slope, mut out) = (at.clone(), vec![0.0; at.len()]);
-        gelu(&mut slope, &mut out);
+        gelu(&mut slope, &[0.0; 8], &mut out);
         let mut alone = at.clone();
-        gelu_alone(&mut alone);
+        gelu_alone(&mut alone, &[0.0; 8]);
         assert_eq!(alone, out);
         for ((s, a), b) in slope.iter().zip(value(1e-2)).zip(value(-1e-2)) {
             assert!((s - (a - b) / 2e-2).abs() < 1e-3, "{s}");
+        }
+        let mut shifted: Vec<f32> = at.iter().map(|v| v - 0.5).collect();
+        gelu_alone(&mut shifted, &[0.5; 8]);
+        assert!(shifted.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+
+    /// 70 rows: two whole blocks and a part of one.
+    fn rows(width: usize, seed: u64) -> Vec<f32> {
+        let mut rng = prompt_core::Seed::new(seed).rng();
+        (0..70 * width).map(|_| rng.normal() as f32).collect()
+    }
+
+    #[test]
+    fn columns_are_summed_over_all_rows() {
+        let (mut x, y) = (rows(20, 1), rows(20, 2));
+        let expected: Vec<f64> = (0..20)
+            .map(|c| (0..70).map(|r| f64::from(x[r * 20 + c]) * f64::from(y[r * 20 + c])).sum())
+            .collect();
+        let sums = multiply_and_sum(&mut x, &y, 20);
+        assert_eq!(sums, column_sums(&x, 20));
+        assert!(sums.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4));
+    }
+
+    #[test]
+    fn heads_are_joined_where_they_belong() {
+        // Numbers that say where they belong: 5 rows of 14 tokens, 2 heads of 3 numbers.
+        let [heads, length, size] = [2, 14, 3];
+        let mut x = Vec::new();
+        for row in 0..5 {
+            for head in 0..heads {
+                for token in 0..length {
+                    x.extend((0..size).map(|i| (((row * length + token) * heads + head) * size + i) as f32));
+                }
+            }
+        }
+        let joined = join_heads(&x, [heads, length, size]);
+        assert!(joined.iter().enumerate().all(|(i, v)| *v == i as f32));
+    }
+
+    #[test]
+    fn rows_are_normalised_with_what_is_added() {
+        let (x, residual, mask) = (rows(24, 3), rows(24, 4), rows(24, 5));
+        let [bias, gamma, beta] = [6, 7, 8].map(|seed| rows(24, seed)[..24].to_vec());
+        for mask in [None, Some(&mask[..])] {
+            let added = Added { bias: &bias, mask, residual: &residual };
+            let (mut kept, mut alone) = (x.clone(), x.clone());
+            let normed = add_and_norm(&mut kept, added, &gamma, &beta, 1e-5, true).unwrap();
+            assert!(add_and_norm(&mut alone, added, &gamma, &beta, 1e-5, false).is_none());
+            assert_eq!(kept, alone);
+            for row in 0..70 {
+                let own = row * 24..(row + 1) * 24;
+                let sum: Vec<f64> = (own.clone())
+                    .map(|i| {
+                        let m = mask.map_or(1.0, |m| f64::from(m[i]));
+                        f64::from(x[i] + bias[i % 24]) * m + f64::from(residual[i])
+                    })
+                    .collect();
+                let mean = sum.iter().sum::<f64>() / 24.0;
+                let variance = sum.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 24.0;
+                for (i, sum) in own.zip(sum) {
+                    let centred = (sum - mean) / (variance + 1e-5).sqrt();
+                    assert!((f64::from(normed.centred[i]) - centred).abs() < 1e-5);
+                    let expected = centred * f64::from(gamma[i % 24]) + f64::from(beta[i % 24]);
+                    assert!((f64::from(kept[i]) - expected).abs() < 1e-4);
+                }
+            }
         }
     }
 

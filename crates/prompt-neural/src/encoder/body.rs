@@ -161,6 +161,22 @@ impl Encoder {
                 }
                 Ok(norm.forward(s, x))
             }
+            Layers::Blocks { blocks, order, .. }
+                if by_hand && twice.is_none() && blocks.iter().all(Block::can_be_fused) =>
+            {
+                let parts = |order: &[usize]| order.iter().map(|&i| blocks[i].parts()).collect::<Vec<_>>();
+                // Those in which nothing learns, and nothing below them, keep nothing.
+                let still = order.iter().take_while(|&&i| !x.is_tracked() && !blocks[i].learns(s)).count();
+                let (still, learning) = order.split_at(still);
+                if !still.is_empty() {
+                    let run = |tape: &mut _| fused::forward(&parts(still), s, tape, x, input, dropout);
+                    x = tape.without_keeping(run)?;
+                }
+                if !learning.is_empty() {
+                    x = fused::forward(&parts(learning), s, tape, x, input, dropout)?;
+                }
+                Ok(x)
+            }
             Layers::Blocks { blocks, order, relative, after_first } => {
                 let common = |s: &Store, input: &Input, relative: Option<&Relative>| {
                     (input.hidden_keys(s), relative.map(|r| r.places(s, input.length)))
@@ -174,7 +190,7 @@ impl Encoder {
                     let learns = block.learns(s);
                     let forward = move |s: &Store, tape: &mut Tape, x: Tensor<3>| {
                         if by_hand && block.can_be_fused() {
-                            return fused::forward(&block.parts(), s, tape, x, &input, dropout);
+                            return fused::forward(&[block.parts()], s, tape, x, &input, dropout);
                         }
                         let read =
                             once.clone().unwrap_or_else(|| Rc::new(common(s, &input, relative.as_ref())));

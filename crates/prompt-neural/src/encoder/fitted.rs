@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use prompt_core::{Dense, Head, Output, Prediction, Result, Texts};
+use rayon::prelude::*;
 
 use super::head::HeadSpec;
 use super::model::{Model, encode};
@@ -77,12 +78,21 @@ impl FittedEncoder {
         let surface = Surface::of(surface.as_ref(), texts);
         let mut all: Vec<Vec<f64>> =
             specs.iter().map(|spec| vec![0.0; encoded.len() * spec.output.width()]).collect();
-        for rows in same_length_batches(&encoded, store) {
+        let batches = same_length_batches(&encoded, store);
+        let scored = |rows: Vec<usize>| -> Result<(Vec<usize>, Vec<Vec<f32>>)> {
             let batch = Batch::of(&encoded, rows);
             let heads = net.forward(store, &mut Tape::predicting(), &batch, &surface, [0.0; 2])?;
-            for ((scores, spec), all) in heads.into_iter().zip(specs).zip(&mut all) {
-                let ([_, scored], width) = (scores.dims(), spec.output.width());
-                for (&row, z) in batch.rows.iter().zip(read(scores)?.chunks(scored)) {
+            Ok((batch.rows, heads.into_iter().map(read).collect::<Result<_>>()?))
+        };
+        // A CPU's threads take a batch each; a GPU takes one after another.
+        let scored: Vec<_> = match store.on_cpu() {
+            true => batches.into_par_iter().map(scored).collect::<Result<_>>()?,
+            false => batches.into_iter().map(scored).collect::<Result<_>>()?,
+        };
+        for (rows, heads) in scored {
+            for ((scores, spec), all) in heads.iter().zip(specs).zip(&mut all) {
+                let (scored, width) = (scores.len() / rows.len(), spec.output.width());
+                for (&row, z) in rows.iter().zip(scores.chunks(scored)) {
                     let out = &mut all[row * width..(row + 1) * width];
                     match spec.scale {
                         Some(Scale { mean, deviation }) => out[0] = f64::from(z[0]) * deviation + mean,

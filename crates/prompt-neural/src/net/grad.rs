@@ -3,11 +3,13 @@
 //! A batch of prompts uses some hundred of an embedding's thirty thousand rows. The others' gradient is zero, and
 //! writing, adding and measuring those zeros would take longer than the rest of a step on short texts.
 
+use super::numbers::Numbers;
+
 /// The gradient of one parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Grad {
     /// Of every number.
-    Whole(Vec<f32>),
+    Whole(Numbers),
     /// Of some rows; of the others it is zero.
     Rows(RowGrad),
 }
@@ -82,7 +84,7 @@ impl Grad {
     /// All numbers of a parameter of `n`.
     #[cfg(test)]
     pub(crate) fn whole(self, n: usize) -> Vec<f32> {
-        let mut all = Self::Whole(vec![0.0; n]);
+        let mut all = Self::Whole(vec![0.0; n].into());
         all.add(self);
         all.values().to_vec()
     }
@@ -109,7 +111,7 @@ mod tests {
         for own_is_whole in [false, true] {
             for more_is_whole in [false, true] {
                 let as_grad = |grad: &RowGrad, is_whole| match is_whole {
-                    true => Grad::Whole(whole(grad)),
+                    true => Grad::Whole(whole(grad).into()),
                     false => Grad::Rows(grad.clone()),
                 };
                 let mut sum = as_grad(&rows, own_is_whole);

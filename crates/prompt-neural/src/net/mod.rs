@@ -10,6 +10,7 @@ mod convolution;
 mod grad;
 mod kept;
 mod layers;
+mod numbers;
 mod recurrent;
 mod store;
 mod tape;
@@ -23,9 +24,10 @@ use recurrent::Lstm;
 
 pub(crate) use grad::{Grad, RowGrad};
 pub(crate) use layers::{Input, look_up, mean_pool};
+pub(crate) use numbers::{Numbers, Shared};
 pub(crate) use store::Init;
 pub(crate) use store::{Builder, Id, Param, Store, read, turn};
-pub(crate) use tape::{Grads, Onward, Tape, Twice};
+pub(crate) use tape::{Grads, Onward, Part, Tape, Twice};
 
 use crate::params;
 

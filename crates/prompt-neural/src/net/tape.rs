@@ -13,7 +13,8 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use prompt_core::{Result, Rng, Seed};
 
 use super::grad::{Grad, RowGrad};
-use super::store::{Store, read};
+use super::numbers::Numbers;
+use super::store::Store;
 
 /// Gradients of several passes back.
 #[derive(Default)]
@@ -42,7 +43,7 @@ impl Grads {
     pub(crate) fn take_param(&mut self, store: &Store, i: usize) -> Result<Option<Grad>> {
         let own = self.direct.remove(&i);
         let Some(other) = self.take(store.flat(i)) else { return Ok(own) };
-        let mut sum = Grad::Whole(read(other)?);
+        let mut sum = Grad::Whole(Numbers::of(other)?);
         if let Some(own) = own {
             sum.add(own);
         }
@@ -61,15 +62,20 @@ impl Grads {
 
     fn go_on(&mut self, onward: Onward) {
         for (i, grad) in onward.direct {
-            match self.direct.get_mut(&i) {
-                Some(sum) => sum.add(grad),
-                None => {
-                    self.direct.insert(i, grad);
-                }
-            }
+            add(&mut self.direct, i, grad);
         }
         if let Some(sum) = onward.sum {
             self.passes.push(sum.backward());
+        }
+    }
+}
+
+/// Adds the gradient of parameter `i` to those that there are of it.
+fn add(grads: &mut BTreeMap<usize, Grad>, i: usize, grad: Grad) {
+    match grads.get_mut(&i) {
+        Some(sum) => sum.add(grad),
+        None => {
+            grads.insert(i, grad);
         }
     }
 }
@@ -78,7 +84,7 @@ impl Grads {
 #[derive(Default)]
 pub(crate) struct Onward {
     sum: Option<Tensor<1>>,
-    direct: Vec<(usize, Grad)>,
+    direct: BTreeMap<usize, Grad>,
 }
 
 impl Onward {
@@ -95,13 +101,13 @@ impl Onward {
     }
 
     /// Gives the parameter at this place of the store its gradient.
-    pub(crate) fn give_param(&mut self, i: usize, grad: Vec<f32>) {
-        self.direct.push((i, Grad::Whole(grad)));
+    pub(crate) fn give_param(&mut self, i: usize, grad: impl Into<Numbers>) {
+        add(&mut self.direct, i, Grad::Whole(grad.into()));
     }
 
     /// Gives some rows of the parameter at this place of the store their gradient.
     pub(crate) fn give_rows(&mut self, i: usize, grad: RowGrad) {
-        self.direct.push((i, Grad::Rows(grad)));
+        add(&mut self.direct, i, Grad::Rows(grad));
     }
 }
 
@@ -121,17 +127,35 @@ type Back = Box<dyn FnOnce(&mut Grads) -> Result<Onward>>;
 
 /// One forward pass.
 pub(crate) struct Tape {
+    own: Part,
+    back: Vec<Back>,
+}
+
+/// What a tape says of some rows of a batch, which a layer by hand computes beside the others.
+pub(crate) struct Part {
     /// Random numbers for dropout; `None` when predicting.
     dropout: Option<Rng>,
     /// Whether layers keep what they need on the way back.
     keeps: bool,
-    back: Vec<Back>,
+}
+
+impl Part {
+    /// Whether gradients will be asked for.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// The factors that dropout with probability `p` multiplies with; `None` where it does nothing.
+    pub(crate) fn mask(&mut self, n: usize, p: f64) -> Option<Vec<f32>> {
+        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
+        Some(drop_mask(rng, n, p))
+    }
 }
 
 impl Tape {
     /// For prediction: nothing is dropped, nothing is kept.
     pub(crate) fn predicting() -> Self {
-        Self { dropout: None, keeps: false, back: Vec::new() }
+        Self { own: Part { dropout: None, keeps: false }, back: Vec::new() }
     }
 
     /// For a training step, with the seed of what it drops.
@@ -140,19 +164,34 @@ impl Tape {
     }
 
     fn from(dropout: Rng) -> Self {
-        Self { dropout: Some(dropout), keeps: true, back: Vec::new() }
+        Self { own: Part { dropout: Some(dropout), keeps: true }, back: Vec::new() }
     }
 
     /// Whether gradients will be asked for.
     pub(crate) fn keeps(&self) -> bool {
-        self.keeps
+        self.own.keeps
+    }
+
+    /// Whether this is a training step, whatever layers keep of it.
+    pub(crate) fn trains(&self) -> bool {
+        self.own.dropout.is_some()
+    }
+
+    /// `n` parts, each with random numbers of its own.
+    pub(crate) fn parts(&mut self, n: usize) -> Vec<Part> {
+        let keeps = self.keeps();
+        let mut one = || {
+            let dropout = self.own.dropout.as_mut().map(|rng| Seed::new(rng.next_u64()).rng());
+            Part { dropout, keeps }
+        };
+        (0..n).map(|_| one()).collect()
     }
 
     /// What `layers` come to when they keep nothing for the way back, dropping what they would drop.
     pub(crate) fn without_keeping<T>(&mut self, layers: impl FnOnce(&mut Self) -> T) -> T {
-        let keeps = std::mem::replace(&mut self.keeps, false);
+        let keeps = std::mem::replace(&mut self.own.keeps, false);
         let output = layers(self);
-        self.keeps = keeps;
+        self.own.keeps = keeps;
         output
     }
 
@@ -164,7 +203,7 @@ impl Tape {
         numbers: &Twice,
         layer: impl Fn(&Store, &mut Self, Tensor<D>) -> Result<Tensor<D>> + 'static,
     ) -> Result<Tensor<D>> {
-        let random = self.dropout.clone();
+        let random = self.own.dropout.clone();
         let plain = x.clone().inner();
         let output = self.without_keeping(|tape| layer(&numbers.still, tape, plain))?;
         let store = numbers.learning.clone();
@@ -185,15 +224,9 @@ impl Tape {
 
     /// Drops numbers with probability `p` and makes up for it: x·b/(1−p), b ~ Bernoulli(1−p). Nothing when predicting.
     pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
-        let Some(mask) = self.mask(x.shape().num_elements(), p) else { return x };
+        let Some(mask) = self.own.mask(x.shape().num_elements(), p) else { return x };
         let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device().inner());
         x * mask
-    }
-
-    /// The factors that [`dropout`](Self::dropout) multiplies with; `None` where it does nothing.
-    pub(crate) fn mask(&mut self, n: usize, p: f64) -> Option<Vec<f32>> {
-        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
-        Some(drop_mask(rng, n, p))
     }
 
     /// Makes the output of a layer that is differentiated by hand the start of a new graph. `vjp` turns the output's

@@ -29,7 +29,7 @@ fn adamw_with_clipping_is_pytorchs() {
     let mut optimizer = AdamW::new(&store);
     for step in 0..3 {
         let grads: Vec<Option<Grad>> =
-            (0..2).map(|p| Some(Grad::Whole(list32(&t["grads"][step][p])))).collect();
+            (0..2).map(|p| Some(Grad::Whole(list32(&t["grads"][step][p]).into()))).collect();
         let squares = |grad: &Grad| grad.values().iter().map(|g| f64::from(g * g)).sum::<f64>();
         let norm = grads.iter().flatten().map(squares).sum::<f64>().sqrt();
         assert!((norm - t["norms"][step].as_f64().unwrap()).abs() < 1e-5);
@@ -68,7 +68,7 @@ fn a_step_of_some_rows_is_a_step_of_all_to_the_bit() {
         let rows = RowGrad::gather(&ids, &draw(ids.len() * WIDTH), WIDTH);
         let all = Grad::Rows(rows.clone()).whole(ROWS * WIDTH);
         let ctx = FitContext::new(1);
-        of_whole.step(&mut whole, &[Some(Grad::Whole(all))], 0.5, &ctx, group).unwrap();
+        of_whole.step(&mut whole, &[Some(Grad::Whole(all.into()))], 0.5, &ctx, group).unwrap();
         of_some.step(&mut some, &[Some(Grad::Rows(rows))], 0.5, &ctx, group).unwrap();
         assert!(whole.read_all().unwrap() == some.read_all().unwrap());
         assert!(of_whole == of_some);
