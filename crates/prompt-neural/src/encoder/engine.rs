@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use prompt_core::{Error, Result, Seed};
 use prompt_encoder::{EncoderConfig, Engine, OpenEngine, Packed, Pooling, Precision, Weights};
+use rayon::prelude::*;
 
 use super::body::Encoder;
 use super::head::Pool;
@@ -141,11 +142,20 @@ impl OnBurn {
     ) -> Result<()> {
         let sequences: Vec<Vec<u32>> = batch.iter().map(<[u32]>::to_vec).collect();
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
-        for rows in self.batches(&lengths) {
-            let part = Batch::of(&sequences, rows);
+        let batches = self.batches(&lengths);
+        let through = |rows: &Vec<usize>| {
+            let part = Batch::of(&sequences, rows.clone());
             let input = Input::new(&part, &self.store);
             let x = self.encoder.forward(&self.store, &mut Tape::predicting(), &input, 0.0)?;
-            each(x, &part, &input)?;
+            Ok((x, part, input))
+        };
+        // A CPU's threads take a part each; a GPU takes one after another.
+        let at_once = if self.store.on_cpu() { rayon::current_num_threads() } else { 1 };
+        for batches in batches.chunks(at_once) {
+            let done = batches.par_iter().map(through).collect::<Result<Vec<_>>>()?;
+            for (x, part, input) in done {
+                each(x, &part, &input)?;
+            }
         }
         Ok(())
     }

@@ -133,8 +133,6 @@ fn adapters_learn_alone_and_are_saved_inside_the_matrices() {
 
 #[test]
 fn blocks_by_hand_have_the_gradients_of_burns_own() {
-    use prompt_core::Seed;
-
     let model = Model::open(
         &folder("bert"),
         &FineTune::default(),
@@ -145,16 +143,29 @@ fn blocks_by_hand_have_the_gradients_of_burns_own() {
     )
     .unwrap();
     let s = &model.store;
-    let rows = vec![vec![2, 40, 41, 42, 3], vec![2, 50, 3], vec![2, 3]];
-    let input = Input::new(&Batch::of(&rows, vec![0, 1, 2]), s);
+    let short = vec![vec![2, 40, 41, 42, 3], vec![2, 50, 3], vec![2, 3]];
+    // More tokens than one part of a batch has.
+    let row = |i: u32| (0..24 + i % 9).map(|t| 5 + (i * 7 + t * 3) % 50).collect::<Vec<_>>();
+    let long: Vec<Vec<u32>> = (0..75).map(row).collect();
+    for rows in [short, long] {
+        let input = Input::new(&Batch::of(&rows, (0..rows.len()).collect()), s);
+        assert_same_gradients(&model, &input);
+    }
+}
+
+/// The gradients of blocks by hand are those of burn's own.
+fn assert_same_gradients(model: &Model, input: &Input) {
+    use prompt_core::Seed;
+
+    let s = &model.store;
     let gradients = |by_hand: bool| {
         let mut tape = Tape::training(Seed::new(5));
-        let x = model.net.hidden(s, &mut tape, &input, by_hand);
+        let x = model.net.hidden(s, &mut tape, input, by_hand);
         let mask = input.mask(s).inner();
         let mut end = crate::net::Onward::default();
-        // Σ h³ over the own tokens: other directions matter too.
+        // Σ h³ over the own tokens: other directions matter too. A mean over rows, so that rounding is alike for few and many.
         let plain = x.clone().inner();
-        end.give(x, plain.clone() * plain * mask);
+        end.give(x, plain.clone() * plain * mask * (3.0 / input.size() as f64));
         let mut grads = tape.backward(end).unwrap();
         let whole = |i: usize| {
             let grad = grads.take_param(s, i).unwrap()?;
@@ -174,4 +185,18 @@ fn blocks_by_hand_have_the_gradients_of_burns_own() {
         }
     }
     assert!(compared > 30);
+}
+
+#[test]
+fn a_batch_of_several_parts_is_the_same_for_any_number_of_threads() {
+    let texts: Vec<String> = (0..48).map(|i| format!("write {} poem ", i % 5).repeat(12)).collect();
+    let y = Target::labels((0..48).map(|i| ["calm", "attack"][i % 2]));
+    let fit = |threads: usize| {
+        let params = quick().dropout(0.1).batch_size(40).max_epochs(2).max_length(32);
+        let fitted = params.fit(folder("bert"), &texts, &y, &FitContext::new(3).threads(threads)).unwrap();
+        (fitted.model.store.read_all().unwrap(), fitted.predict(&texts).unwrap())
+    };
+    let (one, other) = (fit(1), fit(3));
+    assert!(one.0 == other.0);
+    assert_eq!(one.1, other.1);
 }
