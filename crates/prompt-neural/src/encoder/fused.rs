@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::layers::{Dense, Norm, split_heads};
 use crate::kernel::{self, Added, Normed};
-use crate::net::{Id, Input, Numbers, Part, Shared, Store, Tape};
+use crate::net::{Draws, Id, Input, Numbers, Shared, Store, Tape};
 
 /// The parts of a block.
 pub(super) struct Parts<'a> {
@@ -100,10 +100,11 @@ impl PlainNorm {
     }
 }
 
-/// Where numbers belong.
+/// The part of a batch that numbers belong to.
 #[derive(Clone)]
 struct Shape {
     device: Device,
+    first_row: usize,
     rows: usize,
     length: usize,
     width: usize,
@@ -129,6 +130,24 @@ impl Shape {
     fn joined(&self, x: Tensor<4>) -> Result<Numbers> {
         let size = self.width / self.heads;
         Ok(kernel::join_heads(&Numbers::of(x)?, [self.heads, self.length, size]).into())
+    }
+}
+
+/// What a block drops of a batch.
+struct Dropped {
+    shares: Option<Draws>,
+    first: Option<Draws>,
+    second: Option<Draws>,
+}
+
+impl Dropped {
+    /// In the order in which the block built from burn's operations draws.
+    fn draw(tape: &mut Tape, dropout: f64, [rows, length, width]: [usize; 3], heads: usize) -> Self {
+        Self {
+            shares: tape.draws(rows * heads * length * length, dropout),
+            first: tape.draws(rows * length * width, dropout),
+            second: tape.draws(rows * length * width, dropout),
+        }
     }
 }
 
@@ -181,13 +200,17 @@ impl Block {
     /// The output, and what the way back needs if the tape keeps it.
     fn forward(
         &self,
-        part: &mut Part,
         x: &Shared,
         shape: &Shape,
         lengths: &[usize],
-        dropout: f64,
+        drops: &Dropped,
+        keeps: bool,
     ) -> Result<(Numbers, Option<Kept>)> {
         let Shape { device, length, width, heads, .. } = shape;
+        let mask = |draws: &Option<Draws>, n: usize| {
+            let start = shape.first_row * (n / shape.rows);
+            draws.as_ref().map(|draws| draws.mask(start..start + n))
+        };
         let scale = 1.0 / ((width / heads) as f32).sqrt();
         let flat = || x.tensor(shape.flat(), device);
         let projected = |dense: &Plain| -> Result<Tensor<4>> {
@@ -199,21 +222,21 @@ impl Block {
         let mut shares = Numbers::of(q.clone().matmul(k.clone().swap_dims(2, 3)))?;
         kernel::softmax(&mut shares, *length, scale, |i| lengths[i / (heads * length)]);
         let shares = shares.share();
-        let share_mask = part.mask(shares.len(), dropout);
+        let share_mask = mask(&drops.shares, shares.len());
         let dropped = share_mask.as_ref().map(|mask| dropped(&shares, mask).tensor(shape.square(), device));
         let used = dropped.clone().unwrap_or_else(|| shares.tensor(shape.square(), device));
         let mixed = shape.joined(used.matmul(v.clone()))?.tensor(shape.flat(), device);
 
-        let first_mask = part.mask(x.len(), dropout);
+        let first_mask = mask(&drops.first, x.len());
         let mut first = self.out.product(mixed.clone())?;
         let added = Added { bias: &self.out.bias, mask: first_mask.as_deref(), residual: x };
-        let normed = self.norm.forward(&mut first, added, part.keeps());
+        let normed = self.norm.forward(&mut first, added, keeps);
         let middle = first.share();
 
         let mut inner = self.wide.product(middle.tensor(shape.flat(), device))?;
         let inner_shape = [middle.len() / width, self.wide.bias.len()];
         let mut slope = None;
-        if part.keeps() {
+        if keeps {
             let mut activated = Numbers::from(vec![0.0; inner.len()]);
             kernel::gelu(&mut inner, &self.wide.bias, &mut activated);
             slope = Some(std::mem::replace(&mut inner, activated));
@@ -221,10 +244,10 @@ impl Block {
             kernel::gelu_alone(&mut inner, &self.wide.bias);
         }
         let inner = inner.tensor(inner_shape, device);
-        let second_mask = part.mask(x.len(), dropout);
+        let second_mask = mask(&drops.second, x.len());
         let mut second = self.narrow.product(inner.clone())?;
         let added = Added { bias: &self.narrow.bias, mask: second_mask.as_deref(), residual: &middle };
-        let second_normed = self.second_norm.forward(&mut second, added, part.keeps());
+        let second_normed = self.second_norm.forward(&mut second, added, keeps);
 
         let (Some(normed), Some(slope), Some(second_normed)) = (normed, slope, second_normed) else {
             return Ok((second, None));
@@ -326,24 +349,22 @@ pub(super) fn forward(
     let tokens = if tape.trains() { LEARNING } else { PREDICTING };
     let rows = (tokens / length.max(1)).max(1);
     let numbers = Numbers::of(x.clone().inner())?;
-    let mut tapes: Vec<Vec<Part>> = Vec::new();
-    tapes.resize_with(input.size().div_ceil(rows), Vec::new);
-    for _ in &blocks {
-        let drawn = tape.parts(tapes.len());
-        tapes.iter_mut().zip(drawn).for_each(|(tapes, part)| tapes.push(part));
-    }
-    let through = |((tapes, x), lengths): ((Vec<Part>, &[f32]), &[usize])| {
-        let shape = Shape { device: device.clone(), rows: lengths.len(), length, width, heads };
+    let drops: Vec<Dropped> = blocks.iter().map(|_| Dropped::draw(tape, dropout, dims, heads)).collect();
+    let keeps = tape.keeps();
+    let through = |(part, (x, lengths)): (usize, (&[f32], &[usize]))| {
+        let first_row = part * rows;
+        let shape = Shape { device: device.clone(), first_row, rows: lengths.len(), length, width, heads };
         let (mut numbers, mut kept) = (Numbers::from(x.to_vec()), Vec::new());
-        for (block, mut part) in blocks.iter().zip(tapes) {
-            let (output, keeps) = block.forward(&mut part, &numbers.share(), &shape, lengths, dropout)?;
+        for (block, drops) in blocks.iter().zip(&drops) {
+            let (output, keeps) = block.forward(&numbers.share(), &shape, lengths, drops, keeps)?;
             numbers = output;
             kept.extend(keeps);
         }
         Ok((numbers, (shape, kept)))
     };
-    let parts = tapes.into_par_iter().zip(numbers.par_chunks(rows * length * width));
-    let parts = parts.zip(input.lengths.par_chunks(rows)).map(through).collect::<Result<Vec<_>>>()?;
+    let parts = numbers.par_chunks(rows * length * width).zip(input.lengths.par_chunks(rows)).enumerate();
+    let parts = parts.map(through).collect::<Result<Vec<_>>>()?;
+    drop(drops);
     let (outputs, mut kept): (Vec<Numbers>, Vec<(Shape, Vec<Kept>)>) = parts.into_iter().unzip();
     let output = put_together(&outputs).tensor(dims, &device);
     drop(outputs);

@@ -27,7 +27,7 @@ pub(crate) use layers::{Input, look_up, mean_pool};
 pub(crate) use numbers::{Numbers, Shared};
 pub(crate) use store::Init;
 pub(crate) use store::{Builder, Id, Param, Store, read, turn};
-pub(crate) use tape::{Grads, Onward, Part, Tape, Twice};
+pub(crate) use tape::{Draws, Grads, Onward, Tape, Twice};
 
 use crate::params;
 

@@ -7,6 +7,7 @@
 //! the sum ⟨input, gradient⟩, whose derivative with respect to the input is that gradient.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -127,35 +128,17 @@ type Back = Box<dyn FnOnce(&mut Grads) -> Result<Onward>>;
 
 /// One forward pass.
 pub(crate) struct Tape {
-    own: Part,
-    back: Vec<Back>,
-}
-
-/// What a tape says of some rows of a batch, which a layer by hand computes beside the others.
-pub(crate) struct Part {
     /// Random numbers for dropout; `None` when predicting.
     dropout: Option<Rng>,
     /// Whether layers keep what they need on the way back.
     keeps: bool,
-}
-
-impl Part {
-    /// Whether gradients will be asked for.
-    pub(crate) fn keeps(&self) -> bool {
-        self.keeps
-    }
-
-    /// The factors that dropout with probability `p` multiplies with; `None` where it does nothing.
-    pub(crate) fn mask(&mut self, n: usize, p: f64) -> Option<Vec<f32>> {
-        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
-        Some(drop_mask(rng, n, p))
-    }
+    back: Vec<Back>,
 }
 
 impl Tape {
     /// For prediction: nothing is dropped, nothing is kept.
     pub(crate) fn predicting() -> Self {
-        Self { own: Part { dropout: None, keeps: false }, back: Vec::new() }
+        Self { dropout: None, keeps: false, back: Vec::new() }
     }
 
     /// For a training step, with the seed of what it drops.
@@ -164,34 +147,24 @@ impl Tape {
     }
 
     fn from(dropout: Rng) -> Self {
-        Self { own: Part { dropout: Some(dropout), keeps: true }, back: Vec::new() }
+        Self { dropout: Some(dropout), keeps: true, back: Vec::new() }
     }
 
     /// Whether gradients will be asked for.
     pub(crate) fn keeps(&self) -> bool {
-        self.own.keeps
+        self.keeps
     }
 
     /// Whether this is a training step, whatever layers keep of it.
     pub(crate) fn trains(&self) -> bool {
-        self.own.dropout.is_some()
-    }
-
-    /// `n` parts, each with random numbers of its own.
-    pub(crate) fn parts(&mut self, n: usize) -> Vec<Part> {
-        let keeps = self.keeps();
-        let mut one = || {
-            let dropout = self.own.dropout.as_mut().map(|rng| Seed::new(rng.next_u64()).rng());
-            Part { dropout, keeps }
-        };
-        (0..n).map(|_| one()).collect()
+        self.dropout.is_some()
     }
 
     /// What `layers` come to when they keep nothing for the way back, dropping what they would drop.
     pub(crate) fn without_keeping<T>(&mut self, layers: impl FnOnce(&mut Self) -> T) -> T {
-        let keeps = std::mem::replace(&mut self.own.keeps, false);
+        let keeps = std::mem::replace(&mut self.keeps, false);
         let output = layers(self);
-        self.own.keeps = keeps;
+        self.keeps = keeps;
         output
     }
 
@@ -203,7 +176,7 @@ impl Tape {
         numbers: &Twice,
         layer: impl Fn(&Store, &mut Self, Tensor<D>) -> Result<Tensor<D>> + 'static,
     ) -> Result<Tensor<D>> {
-        let random = self.own.dropout.clone();
+        let random = self.dropout.clone();
         let plain = x.clone().inner();
         let output = self.without_keeping(|tape| layer(&numbers.still, tape, plain))?;
         let store = numbers.learning.clone();
@@ -224,9 +197,17 @@ impl Tape {
 
     /// Drops numbers with probability `p` and makes up for it: x·b/(1−p), b ~ Bernoulli(1−p). Nothing when predicting.
     pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, p: f64) -> Tensor<D> {
-        let Some(mask) = self.own.mask(x.shape().num_elements(), p) else { return x };
-        let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device().inner());
+        let n = x.shape().num_elements();
+        let Some(draws) = self.draws(n, p) else { return x };
+        let mask = Tensor::from_data(TensorData::new(draws.mask(0..n), x.dims()), &x.device().inner());
         x * mask
+    }
+
+    /// What [`dropout`](Self::dropout) of `n` numbers draws; `None` where it does nothing.
+    pub(crate) fn draws(&mut self, n: usize, p: f64) -> Option<Draws> {
+        let rng = self.dropout.as_mut().filter(|_| p > 0.0)?;
+        let words = (0..n.div_ceil(4)).map(|_| rng.next_u64()).collect();
+        Some(Draws { words, below: (p * 65536.0).round() as u64, keep: (1.0 / (1.0 - p)) as f32 })
     }
 
     /// Makes the output of a layer that is differentiated by hand the start of a new graph. `vjp` turns the output's
@@ -270,19 +251,22 @@ impl Tape {
     }
 }
 
-/// 0 with probability `p`, else 1/(1−p). Four draws come from one random number: the probability is a multiple of 2⁻¹⁶.
-fn drop_mask(rng: &mut Rng, n: usize, p: f64) -> Vec<f32> {
-    let below = (p * 65536.0).round() as u64;
-    let keep = (1.0 / (1.0 - p)) as f32;
-    let mut mask = Vec::with_capacity(n + 3);
-    while mask.len() < n {
-        let bits = rng.next_u64();
-        for shift in [0, 16, 32, 48] {
-            mask.push(if (bits >> shift) & 0xffff < below { 0.0 } else { keep });
-        }
+/// What is dropped of some numbers, each with probability p, a multiple of 2⁻¹⁶: four draws come from one random number.
+pub(crate) struct Draws {
+    words: Vec<u64>,
+    below: u64,
+    keep: f32,
+}
+
+impl Draws {
+    /// The factors of these numbers: 0 where one is dropped, else 1/(1−p).
+    pub(crate) fn mask(&self, numbers: Range<usize>) -> Vec<f32> {
+        let one = |i: usize| {
+            let bits = (self.words[i / 4] >> (16 * (i % 4))) & 0xffff;
+            if bits < self.below { 0.0 } else { self.keep }
+        };
+        numbers.map(one).collect()
     }
-    mask.truncate(n);
-    mask
 }
 
 #[cfg(test)]
@@ -297,6 +281,9 @@ mod tests {
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         let same = Tape::predicting().dropout(x.clone(), 0.3);
         assert_eq!(same.into_data(), x.into_data());
+        // A part of a mask is what it is in the whole.
+        let draws = Tape::training(Seed::new(1)).draws(101, 0.3).unwrap();
+        assert_eq!([draws.mask(0..39), draws.mask(39..101)].concat(), draws.mask(0..101));
     }
 
     #[test]
