@@ -348,6 +348,7 @@ pub(super) fn forward(
     let blocks = blocks.iter().map(|parts| Block::of(parts, s)).collect::<Result<Vec<_>>>()?;
     let tokens = if tape.trains() { LEARNING } else { PREDICTING };
     let rows = (tokens / length.max(1)).max(1);
+    let of_part = (rows * length * width).max(1);
     let numbers = Numbers::of(x.clone().inner())?;
     let drops: Vec<Dropped> = blocks.iter().map(|_| Dropped::draw(tape, dropout, dims, heads)).collect();
     let keeps = tape.keeps();
@@ -362,7 +363,7 @@ pub(super) fn forward(
         }
         Ok((numbers, (shape, kept)))
     };
-    let parts = numbers.par_chunks(rows * length * width).zip(input.lengths.par_chunks(rows)).enumerate();
+    let parts = numbers.par_chunks(of_part).zip(input.lengths.par_chunks(rows)).enumerate();
     let parts = parts.map(through).collect::<Result<Vec<_>>>()?;
     drop(drops);
     let (outputs, mut kept): (Vec<Numbers>, Vec<(Shape, Vec<Kept>)>) = parts.into_iter().unzip();
@@ -370,7 +371,6 @@ pub(super) fn forward(
     drop(outputs);
     Ok(tape.by_hand(output, s.device(), move |grad, onward| {
         let grad = Numbers::of(grad)?;
-        let of_part = (rows * length * width).max(1);
         let mut grads: Vec<Numbers> = grad.par_chunks(of_part).map(|g| g.to_vec().into()).collect();
         // What all parts kept of a block is given back before the one below is gone through.
         for block in blocks.iter().rev() {
