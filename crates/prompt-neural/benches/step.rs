@@ -2,8 +2,10 @@
 //! of the trained network, 1×128 and 32×128.
 //!
 //! ```sh
-//! RAYON_NUM_THREADS=2 cargo bench -p prompt-neural --bench step --features avx512
+//! RAYON_NUM_THREADS=2 cargo bench -p prompt-neural --bench step --features avx512 [-- --again] [--rows N]
 //! ```
+//!
+//! `--again` computes layers again on the way back (gradient checkpointing); `--rows` are those of a training step.
 //!
 //! Weights are random; times do not depend on them. The peer is PyTorch's `BertModel` of the same size with mean pooling,
 //! a linear head and `torch.optim.AdamW`, dropout 0, two threads (`benches/peers/encoder.py`).
@@ -25,7 +27,6 @@ use prompt_neural::FineTune;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ROWS: usize = 16;
 const STEPS: usize = 7;
 const WORDS: usize = 30_522;
 const WIDTH: usize = 384;
@@ -33,38 +34,48 @@ const INNER: usize = 1536;
 const LAYERS: usize = 6;
 
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let has = |flag: &str| args.iter().any(|a| a == flag);
     // `cargo test --benches` only wants to know that it builds.
-    if !std::env::args().any(|a| a == "--bench") {
+    if !has("--bench") {
         return;
     }
+    let again = has("--again");
+    let given = args.iter().position(|a| a == "--rows").and_then(|at| args.get(at + 1));
+    let step_rows: usize = given.map_or(16, |n| n.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     write_checkpoint(folder.path());
     let mut rng = Seed::new(1).rng();
     // 126 words and two special tokens.
-    let texts: Vec<String> = (0..ROWS * STEPS)
+    let texts: Vec<String> = (0..step_rows * STEPS)
         .map(|_| (0..126).map(|_| format!("w{}", rng.below(WORDS - 5))).collect::<Vec<_>>().join(" "))
         .collect();
     let y = Target::labels((0..texts.len()).map(|i| ["a", "b", "c", "d"][i % 4]));
     let params = FineTune::default()
         .pooling("mean".into())
-        .batch_size(ROWS)
+        .batch_size(step_rows)
         .max_epochs(1)
         .max_length(128)
         .validation_fraction(0.0)
         .eval_steps(Some(1))
         .clip_norm(None)
         .dropout(0.0)
-        .head_dropout(0.0);
+        .head_dropout(0.0)
+        .gradient_checkpointing(again);
     let fitted = params.fit(folder.path(), &texts, &y, &FitContext::new(1)).unwrap();
     let mut ms: Vec<f64> = fitted.history().iter().skip(1).map(|r| r.seconds * 1e3).collect();
     ms.sort_by(f64::total_cmp);
     println!(
-        "{{\"job\": \"minilm training step 16x128\", \"engine\": \"prompt-neural\", \"ms\": {:.1}}}",
-        ms[ms.len() / 2]
+        "{{\"job\": \"minilm training step {step_rows}x128\", \"engine\": \"prompt-neural\", \"again\": {again}, \"ms\": {:.1}, \"peak_mib\": {}}}",
+        ms[ms.len() / 2],
+        peak_mib()
     );
     println!("all steps: {ms:.1?}");
+    if again {
+        return;
+    }
     for (rows, repeats) in [(1, 15), (32, 5)] {
-        let texts = &texts[..rows];
+        let texts = &texts[..rows.min(texts.len())];
         fitted.predict(texts).unwrap();
         let mut ms: Vec<f64> = (0..repeats)
             .map(|_| {
@@ -77,6 +88,13 @@ fn main() {
         let median = ms[ms.len() / 2];
         println!("{{\"job\": \"minilm {rows}x128\", \"engine\": \"prompt-neural\", \"ms\": {median:.1}}}");
     }
+}
+
+/// The most memory that was resident so far.
+fn peak_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) / 1024
 }
 
 fn write_checkpoint(folder: &Path) {

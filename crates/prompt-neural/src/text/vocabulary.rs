@@ -172,7 +172,7 @@ impl Vocabulary {
     pub(crate) fn to_node(&self) -> Result<Node> {
         let node = Node::new(KIND, 1).meta(&self.options)?.strings("tokens", &self.tokens);
         match self.options.units {
-            Units::Subwords => Ok(node.strings(MERGES, &self.merges.to_lines(&self.tokens))),
+            Units::Subwords => Ok(node.strings(MERGES, self.merges.to_lines(&self.tokens))),
             _ => Ok(node),
         }
     }
