@@ -7,7 +7,8 @@
 //!
 //! ▁ stands before a word that follows a space or begins the text, as in SentencePiece. Learning starts with the characters and joins
 //! the most frequent pair of neighbours again and again; of pairs as frequent, the one of the lowest numbers. Merges,
-//! numbers and splits are those of the crate tokenizers' `BpeTrainer`.
+//! numbers and splits are those of the crate tokenizers' `BpeTrainer`, which gives every character a token, joins pairs that occur once
+//! where it may, and has no longest word.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -24,6 +25,9 @@ type Pair = (u32, u32);
 
 /// A character that no token spells.
 const NONE: u32 = u32::MAX;
+
+/// The place and the token of a pair that is not joined: behind all others.
+const NEVER: (u32, u32) = (u32::MAX, NONE);
 
 /// Which neighbours become one token, in the order in which that was learned.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -110,13 +114,22 @@ impl Merges {
     /// character that is no token is `None`.
     pub(super) fn split(&self, part: &[char]) -> impl Iterator<Item = Option<u32>> + use<> {
         let mut symbols = self.spell(part);
-        loop {
-            let known = |(at, w): (usize, &[u32])| Some((*self.by_pair.get(&(w[0], w[1]))?, at));
-            let first =
-                symbols.windows(2).enumerate().filter_map(known).min_by_key(|((rank, _), at)| (*rank, *at));
-            let Some(((_, number), at)) = first else { break };
+        let joins = |symbols: &[u32], at: usize| {
+            let right = *symbols.get(at + 1)?;
+            self.by_pair.get(&(symbols[at], right)).copied()
+        };
+        // Looked up once: to join two changes the pairs at their place and before it alone.
+        let mut joined: Vec<(u32, u32)> =
+            (0..symbols.len()).map(|at| joins(&symbols, at).unwrap_or(NEVER)).collect();
+        while let Some((at, &(rank, number))) = joined.iter().enumerate().min_by_key(|(_, (rank, _))| *rank)
+            && (rank, number) != NEVER
+        {
             symbols[at] = number;
             symbols.remove(at + 1);
+            joined.remove(at + 1);
+            for changed in at.saturating_sub(1)..=at {
+                joined[changed] = joins(&symbols, changed).unwrap_or(NEVER);
+            }
         }
         symbols.into_iter().map(|n| (n != NONE).then_some(n))
     }
