@@ -12,6 +12,8 @@
 use burn::tensor::{Device, FloatDType, Tensor, module};
 use prompt_core::{Error, Result};
 
+use crate::device::is_processor;
+
 /// The type of the factors of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Products {
@@ -33,7 +35,7 @@ impl Products {
         let device = device.clone().inner();
         let has = |products: Self| products.half().is_none_or(|half| device.supports_dtype(half));
         let asked = match name {
-            "auto" if device == Device::flex() || !has(Self::Bf16) => Self::F32,
+            "auto" if is_processor(&device) || !has(Self::Bf16) => Self::F32,
             "auto" | "bf16" => Self::Bf16,
             "f16" => Self::F16,
             "f32" => Self::F32,
