@@ -11,7 +11,7 @@
 //! where it may, and has no longest word.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// What stands before a word that is not glued to what is before it.
 const START: char = '▁';
@@ -158,8 +158,8 @@ impl Merges {
 struct Corpus {
     words: Vec<(Vec<u32>, u64)>,
     counts: HashMap<Pair, u64>,
-    /// In which words a pair may be.
-    places: HashMap<Pair, BTreeSet<u32>>,
+    /// In which words a pair may be; a word may come twice.
+    places: HashMap<Pair, Vec<u32>>,
     /// The most frequent on top; counts may have changed since they were put here.
     queue: BinaryHeap<(u64, Reverse<Pair>)>,
 }
@@ -170,23 +170,32 @@ impl Corpus {
             words.iter().map(|(word, count)| (merges.spell(word), *count)).collect();
         let mut corpus =
             Self { words, counts: HashMap::new(), places: HashMap::new(), queue: BinaryHeap::new() };
-        for i in 0..corpus.words.len() {
-            corpus.add(i);
+        for word in 0..corpus.words.len() {
+            for at in 1..corpus.words[word].0.len() {
+                let symbols = &corpus.words[word].0;
+                corpus.gain((symbols[at - 1], symbols[at]), word as u32);
+            }
         }
         corpus.queue = corpus.counts.iter().map(|(pair, count)| (*count, Reverse(*pair))).collect();
         corpus
     }
 
-    fn pairs(symbols: &[u32]) -> impl Iterator<Item = Pair> {
-        symbols.windows(2).map(|w| (w[0], w[1])).filter(|(a, b)| *a != NONE && *b != NONE)
+    /// Counts a pair that a word has.
+    fn gain(&mut self, (left, right): Pair, word: u32) {
+        if left == NONE || right == NONE {
+            return;
+        }
+        *self.counts.entry((left, right)).or_default() += self.words[word as usize].1;
+        let places = self.places.entry((left, right)).or_default();
+        if places.last() != Some(&word) {
+            places.push(word);
+        }
     }
 
-    /// Counts the pairs of a word.
-    fn add(&mut self, word: usize) {
-        let (symbols, count) = &self.words[word];
-        for pair in Self::pairs(symbols) {
-            *self.counts.entry(pair).or_default() += count;
-            self.places.entry(pair).or_default().insert(word as u32);
+    /// Counts a pair no more that a word had.
+    fn lose(&mut self, pair: Pair, word: u32) {
+        if let Some(count) = self.counts.get_mut(&pair) {
+            *count -= self.words[word as usize].1;
         }
     }
 
@@ -204,44 +213,38 @@ impl Corpus {
         None
     }
 
-    /// Joins a pair in all words.
+    /// Joins a pair in all words, from the left. What is counted anew are the pairs at its places, not all of a word:
+    /// time grows with how often the pair occurs.
     fn join(&mut self, pair: Pair, number: u32) {
-        let mut changed: BTreeSet<Pair> = BTreeSet::new();
+        let mut gained: Vec<Pair> = Vec::new();
         for word in self.places.remove(&pair).unwrap_or_default() {
-            let word = word as usize;
-            let (symbols, count) = &mut self.words[word];
-            let joined = joined(symbols, pair, number);
-            if joined.len() == symbols.len() {
-                continue;
-            }
-            for old in Self::pairs(symbols) {
-                if let Some(all) = self.counts.get_mut(&old) {
-                    *all -= *count;
+            let symbols = std::mem::take(&mut self.words[word as usize].0);
+            let mut joined = Vec::with_capacity(symbols.len());
+            let mut at = 0;
+            while at < symbols.len() {
+                if !symbols[at..].starts_with(&[pair.0, pair.1]) {
+                    joined.push(symbols[at]);
+                    at += 1;
+                    continue;
                 }
+                let before = joined.last().map(|&before| [(before, pair.0), (before, number)]);
+                let behind = symbols.get(at + 2).map(|&behind| [(pair.1, behind), (number, behind)]);
+                for [old, new] in before.into_iter().chain(behind) {
+                    self.lose(old, word);
+                    self.gain(new, word);
+                    gained.push(new);
+                }
+                joined.push(number);
+                at += 2;
             }
-            *symbols = joined;
-            changed.extend(Self::pairs(symbols));
-            self.add(word);
+            self.words[word as usize].0 = joined;
         }
         self.counts.remove(&pair);
-        self.queue.extend(changed.iter().filter_map(|pair| Some((*self.counts.get(pair)?, Reverse(*pair)))));
+        gained.sort_unstable();
+        gained.dedup();
+        let counted = |pair: &Pair| Some((*self.counts.get(pair)?, Reverse(*pair)));
+        self.queue.extend(gained.iter().filter_map(counted));
     }
-}
-
-/// The symbols with every occurrence of a pair joined, from the left.
-fn joined(symbols: &[u32], pair: Pair, number: u32) -> Vec<u32> {
-    let mut out = Vec::with_capacity(symbols.len());
-    let mut at = 0;
-    while at < symbols.len() {
-        if symbols[at..].starts_with(&[pair.0, pair.1]) {
-            out.push(number);
-            at += 2;
-        } else {
-            out.push(symbols[at]);
-            at += 1;
-        }
-    }
-    out
 }
 
 #[cfg(test)]
