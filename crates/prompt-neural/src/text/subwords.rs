@@ -304,6 +304,33 @@ mod tests {
     }
 
     #[test]
+    fn texts_and_options_that_leave_no_token_leave_unknown_ones() {
+        let nothing = vec!["", " ", "\u{3000}\n"];
+        let rare = VocabularyOptions { min_freq: 100, ..options() };
+        for (texts, options) in [(nothing, options()), (vec!["abab abab"], rare)] {
+            let v = Vocabulary::learn(&texts, options);
+            assert_eq!((v.tokens().len(), v.size()), (0, 2));
+            assert_eq!(v.encode("ab (").ids, [1; 5], "▁ a b ▁ (");
+            assert_eq!(v.encode(" ").ids, [1]);
+            assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
+        }
+        let one = Vocabulary::learn(&["abb"], VocabularyOptions { max_size: 1, ..options() });
+        assert_eq!((one.tokens(), one.encode("abb").ids), (&["b".to_owned()][..], vec![1, 1, 2, 2]));
+    }
+
+    #[test]
+    fn letters_that_grow_when_lowered_and_the_mark_itself_are_read_as_any_other() {
+        let v = Vocabulary::learn(&["İx İx ▁a ▁a"], VocabularyOptions { lowercase: true, ..options() });
+        let spelled = |text: &str| -> Vec<String> {
+            let token = |id: &u32| v.tokens()[*id as usize - 2].clone();
+            v.encode(text).ids.iter().map(token).collect()
+        };
+        assert_eq!(spelled("İx"), ["▁i\u{307}x"]);
+        assert_eq!(spelled("a ▁a"), ["▁", "a", "▁▁", "a"]);
+        assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
+    }
+
+    #[test]
     fn a_word_of_a_million_letters_is_learned_and_read_in_parts() {
         let long = "ab".repeat(500_000);
         let v = Vocabulary::learn(&[long.as_str()], VocabularyOptions { max_length: 50, ..options() });
