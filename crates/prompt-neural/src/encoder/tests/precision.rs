@@ -126,7 +126,7 @@ fn fine_tuning_in_halves_learns_as_well_and_is_saved_in_f32() {
 }
 
 #[test]
-fn a_run_in_f16_goes_on_with_its_loss_scale() {
+fn a_run_in_f16_goes_on_to_the_same_bits() {
     let (texts, y) = data();
     let params = quick().precision("f16".into()).max_epochs(3);
     let whole = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
