@@ -82,6 +82,25 @@ fn scores_whose_products_are_beyond_f16_are_scaled_first() {
 }
 
 #[test]
+fn heads_have_the_bits_of_f32_whatever_the_products_are() {
+    let device = Device::flex();
+    let scores = |family: &str, products: Products| {
+        let store = Store::new(device.clone()).with_products(products);
+        let (folder, params, ctx) = (folder(family), FineTune::default(), FitContext::new(1));
+        let Model { net, store, config, .. } =
+            Model::open(&folder, &params, published(3), None, store, &ctx).unwrap();
+        let numbers = (0..config.hidden_size).map(|i| (i * 7 % 10) as f32 / 10.0 - 0.4).collect();
+        let pooled = store.constant(numbers, [1, config.hidden_size]);
+        read(net.heads[0].forward(&store, &mut Tape::predicting(), pooled, 0.0)).unwrap()
+    };
+    for family in FAMILIES {
+        let whole = scores(family, Products::F32);
+        assert!(whole.iter().any(|score| *score != 0.0), "{family}");
+        assert_eq!(whole, scores(family, Products::Bf16), "{family}");
+    }
+}
+
+#[test]
 fn layers_computed_again_in_halves_have_the_same_gradients() {
     for family in ["bert", "deberta-v3", "modernbert"] {
         let params = FineTune::default().precision("bf16".into());
