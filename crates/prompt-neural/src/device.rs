@@ -38,6 +38,15 @@ pub(crate) fn open_all(name: &str, n: usize) -> Result<(Device, Vec<Device>)> {
     }
 }
 
+/// Whether it is the processor, which computes halves in f32 or slowly, whatever a library says that it has.
+pub(crate) fn is_processor(device: &Device) -> bool {
+    #[cfg(feature = "tch")]
+    if *device == Device::libtorch() {
+        return true;
+    }
+    *device == Device::flex()
+}
+
 #[cfg(feature = "wgpu")]
 fn wgpu() -> Result<Vec<Device>> {
     present("wgpu", burn::tensor::DeviceType::Wgpu, "install a Vulkan, Metal or DirectX driver")

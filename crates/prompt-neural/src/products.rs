@@ -1,16 +1,18 @@
-//! In which type the factors of matrix products are: mixed precision (Micikevicius and others, 2018).
+//! In which type matrix products are computed: mixed precision (Micikevicius and others, 2018).
 //!
 //! ```text
 //! f32:          x · W
 //! bf16, f16:    f32(half(x) · half(W))       W itself, norms, softmax, losses, heads and the optimiser stay in f32
 //! ```
 //!
-//! A GPU multiplies halves several times as fast, and what a step keeps for its way back is half as large. bf16 has the range of
+//! A GPU multiplies halves several times as fast, and factors that are kept for the way back are half as large. bf16 has the range of
 //! f32 and 8 bits of precision; f16 has 11 bits and ends at 65,504, so that small gradients vanish: their loss is
 //! [scaled](crate::train).
 
 use burn::tensor::{Device, FloatDType, Tensor, module};
 use prompt_core::{Error, Result};
+
+use crate::device::is_processor;
 
 /// The type of the factors of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Products {
         let device = device.clone().inner();
         let has = |products: Self| products.half().is_none_or(|half| device.supports_dtype(half));
         let asked = match name {
-            "auto" if device == Device::flex() || !has(Self::Bf16) => Self::F32,
+            "auto" if is_processor(&device) || !has(Self::Bf16) => Self::F32,
             "auto" | "bf16" => Self::Bf16,
             "f16" => Self::F16,
             "f32" => Self::F32,
@@ -87,7 +89,7 @@ mod tests {
     use crate::net::read;
 
     #[test]
-    fn halves_round_their_factors_and_nothing_else() {
+    fn halves_round_factors_and_products_and_not_the_bias() {
         let device = Device::flex();
         // 1 + 2⁻¹⁰ is no bf16 but an f16; 1 + 2⁻¹³ is neither; their sums with the bias are kept in f32.
         let fine = |bits: i32| 1.0 + 2f32.powi(-bits);
@@ -102,6 +104,11 @@ mod tests {
         assert_eq!(of(Products::F32), [fine(10) + tiny, fine(13)]);
         assert_eq!(of(Products::F16), [fine(10) + tiny, 1.0]);
         assert_eq!(of(Products::Bf16), [1.0 + tiny, 1.0]);
+        // 1 + 2⁻¹² is a sum of halves and none itself.
+        let x = Tensor::<2>::from_floats([[1.0, 2f32.powi(-12)]], &device);
+        let of =
+            |products: Products| read(products.matmul(x.clone(), Tensor::ones([2, 1], &device))).unwrap();
+        assert_eq!([Products::F32, Products::F16, Products::Bf16].map(of), [[fine(12)], [1.0], [1.0]]);
     }
 
     #[test]

@@ -67,35 +67,36 @@ fn encoders_answer_as_on_the_cpu() {
 
 #[test]
 fn networks_learn_as_on_the_cpu() {
-    fn examine<N: TextNetwork>(device: &str, on: impl Fn(&str) -> N) {
+    fn examine<N: TextNetwork>(device: &str, on: impl Fn(&str, usize, f64) -> N) {
         let (texts, y) = data();
         let fit = |network: N| network.fit(&texts, &y, &FitContext::new(3)).unwrap();
-        let (here, there) = (fit(on("cpu")), fit(on(device)));
+        let (here, there) = (fit(on("cpu", 2, 1e-3)), fit(on(device, 2, 1e-3)));
         let (a, b) = (&here.history()[0], &there.history()[0]);
         assert!((a.train_loss - b.train_loss).abs() < 1e-3, "{device}, {}: {a:?} {b:?}", N::NAME);
         let far = far(&here.predict(&texts).unwrap(), &there.predict(&texts).unwrap());
         assert!(far < 0.02, "{device}, {}: probabilities differ by {far}", N::NAME);
+        // So few small steps hardly move them; these are told apart only by one that learns.
+        let learned = fit(on(device, 20, 0.03));
+        let last = learned.history().last().unwrap().train_loss;
+        assert!(last < 0.3, "{device}, {}: the loss is {last} after {:?}", N::NAME, learned.history());
     }
     for device in devices() {
-        examine(device, |d| {
-            Cnn::default()
-                .windows(vec![1, 2])
-                .filters(4)
-                .embedding_dim(6)
-                .max_epochs(2)
-                .batch_size(8)
-                .device(d.into())
+        examine(device, |d, epochs, rate| {
+            let small = Cnn::default().windows(vec![1, 2]).filters(4).embedding_dim(6);
+            small.max_epochs(epochs).learning_rate(rate).batch_size(8).device(d.into())
         });
-        examine(device, |d| {
-            BiLstm::default().units(4).embedding_dim(6).max_epochs(2).batch_size(8).device(d.into())
+        examine(device, |d, epochs, rate| {
+            let small = BiLstm::default().units(4).embedding_dim(6);
+            small.max_epochs(epochs).learning_rate(rate).batch_size(8).device(d.into())
         });
-        examine(device, |d| {
+        examine(device, |d, epochs, rate| {
             let small = Transformer::default().layers(1).heads(2).feed_forward(8).embedding_dim(8);
-            small.max_epochs(2).batch_size(8).max_length(16).device(d.into())
+            let small = small.max_epochs(epochs).learning_rate(rate).batch_size(8);
+            small.max_length(16).device(d.into())
         });
-        examine(device, |d| {
+        examine(device, |d, epochs, rate| {
             let small = Hybrid::default().windows(vec![2]).filters(4).units(4).embedding_dim(6);
-            small.max_epochs(2).batch_size(8).device(d.into())
+            small.max_epochs(epochs).learning_rate(rate).batch_size(8).device(d.into())
         });
     }
 }

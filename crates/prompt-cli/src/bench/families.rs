@@ -51,6 +51,10 @@ pub(super) fn run(
     ctx: &FitContext,
     json: bool,
 ) -> Result<Vec<Value>> {
+    if let (Some(from), true) = (encoder.from, encoder.fine_tune) {
+        // A build that cannot do it says so before the other methods have taken their time.
+        tuned(from)?;
+    }
     let text = std::fs::read(file).map_err(|e| Error::io("read", file, e))?;
     let families: Families = serde_json::from_slice(&text).map_err(|e| {
         Error::parse(file, e.line() as u64, e.column() as u64, e.to_string(), "correct the file")
@@ -262,7 +266,7 @@ impl Method {
 /// The encoder with what it is fine-tuned by: first the head alone, then everything for one epoch.
 fn tuned(from: &Path) -> Result<Network> {
     let params = [
-        ("from", json!(from)),
+        ("from", json!(from.to_string_lossy())),
         ("head", json!("linear")),
         ("pooling", json!("mean")),
         ("probe_epochs", json!(20)),

@@ -72,7 +72,8 @@ impl ModernLayer {
         let turns = Turns::new(s, input.length, width / self.heads, self.theta);
         let (q, k, v) = (turns.apply(part(0)), turns.apply(part(1)), part(2));
         let scale = 1.0 / ((width / self.heads) as f64).sqrt();
-        let mut scores = s.products().matmul(q, k.swap_dims(2, 3)) * scale + input.hidden_keys(s);
+        // Scaled before they are multiplied: the product has to stay within f16.
+        let mut scores = s.products().matmul(q * scale, k.swap_dims(2, 3)) + input.hidden_keys(s);
         if let Some(side) = self.side {
             scores = scores + beyond(s, input.length, side);
         }

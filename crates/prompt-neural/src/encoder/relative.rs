@@ -91,16 +91,19 @@ impl Relative {
                 .swap_dims(2, 3)
         };
         let products = s.products();
+        // Scaled before they are multiplied: the products have to stay within f16.
+        let q = q * scale;
         let mut scores = products.matmul(q.clone(), k.clone().swap_dims(2, 3));
         if self.details.c2p {
             let by_place = products.matmul(q, table(&projections.key, content_key).expand_rows(rows));
             scores = scores + by_place.gather(3, index(&places.c2p));
         }
         if self.details.p2c {
-            let by_place = products.matmul(k, table(&projections.query, content_query).expand_rows(rows));
+            let by_place =
+                products.matmul(k * scale, table(&projections.query, content_query).expand_rows(rows));
             scores = scores + by_place.gather(3, index(&places.p2c)).swap_dims(2, 3);
         }
-        scores * scale
+        scores
     }
 }
 

@@ -7,10 +7,11 @@
 //!
 //! ▁ stands before a word that follows a space or begins the text, as in SentencePiece. Learning starts with the characters and joins
 //! the most frequent pair of neighbours again and again; of pairs as frequent, the one of the lowest numbers. Merges,
-//! numbers and splits are those of the crate tokenizers' `BpeTrainer`.
+//! numbers and splits are those of the crate tokenizers' `BpeTrainer`, which gives every character a token, joins pairs that occur once
+//! where it may, and has no longest word.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// What stands before a word that is not glued to what is before it.
 const START: char = '▁';
@@ -24,6 +25,9 @@ type Pair = (u32, u32);
 
 /// A character that no token spells.
 const NONE: u32 = u32::MAX;
+
+/// The place and the token of a pair that is not joined: behind all others.
+const NEVER: (u32, u32) = (u32::MAX, NONE);
 
 /// Which neighbours become one token, in the order in which that was learned.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -110,13 +114,22 @@ impl Merges {
     /// character that is no token is `None`.
     pub(super) fn split(&self, part: &[char]) -> impl Iterator<Item = Option<u32>> + use<> {
         let mut symbols = self.spell(part);
-        loop {
-            let known = |(at, w): (usize, &[u32])| Some((*self.by_pair.get(&(w[0], w[1]))?, at));
-            let first =
-                symbols.windows(2).enumerate().filter_map(known).min_by_key(|((rank, _), at)| (*rank, *at));
-            let Some(((_, number), at)) = first else { break };
+        let joins = |symbols: &[u32], at: usize| {
+            let right = *symbols.get(at + 1)?;
+            self.by_pair.get(&(symbols[at], right)).copied()
+        };
+        // Looked up once: to join two changes the pairs at their place and before it alone.
+        let mut joined: Vec<(u32, u32)> =
+            (0..symbols.len()).map(|at| joins(&symbols, at).unwrap_or(NEVER)).collect();
+        while let Some((at, &(rank, number))) = joined.iter().enumerate().min_by_key(|(_, (rank, _))| *rank)
+            && (rank, number) != NEVER
+        {
             symbols[at] = number;
             symbols.remove(at + 1);
+            joined.remove(at + 1);
+            for changed in at.saturating_sub(1)..=at {
+                joined[changed] = joins(&symbols, changed).unwrap_or(NEVER);
+            }
         }
         symbols.into_iter().map(|n| (n != NONE).then_some(n))
     }
@@ -145,8 +158,8 @@ impl Merges {
 struct Corpus {
     words: Vec<(Vec<u32>, u64)>,
     counts: HashMap<Pair, u64>,
-    /// In which words a pair may be.
-    places: HashMap<Pair, BTreeSet<u32>>,
+    /// In which words a pair may be; a word may come twice.
+    places: HashMap<Pair, Vec<u32>>,
     /// The most frequent on top; counts may have changed since they were put here.
     queue: BinaryHeap<(u64, Reverse<Pair>)>,
 }
@@ -157,23 +170,32 @@ impl Corpus {
             words.iter().map(|(word, count)| (merges.spell(word), *count)).collect();
         let mut corpus =
             Self { words, counts: HashMap::new(), places: HashMap::new(), queue: BinaryHeap::new() };
-        for i in 0..corpus.words.len() {
-            corpus.add(i);
+        for word in 0..corpus.words.len() {
+            for at in 1..corpus.words[word].0.len() {
+                let symbols = &corpus.words[word].0;
+                corpus.gain((symbols[at - 1], symbols[at]), word as u32);
+            }
         }
         corpus.queue = corpus.counts.iter().map(|(pair, count)| (*count, Reverse(*pair))).collect();
         corpus
     }
 
-    fn pairs(symbols: &[u32]) -> impl Iterator<Item = Pair> {
-        symbols.windows(2).map(|w| (w[0], w[1])).filter(|(a, b)| *a != NONE && *b != NONE)
+    /// Counts a pair that a word has.
+    fn gain(&mut self, (left, right): Pair, word: u32) {
+        if left == NONE || right == NONE {
+            return;
+        }
+        *self.counts.entry((left, right)).or_default() += self.words[word as usize].1;
+        let places = self.places.entry((left, right)).or_default();
+        if places.last() != Some(&word) {
+            places.push(word);
+        }
     }
 
-    /// Counts the pairs of a word.
-    fn add(&mut self, word: usize) {
-        let (symbols, count) = &self.words[word];
-        for pair in Self::pairs(symbols) {
-            *self.counts.entry(pair).or_default() += count;
-            self.places.entry(pair).or_default().insert(word as u32);
+    /// Counts a pair no more that a word had.
+    fn lose(&mut self, pair: Pair, word: u32) {
+        if let Some(count) = self.counts.get_mut(&pair) {
+            *count -= self.words[word as usize].1;
         }
     }
 
@@ -191,44 +213,38 @@ impl Corpus {
         None
     }
 
-    /// Joins a pair in all words.
+    /// Joins a pair in all words, from the left. What is counted anew are the pairs at its places, not all of a word:
+    /// time grows with how often the pair occurs.
     fn join(&mut self, pair: Pair, number: u32) {
-        let mut changed: BTreeSet<Pair> = BTreeSet::new();
+        let mut gained: Vec<Pair> = Vec::new();
         for word in self.places.remove(&pair).unwrap_or_default() {
-            let word = word as usize;
-            let (symbols, count) = &mut self.words[word];
-            let joined = joined(symbols, pair, number);
-            if joined.len() == symbols.len() {
-                continue;
-            }
-            for old in Self::pairs(symbols) {
-                if let Some(all) = self.counts.get_mut(&old) {
-                    *all -= *count;
+            let symbols = std::mem::take(&mut self.words[word as usize].0);
+            let mut joined = Vec::with_capacity(symbols.len());
+            let mut at = 0;
+            while at < symbols.len() {
+                if !symbols[at..].starts_with(&[pair.0, pair.1]) {
+                    joined.push(symbols[at]);
+                    at += 1;
+                    continue;
                 }
+                let before = joined.last().map(|&before| [(before, pair.0), (before, number)]);
+                let behind = symbols.get(at + 2).map(|&behind| [(pair.1, behind), (number, behind)]);
+                for [old, new] in before.into_iter().chain(behind) {
+                    self.lose(old, word);
+                    self.gain(new, word);
+                    gained.push(new);
+                }
+                joined.push(number);
+                at += 2;
             }
-            *symbols = joined;
-            changed.extend(Self::pairs(symbols));
-            self.add(word);
+            self.words[word as usize].0 = joined;
         }
         self.counts.remove(&pair);
-        self.queue.extend(changed.iter().filter_map(|pair| Some((*self.counts.get(pair)?, Reverse(*pair)))));
+        gained.sort_unstable();
+        gained.dedup();
+        let counted = |pair: &Pair| Some((*self.counts.get(pair)?, Reverse(*pair)));
+        self.queue.extend(gained.iter().filter_map(counted));
     }
-}
-
-/// The symbols with every occurrence of a pair joined, from the left.
-fn joined(symbols: &[u32], pair: Pair, number: u32) -> Vec<u32> {
-    let mut out = Vec::with_capacity(symbols.len());
-    let mut at = 0;
-    while at < symbols.len() {
-        if symbols[at..].starts_with(&[pair.0, pair.1]) {
-            out.push(number);
-            at += 2;
-        } else {
-            out.push(symbols[at]);
-            at += 1;
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -285,6 +301,33 @@ mod tests {
         assert_eq!(v.tokens(), ["a", "▁", "aa", "▁aa"]);
         let v = Vocabulary::learn(&["ab ba"], VocabularyOptions { max_size: 2, ..options() });
         assert_eq!(v.tokens(), ["a", "b"], "the most frequent characters");
+    }
+
+    #[test]
+    fn texts_and_options_that_leave_no_token_leave_unknown_ones() {
+        let nothing = vec!["", " ", "\u{3000}\n"];
+        let rare = VocabularyOptions { min_freq: 100, ..options() };
+        for (texts, options) in [(nothing, options()), (vec!["abab abab"], rare)] {
+            let v = Vocabulary::learn(&texts, options);
+            assert_eq!((v.tokens().len(), v.size()), (0, 2));
+            assert_eq!(v.encode("ab (").ids, [1; 5], "▁ a b ▁ (");
+            assert_eq!(v.encode(" ").ids, [1]);
+            assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
+        }
+        let one = Vocabulary::learn(&["abb"], VocabularyOptions { max_size: 1, ..options() });
+        assert_eq!((one.tokens(), one.encode("abb").ids), (&["b".to_owned()][..], vec![1, 1, 2, 2]));
+    }
+
+    #[test]
+    fn letters_that_grow_when_lowered_and_the_mark_itself_are_read_as_any_other() {
+        let v = Vocabulary::learn(&["İx İx ▁a ▁a"], VocabularyOptions { lowercase: true, ..options() });
+        let spelled = |text: &str| -> Vec<String> {
+            let token = |id: &u32| v.tokens()[*id as usize - 2].clone();
+            v.encode(text).ids.iter().map(token).collect()
+        };
+        assert_eq!(spelled("İx"), ["▁i\u{307}x"]);
+        assert_eq!(spelled("a ▁a"), ["▁", "a", "▁▁", "a"]);
+        assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
     }
 
     #[test]

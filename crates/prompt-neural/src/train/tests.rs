@@ -230,8 +230,7 @@ fn several_devices_fine_tune_as_one() {
 }
 
 /// One matrix learns in f16 from numbers so large that the first gradients, 65,536 times as large, are infinite there.
-#[test]
-fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
+fn overflowing(files: &TrainFiles, ctx: &FitContext) -> prompt_core::Result<job::Trained> {
     let y = Target::labels(["a", "b"].repeat(8));
     let (codes, classes) = y.as_classes().unwrap();
     let mut store = Store::new(Device::flex().autodiff()).with_products(Products::F16);
@@ -252,7 +251,7 @@ fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
         ordinal: false,
     }];
     let options = Cnn::default().max_epochs(10).batch_size(8).learning_rate(1e-3).warmup(0.0);
-    let trained = train(
+    train(
         &Job {
             forward: &forward,
             before_epoch: &|_, _| Ok(()),
@@ -261,17 +260,33 @@ fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
             train_rows: &rows,
             validation_rows: &[],
             options: &options.training(),
-            files: &TrainFiles::default(),
+            files,
             identity: String::new(),
         },
         &mut store,
-        &FitContext::new(1),
+        ctx,
     )
-    .unwrap();
+}
+
+#[test]
+fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
+    let trained = overflowing(&TrainFiles::default(), &FitContext::new(1)).unwrap();
     // 65,536 · ½ · 100 is too large by more than five doublings; the loss stands still for the first epochs, then falls.
     let losses: Vec<f64> = trained.history.iter().map(|r| r.train_loss).collect();
     let still = losses.iter().take_while(|loss| (**loss - 2f64.ln()).abs() < 1e-9).count();
     assert!((2..6).contains(&still), "{losses:?}");
     assert!(losses[9] < 0.3, "{losses:?}");
     assert_eq!((trained.history[0].gradient_norm, trained.history[9].gradient_norm > 0.0), (0.0, true));
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_with_the_loss_scale_that_it_had() {
+    let whole = overflowing(&TrainFiles::default(), &FitContext::new(9)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let files = TrainFiles::default().checkpoints(dir.path()).resume(true);
+    // At the end of the second epoch it has been halved and is still too large.
+    assert!(overflowing(&files, &killed_after(2)).is_err());
+    let again = overflowing(&files, &FitContext::new(9)).unwrap();
+    assert_eq!((again.history.len(), &again.values), (10, &whole.values));
+    assert!(again.history.iter().zip(&whole.history).all(|(a, b)| a.same_numbers(b)), "{:?}", again.history);
 }

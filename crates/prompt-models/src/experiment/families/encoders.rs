@@ -31,7 +31,8 @@ pub struct Encoders {
     pub weight_decay: f64,
     /// Largest norm of a step's gradient.
     pub clip: f64,
-    /// Taken over from older configurations, without effect: numbers have 32 bits.
+    /// Taken over from older configurations, without effect: a model's parameter `precision` says in which type its products are
+    /// computed, bf16 where none is said and a GPU has it.
     pub fp16: bool,
     /// The type of the saved numbers: `f32`, `f16` (half the file) or `int8` (a quarter).
     pub saved_as: String,

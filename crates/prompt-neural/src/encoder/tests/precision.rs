@@ -1,12 +1,17 @@
 //! Mixed precision: close to f32, never the same, and as good a teacher. On a CPU, which computes halves in f32.
 
+use burn::tensor::Device;
 use prompt_core::FitContext;
 use prompt_encoder::{Classifier, Options, SavedAs};
 
 use super::again::gradients_of;
-use super::{FAMILIES, data, folder, killed_at_once, quick};
+use super::{FAMILIES, data, folder, killed_at_once, published, quick};
 use crate::encoder::fine_tune::FineTune;
 use crate::encoder::fitted::FittedEncoder;
+use crate::encoder::model::Model;
+use crate::net::{Input, Store, Tape, read};
+use crate::products::Products;
+use crate::text::Batch;
 use crate::train::TrainFiles;
 use crate::{Burn, EpochRecord};
 
@@ -38,6 +43,60 @@ fn gradients_in_halves_point_where_those_in_f32_do() {
         println!("{family}: bf16 {bf16}, f16 {f16}");
         assert!(bf16 > 0.995 && f16 > 0.9999, "{family}: bf16 {bf16}, f16 {f16}");
         assert!(bf16 < f16 && f16 < 1.0 - 1e-12, "{family}: halves were not used: {bf16}, {f16}");
+    }
+}
+
+/// What all tokens of a text come to where every query and key is a hundred, so that their products are 80,000.
+fn pooled_of_large_scores(family: &str, precision: &str) -> Vec<f32> {
+    let device = Device::flex();
+    let store = Store::new(device.clone()).with_products(Products::on(&device, precision).unwrap());
+    let (folder, params) = (folder(family), FineTune::default());
+    let mut model = Model::open(&folder, &params, published(3), None, store, &FitContext::new(1)).unwrap();
+    let signs = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+    for i in 0..model.store.len() {
+        let (name, mut values) = (model.store.params()[i].name.clone(), model.store.read(i).unwrap());
+        let asks = name.contains("query") || name.contains("key");
+        let set: &dyn Fn(usize) -> f32 = match name.as_str() {
+            _ if asks && name.ends_with("bias") => &|_| 100.0,
+            _ if asks => &|_| 0.0,
+            // Without biases: every token is ±1, and nothing that a layer adds changes that.
+            _ if name.ends_with("Wqkv.weight") => &|at| signs(at / 48) * 100.0 / 16.0,
+            _ if name.ends_with("tok_embeddings.weight") => &signs,
+            _ if name.ends_with("norm.weight") => &|_| 1.0,
+            _ if name.ends_with("Wo.weight") => &|_| 0.0,
+            _ => continue,
+        };
+        values.iter_mut().enumerate().for_each(|(at, value)| *value = set(at));
+        model.store.set(i, values);
+    }
+    let input = Input::new(&Batch::of(&[vec![2, 40, 41, 3]], vec![0]), &model.store);
+    read(model.net.pooled(&model.store, &mut Tape::predicting(), &input, 0.0).unwrap()).unwrap()
+}
+
+#[test]
+fn scores_whose_products_are_beyond_f16_are_scaled_first() {
+    for family in ["bert", "deberta-v2", "deberta-v3", "modernbert"] {
+        let (whole, half) = (pooled_of_large_scores(family, "f32"), pooled_of_large_scores(family, "f16"));
+        assert!(whole.iter().zip(&half).all(|(a, b)| (a - b).abs() < 0.02), "{family}: {half:?} {whole:?}");
+    }
+}
+
+#[test]
+fn heads_have_the_bits_of_f32_whatever_the_products_are() {
+    let device = Device::flex();
+    let scores = |family: &str, products: Products| {
+        let store = Store::new(device.clone()).with_products(products);
+        let (folder, params, ctx) = (folder(family), FineTune::default(), FitContext::new(1));
+        let Model { net, store, config, .. } =
+            Model::open(&folder, &params, published(3), None, store, &ctx).unwrap();
+        let numbers = (0..config.hidden_size).map(|i| (i * 7 % 10) as f32 / 10.0 - 0.4).collect();
+        let pooled = store.constant(numbers, [1, config.hidden_size]);
+        read(net.heads[0].forward(&store, &mut Tape::predicting(), pooled, 0.0)).unwrap()
+    };
+    for family in FAMILIES {
+        let whole = scores(family, Products::F32);
+        assert!(whole.iter().any(|score| *score != 0.0), "{family}");
+        assert_eq!(whole, scores(family, Products::Bf16), "{family}");
     }
 }
 
@@ -86,7 +145,7 @@ fn fine_tuning_in_halves_learns_as_well_and_is_saved_in_f32() {
 }
 
 #[test]
-fn a_run_in_f16_goes_on_with_its_loss_scale() {
+fn a_run_in_f16_goes_on_to_the_same_bits() {
     let (texts, y) = data();
     let params = quick().precision("f16".into()).max_epochs(3);
     let whole = params.fit(folder("bert"), &texts, &y, &FitContext::new(3)).unwrap();
