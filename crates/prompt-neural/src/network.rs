@@ -115,7 +115,7 @@ fn fit(
         hold_out(y, choice.training.validation_fraction, ctx.seed().derive("split", 0));
 
     let learned: Vec<&str> = train_rows.iter().map(|&r| texts[r]).collect();
-    let vocabulary = Vocabulary::learn(&learned, choice.vocabulary.clone());
+    let vocabulary = Vocabulary::learn(&learned, choice.vocabulary.clone(), ctx)?.not_empty()?;
     let encoded = ctx.map(texts.len(), |i| vocabulary.encode(texts[i]));
     let cut = encoded.iter().filter(|e| e.cut).count();
     let encoded: Vec<Vec<u32>> = encoded.into_iter().map(|e| e.ids).collect();

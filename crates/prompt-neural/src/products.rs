@@ -5,7 +5,7 @@
 //! bf16, f16:    f32(half(x) · half(W))       W itself, norms, softmax, losses, heads and the optimiser stay in f32
 //! ```
 //!
-//! A GPU multiplies halves several times as fast, and factors that are kept for the way back are half as large. bf16 has the range of
+//! GPUs multiply halves faster than f32, and factors that are kept for the way back are half as large. bf16 has the range of
 //! f32 and 8 bits of precision; f16 has 11 bits and ends at 65,504, so that small gradients vanish: their loss is
 //! [scaled](crate::train).
 
@@ -48,6 +48,15 @@ impl Products {
                 format!("precision `{name}`"),
                 "use `f32`, or `auto` for what the device has",
             )),
+        }
+    }
+
+    /// As [`NAMES`](Self::NAMES) has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
         }
     }
 

@@ -108,7 +108,7 @@ fn encoders_are_fine_tuned_as_on_the_cpu() {
         for family in ["bert", "deberta-v3", "modernbert"] {
             let fit = |device: &str, checkpointing: bool| {
                 let params = FineTune::default().precision("f32".into()).device(device.into()).dropout(0.0);
-                let params = params.head_dropout(0.0).max_epochs(2).batch_size(8).learning_rate(1e-3);
+                let params = params.head_dropout(0.0).max_epochs(5).batch_size(8).learning_rate(5e-3);
                 let params = params.gradient_checkpointing(checkpointing);
                 params.fit(folder(family), &texts, &y, &FitContext::new(3)).unwrap()
             };
@@ -116,7 +116,13 @@ fn encoders_are_fine_tuned_as_on_the_cpu() {
             for checkpointing in [false, true] {
                 let there = fit(device, checkpointing);
                 let far = far(&here.predict(&texts).unwrap(), &there.predict(&texts).unwrap());
-                assert!(far < 0.02, "{device}, {family}: probabilities differ by {far}");
+                assert!(far < 0.05, "{device}, {family}: probabilities differ by {far}");
+                let (first, last) = (&there.history()[0], there.history().last().unwrap());
+                assert!(
+                    last.train_loss < 0.8 * first.train_loss,
+                    "{device}, {family}: {:?}",
+                    there.history()
+                );
             }
         }
     }

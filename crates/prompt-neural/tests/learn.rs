@@ -212,6 +212,14 @@ fn unusable_data_is_refused_with_a_reason() {
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     let weights = ClassWeight::Explicit([("c".to_owned(), 1.0)].into());
     assert!(small_cnn().class_weight(weights).fit(&["a", "b"], &y, &ctx).is_err());
+    for tokens in ["words", "subwords", "characters"] {
+        let rare = small_cnn().tokens(tokens.into()).min_freq(1000);
+        let error = rare.fit(&["a", "b"], &y, &ctx).unwrap_err().to_string();
+        assert!(error.contains("occurs in 1000 of the texts") && error.contains("lower min_freq"), "{error}");
+    }
+    let error = small_cnn().fit(&["", " "], &y, &ctx).unwrap_err().to_string();
+    assert!(error.starts_with("there is no token in the texts"), "{error}");
+    assert!(small_cnn().tokens("bytes".into()).fit(&["", " "], &y, &ctx).is_ok(), "bytes are always known");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) struct LearnerArgs {
     /// the feature hub.
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
-    /// A parameter of the learner, which is set and not searched.
+    /// A parameter of the learner; a search leaves it as it is.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) params: Vec<String>,
 }

@@ -296,7 +296,7 @@ fn some_of_each(rows: &[usize], groups: &[usize], codes: &[u32], seed: Seed) -> 
 }
 
 /// Rows of a family and label that an encoder is fine-tuned on.
-const FEW: usize = 200;
+const FEW: usize = 100;
 
 /// What the encoder in a folder says of every text, read whole, in windows.
 #[cfg(feature = "encoder")]

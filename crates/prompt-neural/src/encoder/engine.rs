@@ -54,7 +54,7 @@ impl Burn {
     }
 
     /// The same with matrix products whose factors have this type: `f32` (the default), `bf16`, `f16`, or `auto`, bf16 on a
-    /// GPU that computes in it, else f32. Answers in halves differ from those in f32 in the third digit.
+    /// GPU that computes in it, else f32. Probabilities in halves may differ from those in f32 by some hundredths.
     ///
     /// # Errors
     /// [`Error::Unsupported`] when the device does not compute in that type; [`Error::Unknown`] with the names there are.

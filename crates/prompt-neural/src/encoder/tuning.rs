@@ -135,7 +135,9 @@ impl FineTune {
         ctx: &FitContext,
     ) -> Result<String> {
         let params = to_json(&self.clone().devices(1))?;
-        let mut parts: Vec<Vec<u8>> = vec![params.into_bytes()];
+        // `auto` is another type on another device.
+        let products = store.products().name();
+        let mut parts: Vec<Vec<u8>> = vec![params.into_bytes(), products.into()];
         for (i, task) in tasks.iter().enumerate() {
             let TaskSpec { name, target, weight, class_weight, head } = task;
             parts.push(to_json(&(name, weight, class_weight, head))?.into_bytes());

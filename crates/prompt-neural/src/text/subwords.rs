@@ -13,6 +13,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
+use prompt_core::{FitContext, Result};
+
 /// What stands before a word that is not glued to what is before it.
 const START: char = '▁';
 
@@ -57,13 +59,22 @@ pub(super) fn parts(word: &str, glued: bool, mut visit: impl FnMut(&[char]) -> b
 
 /// Learns at most `most` tokens from words and how often they occur: characters that occur at least `least` times (the most
 /// frequent, where there are too many), in the order of their code points, then pairs that do, at least twice.
-pub(super) fn subwords(words: &BTreeMap<Vec<char>, u64>, least: u64, most: usize) -> (Vec<String>, Merges) {
+///
+/// # Errors
+/// Cancellation and time limits.
+pub(super) fn subwords(
+    words: &BTreeMap<Vec<char>, u64>,
+    least: u64,
+    most: usize,
+    ctx: &FitContext,
+) -> Result<(Vec<String>, Merges)> {
     let mut tokens = alphabet(words, least, most);
     let mut merges = Merges::of(&tokens);
     let mut numbers: HashMap<String, u32> =
         tokens.iter().enumerate().map(|(i, token)| (token.clone(), i as u32)).collect();
     let mut corpus = Corpus::new(words, &merges);
     while tokens.len() < most {
+        ctx.check()?;
         let Some(pair) = corpus.most_frequent(least.max(2)) else { break };
         let joined = format!("{}{}", tokens[pair.0 as usize], tokens[pair.1 as usize]);
         // Another pair may have spelled the same token before.
@@ -74,7 +85,7 @@ pub(super) fn subwords(words: &BTreeMap<Vec<char>, u64>, least: u64, most: usize
         merges.push(pair, number);
         corpus.join(pair, number);
     }
-    (tokens, merges)
+    Ok((tokens, merges))
 }
 
 fn alphabet(words: &BTreeMap<Vec<char>, u64>, least: u64, most: usize) -> Vec<String> {
@@ -270,7 +281,12 @@ mod tests {
         for case in reference["cases"].as_array().unwrap() {
             let number = |name: &str| case[name].as_u64().unwrap() as usize;
             let (max_size, min_freq) = (number("max_size"), number("min_freq"));
-            let v = Vocabulary::learn(&texts, VocabularyOptions { max_size, min_freq, ..options() });
+            let v = Vocabulary::learn(
+                &texts,
+                VocabularyOptions { max_size, min_freq, ..options() },
+                &FitContext::new(1),
+            )
+            .unwrap();
             assert_eq!(v.tokens(), strings(&case["tokens"]), "{max_size}, {min_freq}");
             for (text, expected) in asked.iter().zip(case["encoded"].as_array().unwrap()) {
                 let mut expected: Vec<u32> =
@@ -288,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_character_that_was_never_seen_is_unknown_and_loses_no_other() {
-        let v = Vocabulary::learn(&["abab abab"], options());
+        let v = Vocabulary::learn(&["abab abab"], options(), &FitContext::new(1)).unwrap();
         assert_eq!(v.tokens(), ["a", "b", "▁", "ab", "▁ab", "▁abab"]);
         assert_eq!(v.encode("abab").ids, [7]);
         assert_eq!(v.encode("abzab").ids, [6, 1, 5]);
@@ -297,9 +313,19 @@ mod tests {
 
     #[test]
     fn rare_characters_and_pairs_have_no_token() {
-        let v = Vocabulary::learn(&["aa aa b"], VocabularyOptions { min_freq: 2, ..options() });
+        let v = Vocabulary::learn(
+            &["aa aa b"],
+            VocabularyOptions { min_freq: 2, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         assert_eq!(v.tokens(), ["a", "▁", "aa", "▁aa"]);
-        let v = Vocabulary::learn(&["ab ba"], VocabularyOptions { max_size: 2, ..options() });
+        let v = Vocabulary::learn(
+            &["ab ba"],
+            VocabularyOptions { max_size: 2, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         assert_eq!(v.tokens(), ["a", "b"], "the most frequent characters");
     }
 
@@ -308,19 +334,26 @@ mod tests {
         let nothing = vec!["", " ", "\u{3000}\n"];
         let rare = VocabularyOptions { min_freq: 100, ..options() };
         for (texts, options) in [(nothing, options()), (vec!["abab abab"], rare)] {
-            let v = Vocabulary::learn(&texts, options);
+            let v = Vocabulary::learn(&texts, options, &FitContext::new(1)).unwrap();
             assert_eq!((v.tokens().len(), v.size()), (0, 2));
             assert_eq!(v.encode("ab (").ids, [1; 5], "▁ a b ▁ (");
             assert_eq!(v.encode(" ").ids, [1]);
             assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
         }
-        let one = Vocabulary::learn(&["abb"], VocabularyOptions { max_size: 1, ..options() });
+        let one =
+            Vocabulary::learn(&["abb"], VocabularyOptions { max_size: 1, ..options() }, &FitContext::new(1))
+                .unwrap();
         assert_eq!((one.tokens(), one.encode("abb").ids), (&["b".to_owned()][..], vec![1, 1, 2, 2]));
     }
 
     #[test]
     fn letters_that_grow_when_lowered_and_the_mark_itself_are_read_as_any_other() {
-        let v = Vocabulary::learn(&["İx İx ▁a ▁a"], VocabularyOptions { lowercase: true, ..options() });
+        let v = Vocabulary::learn(
+            &["İx İx ▁a ▁a"],
+            VocabularyOptions { lowercase: true, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         let spelled = |text: &str| -> Vec<String> {
             let token = |id: &u32| v.tokens()[*id as usize - 2].clone();
             v.encode(text).ids.iter().map(token).collect()
@@ -333,7 +366,12 @@ mod tests {
     #[test]
     fn a_word_of_a_million_letters_is_learned_and_read_in_parts() {
         let long = "ab".repeat(500_000);
-        let v = Vocabulary::learn(&[long.as_str()], VocabularyOptions { max_length: 50, ..options() });
+        let v = Vocabulary::learn(
+            &[long.as_str()],
+            VocabularyOptions { max_length: 50, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         let encoded = v.encode(&long);
         assert_eq!((encoded.ids.len(), encoded.cut), (50, true));
         assert!(v.tokens().iter().all(|token| token.chars().count() <= PART), "{:?}", v.tokens());
@@ -342,8 +380,16 @@ mod tests {
     }
 
     #[test]
+    fn learning_can_be_stopped() {
+        let token = prompt_core::CancelToken::new();
+        token.cancel();
+        let stopped = Vocabulary::learn(&["abab"], options(), &FitContext::new(1).with_cancel(token));
+        assert!(matches!(stopped, Err(prompt_core::Error::Cancelled)));
+    }
+
+    #[test]
     fn a_damaged_vocabulary_is_refused() {
-        let v = Vocabulary::learn(&["abab abab"], options());
+        let v = Vocabulary::learn(&["abab abab"], options(), &FitContext::new(1)).unwrap();
         let node = v.to_node().unwrap();
         for lines in [vec!["a x"], vec!["ab"], vec!["b a"]] {
             let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use prompt_core::artifact::Node;
-use prompt_core::{Error, Result, Texts};
+use prompt_core::{Error, FitContext, Result, Texts};
 use serde::{Deserialize, Serialize};
 
 use super::subwords::{Merges, parts, subwords};
@@ -56,12 +56,13 @@ pub(crate) struct Encoded {
 
 impl Vocabulary {
     /// Learns from texts: a token counts once a text, a subword as often as it occurs.
-    pub(crate) fn learn(texts: &dyn Texts, options: VocabularyOptions) -> Self {
+    pub(crate) fn learn(texts: &dyn Texts, options: VocabularyOptions, ctx: &FitContext) -> Result<Self> {
         if options.units == Units::Subwords {
-            return Self::learn_subwords(texts, options);
+            return Self::learn_subwords(texts, options, ctx);
         }
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for i in 0..texts.count() {
+            ctx.check()?;
             let mut read = 0;
             let mut seen: Vec<Cow<'_, str>> = Vec::new();
             // Cut first and lowered then, as a text is read later: lowering may change where words end.
@@ -88,10 +89,10 @@ impl Vocabulary {
         // Stable: equal counts stay in the order of their bytes.
         kept.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         kept.truncate(options.max_size);
-        Self::of(options, kept.into_iter().map(|(token, _)| token).collect(), Merges::default())
+        Ok(Self::of(options, kept.into_iter().map(|(token, _)| token).collect(), Merges::default()))
     }
 
-    fn learn_subwords(texts: &dyn Texts, options: VocabularyOptions) -> Self {
+    fn learn_subwords(texts: &dyn Texts, options: VocabularyOptions, ctx: &FitContext) -> Result<Self> {
         let mut words: BTreeMap<Vec<char>, u64> = BTreeMap::new();
         let mut count = |part: &[char]| {
             match words.get_mut(part) {
@@ -101,6 +102,7 @@ impl Vocabulary {
             true
         };
         for i in 0..texts.count() {
+            ctx.check()?;
             let (text, mut read) = (texts.text(i), 0);
             options.units.visit(text, |at, word| {
                 parts(&folded(word, options.lowercase), is_glued(text, at), &mut count);
@@ -108,8 +110,8 @@ impl Vocabulary {
                 read < options.max_length
             });
         }
-        let (tokens, merges) = subwords(&words, options.min_freq as u64, options.max_size);
-        Self::of(options, tokens, merges)
+        let (tokens, merges) = subwords(&words, options.min_freq as u64, options.max_size, ctx)?;
+        Ok(Self::of(options, tokens, merges))
     }
 
     fn of(options: VocabularyOptions, tokens: Vec<String>, merges: Merges) -> Self {
@@ -127,6 +129,18 @@ impl Vocabulary {
     /// The learned tokens in the order of their numbers, which start at 2. Empty for bytes.
     pub fn tokens(&self) -> &[String] {
         &self.tokens
+    }
+
+    /// Refuses a vocabulary in which every token would be unknown.
+    pub(crate) fn not_empty(self) -> Result<Self> {
+        if self.size() > RESERVED as usize {
+            return Ok(self);
+        }
+        let what = match self.options.min_freq {
+            0 | 1 => "there is no token in the texts to learn from".to_owned(),
+            n => format!("no token occurs in {n} of the texts to learn from (`min_freq`)"),
+        };
+        Err(Error::input(what, "lower min_freq, give more texts, or take tokens `bytes`"))
     }
 
     /// Most tokens that are read of a text.
@@ -221,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_most_frequent_come_first_and_ties_in_order() {
-        let v = Vocabulary::learn(&["b a", "A c", "a b b b"], options());
+        let v = Vocabulary::learn(&["b a", "A c", "a b b b"], options(), &FitContext::new(1)).unwrap();
         assert_eq!(v.tokens(), ["a", "b", "c"]);
         assert_eq!(v.size(), 5);
         assert_eq!(v.encode("C b zebra").ids, [4, 3, UNKNOWN]);
@@ -229,15 +243,25 @@ mod tests {
 
     #[test]
     fn rare_tokens_and_those_beyond_the_size_are_unknown() {
-        let v = Vocabulary::learn(&["a b", "a c"], VocabularyOptions { min_freq: 2, ..options() });
+        let v = Vocabulary::learn(
+            &["a b", "a c"],
+            VocabularyOptions { min_freq: 2, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         assert_eq!(v.tokens(), ["a"]);
-        let v = Vocabulary::learn(&["a b", "a c"], VocabularyOptions { max_size: 2, ..options() });
+        let v = Vocabulary::learn(
+            &["a b", "a c"],
+            VocabularyOptions { max_size: 2, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         assert_eq!(v.tokens(), ["a", "b"]);
     }
 
     #[test]
     fn empty_texts_are_one_unknown_token_and_long_ones_are_cut_and_say_so() {
-        let v = Vocabulary::learn(&["a"], options());
+        let v = Vocabulary::learn(&["a"], options(), &FitContext::new(1)).unwrap();
         assert_eq!(v.encode(" "), Encoded { ids: vec![UNKNOWN], cut: false });
         assert_eq!(v.encode("a a a a a a a a").ids.len(), 8);
         assert!(!v.encode("a a a a a a a a").cut);
@@ -246,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_text_of_a_million_characters_is_read_to_its_limit() {
-        let v = Vocabulary::learn(&["a"], options());
+        let v = Vocabulary::learn(&["a"], options(), &FitContext::new(1)).unwrap();
         let encoded = v.encode(&"word ".repeat(200_000));
         assert_eq!((encoded.ids.len(), encoded.cut), (8, true));
         let one_word = v.encode(&"x".repeat(1_000_000));
@@ -255,14 +279,19 @@ mod tests {
 
     #[test]
     fn bytes_know_everything() {
-        let v = Vocabulary::learn(&["a"], VocabularyOptions { units: Units::Bytes, ..options() });
+        let v = Vocabulary::learn(
+            &["a"],
+            VocabularyOptions { units: Units::Bytes, ..options() },
+            &FitContext::new(1),
+        )
+        .unwrap();
         assert_eq!(v.size(), 258);
         assert_eq!(v.encode("é").ids, [0xc3 + 2, 0xa9 + 2]);
     }
 
     #[test]
     fn it_is_saved_and_read_back() {
-        let v = Vocabulary::learn(&["b a", "a c"], options());
+        let v = Vocabulary::learn(&["b a", "a c"], options(), &FitContext::new(1)).unwrap();
         assert_eq!(Vocabulary::from_node(&v.to_node().unwrap()).unwrap(), v);
         let twice = Vocabulary::of(options(), vec!["a".into(), "a".into()], Merges::default());
         assert!(Vocabulary::from_node(&twice.to_node().unwrap()).is_err());

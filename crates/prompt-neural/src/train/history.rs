@@ -19,6 +19,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// The gradient's norm before clipping, averaged over the steps.
     pub gradient_norm: f64,
+    /// Steps since the last evaluation whose gradient overflowed f16 and left the numbers as they were; 0 in other types.
+    #[serde(default)]
+    pub skipped_steps: usize,
     /// Tokens learned from per second.
     pub tokens_per_second: f64,
     /// Wall time since the last evaluation.

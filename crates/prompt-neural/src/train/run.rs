@@ -235,6 +235,7 @@ impl<'a> Run<'a> {
             metric: evaluation.as_ref().and_then(|e| e.counts.as_ref()).map(Counts::macro_f1),
             learning_rate: since.rate,
             gradient_norm: since.norm / (since.steps - since.skipped).max(1) as f64,
+            skipped_steps: since.skipped,
             tokens_per_second: since.tokens as f64 / seconds.max(1e-9),
             seconds,
         };

@@ -276,6 +276,8 @@ fn gradients_that_overflow_f16_are_skipped_until_they_fit() {
     let still = losses.iter().take_while(|loss| (**loss - 2f64.ln()).abs() < 1e-9).count();
     assert!((2..6).contains(&still), "{losses:?}");
     assert!(losses[9] < 0.3, "{losses:?}");
+    let skipped: Vec<usize> = trained.history.iter().map(|r| r.skipped_steps).collect();
+    assert!(skipped[0] == 2 && skipped[9] == 0 && skipped.iter().sum::<usize>() >= 5, "{skipped:?}");
     assert_eq!((trained.history[0].gradient_norm, trained.history[9].gradient_norm > 0.0), (0.0, true));
 }
 
