@@ -56,7 +56,7 @@ pub fn is_network(name: &str) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
     /// A file of JSON lines, one an evaluation: `epoch`, `step`, `train_loss`, `validation_loss`, `metric` (macro F1),
-    /// `learning_rate`, `gradient_norm`, `tokens_per_second`, `seconds`.
+    /// `learning_rate`, `gradient_norm`, `skipped_steps`, `tokens_per_second`, `seconds`.
     pub log: Option<PathBuf>,
     /// A folder of states (`best.safetensors`, `last.safetensors`) from which a killed training can go on.
     pub checkpoints: Option<PathBuf>,
