@@ -145,7 +145,7 @@ pub(crate) enum BenchCommand {
         /// hub:org/name).
         #[arg(long, value_name = "DIR")]
         encoder: Option<PathBuf>,
-        /// Also fine-tune that encoder without each family in turn, on at most 100 rows of a family and label. Takes half an hour.
+        /// Also fine-tune that encoder without each family in turn, on at most 100 rows of a family and label. Takes more than an hour on two cores.
         #[arg(long, requires = "encoder")]
         fine_tune: bool,
         /// Print one JSON object.
